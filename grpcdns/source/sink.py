@@ -1,0 +1,52 @@
+"""What a source gives its objects to.
+
+A source knows nothing of stores, links and workers: it says what is, and what changed. The feed
+implements this; tests do with a few lines.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Protocol
+
+from grpcdns.core.objects import Kind
+
+Packed = tuple[str, bytes, float]
+"""An object as it travels: its key, its packed body, and when what it shows was triggered (0: unknown)."""
+
+
+class Sink(Protocol):
+    """Called from several threads at once (one for each kind), never twice at once for a kind."""
+
+    def replace(self, kind: Kind, objects: Collection[Packed]) -> int:
+        """The complete list of a kind, in memory already; returns how many changes it made.
+
+        From here on the kind is synced. The keys are distinct.
+        """
+
+    def upsert(self, kind: Kind, key: str, body: bytes, triggered: float = 0.0) -> None:
+        """One object came or changed; it may well be known just so."""
+
+    def delete(self, kind: Kind, key: str) -> None:
+        """One object went; it may well be unknown."""
+
+    def heard(self, kind: Kind) -> None:
+        """The source has heard from where this kind comes from: a list, an event, a bookmark."""
+
+    def note(self, what: str, kind: Kind | None = None, **fields: object) -> None:
+        """Something happened that is worth a metric: see NOTES. The source has logged it already."""
+
+
+NOTES = {
+    "list": "a complete list was taken; objects, changes, seconds, how (list, stream)",
+    "relist": "a list had to be made anew; reason",
+    "skipped": "one object could not be read and is left out; key, error",
+    "repaired": "the consistency check found and mended differences; missing, stale, extra",
+    "checked": "the consistency check ran; requests",
+    "api_lost": "the API cannot be reached, or does not answer; error",
+    "api_back": "the API answers again; seconds it was away",
+    "forbidden": "the API refuses this kind; error",
+    "absent": "the API does not serve this kind (a missing CRD)",
+    "manifest_error": "a file cannot be read, its last good state is kept; path, error",
+}
+"""What ``note`` is called with, and with which fields."""
