@@ -1,0 +1,66 @@
+"""Loopback addresses that nobody uses.
+
+Between asking for a free port and binding it another process may take it. So ports come from
+below the range that the kernel gives out by itself, and each is held by a lock on a file, which
+every process that uses this module respects, until the one that asked ends.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import random
+import socket
+import tempfile
+from pathlib import Path
+from typing import IO, Final, NamedTuple
+
+LOOPBACK: Final = "127.0.0.1"
+_RANGE: Final = range(12000, 30000)
+_held: list[IO[str]] = []
+
+
+class Address(NamedTuple):
+    """HOST:PORT; a plain tuple for sockets, and text for command lines and Corefiles."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"{self.host}:{self.port}"
+
+
+def free_address() -> Address:
+    """127.0.0.1 and a port of its own."""
+    return Address(LOOPBACK, free_port())
+
+
+def free_port() -> int:
+    """A port that is free on 127.0.0.1 over both UDP and TCP, this process's until it ends."""
+    folder = Path(tempfile.gettempdir(), f"grpcdns-ports-{os.getuid()}")
+    folder.mkdir(mode=0o700, exist_ok=True)
+    for port in random.sample(_RANGE, len(_RANGE)):
+        if _hold(folder / str(port)) and _is_free(port):
+            return port
+    raise OSError("no free port on 127.0.0.1")
+
+
+def _hold(path: Path) -> bool:
+    lock = path.open("w")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        lock.close()
+        return False
+    _held.append(lock)
+    return True
+
+
+def _is_free(port: int) -> bool:
+    for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
+        with socket.socket(socket.AF_INET, kind) as probe:
+            try:
+                probe.bind((LOOPBACK, port))
+            except OSError:
+                return False
+    return True

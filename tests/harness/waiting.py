@@ -1,0 +1,34 @@
+"""Waiting for something that another process does: the one place of the harness that sleeps."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+class TimedOut(AssertionError):
+    """What was waited for did not come; a failed assertion of the test that waited."""
+
+
+def wait_until(
+    find: Callable[[], T | None], what: str, *, timeout: float = 10.0, interval: float = 0.02
+) -> T:
+    """Calls `find` until it returns something true, and returns that.
+
+    An exception that `find` raises counts as "not yet"; the last one is the cause of `TimedOut`.
+    """
+    last: Exception | None = None
+    end = time.monotonic() + timeout
+    while True:
+        try:
+            if found := find():
+                return found
+            last = None
+        except Exception as error:  # noqa: BLE001 - whatever it is, it may pass
+            last = error
+        if time.monotonic() >= end:
+            raise TimedOut(f"{what}: not within {timeout:g} s ({last or 'nothing seen'})") from last
+        time.sleep(interval)
