@@ -1,0 +1,148 @@
+"""Domain names and addresses: between wire, labels and text.
+
+A name is a tuple of labels, leftmost first, without the root: ``("www", "example", "org")``; the
+root is ``()``. A label is a str of latin-1 characters, so that every octet the wire can carry has
+its own character, and a dot inside a label cannot be taken for a separator (RFC 2181 11).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import lru_cache
+from socket import AF_INET, AF_INET6, inet_ntop, inet_pton
+
+Name = tuple[str, ...]
+
+MAX_LABEL = 63
+MAX_NAME = 255
+MAPPED = b"\x00" * 10 + b"\xff\xff"
+
+
+class BadName(ValueError):
+    """A name that cannot be written on the wire: a label of no or over 63 octets, over 255 in all."""
+
+
+def name_from_text(text: str) -> Name:
+    """The name in presentation form; a trailing dot changes nothing. Escapes are not read.
+
+    Raises BadName when it does not fit the wire (RFC 1035 2.3.4).
+    """
+    name = tuple(text.removesuffix(".").split(".")) if text not in ("", ".") else ()
+    name_to_wire(name)
+    return name
+
+
+def name_to_text(name: Name) -> str:
+    """Presentation form with a trailing dot; odd octets as ``\\DDD``, special ones escaped (RFC 1035 5.1)."""
+    return "".join(_label_to_text(label) + "." for label in name) or "."
+
+
+def _label_to_text(label: str) -> str:
+    if label.isalnum() and label.isascii():
+        return label
+    return "".join(_char_to_text(char) for char in label)
+
+
+def _char_to_text(char: str) -> str:
+    if char in '.\\"();@$':
+        return "\\" + char
+    return char if "!" <= char <= "~" else f"\\{ord(char):03d}"
+
+
+def name_to_wire(name: Name) -> bytes:
+    """Uncompressed wire form, its root octet included. Raises BadName."""
+    parts = bytearray()
+    for label in name:
+        try:
+            octets = label.encode("latin-1")
+        except UnicodeEncodeError:
+            raise BadName(f"label {label!r} is not made of octets") from None
+        if not 0 < len(octets) <= MAX_LABEL:
+            raise BadName(f"label {label!r} has {len(octets)} octets, not 1 to {MAX_LABEL}")
+        parts.append(len(octets))
+        parts += octets
+    parts.append(0)
+    if len(parts) > MAX_NAME:
+        raise BadName(f"name {name_to_text(name)!r} has {len(parts)} octets, over {MAX_NAME}")
+    return bytes(parts)
+
+
+def name_from_wire(wire: bytes) -> Name:
+    """The lower-cased name of an uncompressed wire form that is known to be whole."""
+    labels = []
+    at = 0
+    text = wire.decode("latin-1").translate(LOWER)
+    while length := wire[at]:
+        labels.append(text[at + 1 : at + 1 + length])
+        at += 1 + length
+    return tuple(labels)
+
+
+# DNS case folding is that of ASCII alone (RFC 4343 3).
+LOWER = {ord(upper): ord(upper) + 32 for upper in "ABCDEFGHIJKLMNOPQRSTUVWXYZ"}
+
+
+def is_below(name: Name, ancestor: Name) -> bool:
+    """Whether ``name`` is ``ancestor`` or a name below it; both lower-case."""
+    return not ancestor or name[-len(ancestor) :] == ancestor
+
+
+def longest_match(name: Name, zones: Iterable[Name] | dict[Name, object]) -> Name | None:
+    """The longest of ``zones`` (a set or dict) that ``name`` is in, if any."""
+    for start in range(len(name) + 1):
+        if name[start:] in zones:
+            return name[start:]
+    return None
+
+
+@lru_cache(maxsize=4096)
+def address_from_text(text: str) -> bytes | None:
+    """4 or 16 octets, or None when the text is no address.
+
+    An IPv4-mapped IPv6 address is the IPv4 address, as Go and so CoreDNS read it.
+    """
+    try:
+        return inet_pton(AF_INET, text)
+    except (OSError, ValueError):
+        pass
+    try:
+        packed = inet_pton(AF_INET6, text)
+    except (OSError, ValueError):
+        return None
+    return packed[12:] if packed.startswith(MAPPED) else packed
+
+
+def address_to_text(packed: bytes) -> str:
+    """Canonical text of 4 or 16 octets (RFC 5952)."""
+    return inet_ntop(AF_INET if len(packed) == 4 else AF_INET6, packed)
+
+
+IN_ADDR: Name = ("in-addr", "arpa")
+IP6: Name = ("ip6", "arpa")
+_OCTETS = {str(number): number for number in range(256)}
+_NIBBLES = frozenset("0123456789abcdef")
+
+
+def is_reverse(name: Name) -> bool:
+    """Whether a name is below in-addr.arpa or ip6.arpa."""
+    return len(name) > 2 and name[-2:] in (IN_ADDR, IP6)
+
+
+def address_from_reverse(name: Name) -> bytes | None:
+    """The address whose PTR name this is (RFC 1035 3.5, RFC 3596 2.5); None for any other name."""
+    if name[-2:] == IN_ADDR and len(name) == 6:
+        try:
+            return bytes(_OCTETS[label] for label in name[3::-1])
+        except KeyError:
+            return None
+    if name[-2:] == IP6 and len(name) == 34 and all(label in _NIBBLES for label in name[:32]):
+        packed = bytes.fromhex("".join(name[31::-1]))
+        return packed[12:] if packed.startswith(MAPPED) else packed
+    return None
+
+
+def reverse_from_address(packed: bytes) -> Name:
+    """The PTR name of an address."""
+    if len(packed) == 4:
+        return tuple(str(octet) for octet in reversed(packed)) + IN_ADDR
+    return tuple(reversed(packed.hex())) + IP6
