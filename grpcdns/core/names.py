@@ -8,7 +8,6 @@ its own character, and a dot inside a label cannot be taken for a separator (RFC
 from __future__ import annotations
 
 from collections.abc import Iterable
-from functools import lru_cache
 from socket import AF_INET, AF_INET6, inet_ntop, inet_pton
 
 Name = tuple[str, ...]
@@ -95,7 +94,6 @@ def longest_match(name: Name, zones: Iterable[Name] | dict[Name, object]) -> Nam
     return None
 
 
-@lru_cache(maxsize=4096)
 def address_from_text(text: str) -> bytes | None:
     """4 or 16 octets, or None when the text is no address.
 
