@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from tests.harness.api import Api, Object, Refused
+from tests.harness.api import Api, ApiError, Object
 from tests.harness.kubeconfig import write_kubeconfig
 from tests.harness.ports import Address
 
@@ -96,7 +96,7 @@ class Accounts:
     def _put(self, obj: Object) -> None:
         try:
             self.api.create(obj)
-        except Refused as error:
+        except ApiError as error:
             if error.code != 409:
                 raise
             self.api.patch(obj, obj)

@@ -27,7 +27,7 @@ APPLY_PATCH: Final = "application/apply-patch+yaml"
 THREADS: Final = 16
 
 
-class Refused(Exception):
+class ApiError(Exception):
     """The API answered with an error."""
 
     def __init__(self, method: str, path: str, code: int, message: str) -> None:
@@ -114,7 +114,7 @@ class Api:
         *,
         content_type: str = "application/json",
     ) -> Object:
-        """Any request; raises `Refused` for every status from 400 on."""
+        """Any request; raises `ApiError` for every status from 400 on."""
         response = self._pool.request(
             method,
             path,
@@ -122,7 +122,7 @@ class Api:
             headers={"Content-Type": content_type, **self._headers},
         )
         if response.status >= 400:
-            raise Refused(method, path, response.status, _message(response.data))
+            raise ApiError(method, path, response.status, _message(response.data))
         answer: Object = json.loads(response.data) if response.data[:1] == b"{" else {}
         return answer
 

@@ -3,8 +3,8 @@
     with CoreDNS('. {\\n whoami\\n}') as coredns:
         ask(coredns.address, "example.org")
 
-The Corefile's server blocks name no port of their own (`-dns.port` gives them the chosen one); other
-ports and paths come in as environment variables, written `{$NAME}`. A server block that
+The Corefile's server blocks name no port of their own (`-dns.port` gives them the chosen one);
+other ports and paths come in as environment variables, written `{$NAME}`. A server block that
 says nothing of `bind` gets `bind 127.0.0.1`.
 """
 

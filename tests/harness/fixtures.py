@@ -1,8 +1,9 @@
 """The harness as pytest fixtures; `tests/conftest.py` names this module in `pytest_plugins`.
 
-A test asks for what it needs by name: `cluster`, `make_cluster`, `namespace`, `coredns`, `grpcurl`. What
-the collected tests need is built before the first of them runs, outside any test's time limit. A
-server that cannot be had skips its tests, and the summary repeats which one and why.
+A test asks for what it needs by name: `cluster`, `make_cluster`, `namespace`, `coredns`,
+`grpcurl`. What the collected tests need is built before the first of them runs, outside any
+test's time limit. A server that cannot be had skips its tests, and the summary repeats which
+one and why.
 """
 
 from __future__ import annotations
@@ -79,6 +80,14 @@ def _skip_unless_built(fixture: str) -> None:
             binary(name)
         except Unavailable as error:
             pytest.skip(f"{MISSING}: {error}")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Marks what needs a real server `servers`, before `-m` chooses."""
+    for item in items:
+        if not NEEDS.keys().isdisjoint(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.servers)
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:

@@ -6,7 +6,7 @@ import datetime
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from tests.harness.api import Api, Object, Refused
+from tests.harness.api import Api, ApiError, Object
 
 NODE: Final = "node-1"
 
@@ -65,7 +65,7 @@ class Kubelet:
         }
         try:
             self._api.create(node)
-        except Refused as error:
+        except ApiError as error:
             if error.code != 409:
                 raise
         self._registered = True

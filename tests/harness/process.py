@@ -15,7 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
-from tests.harness.waiting import TimedOut, wait_until
+from tests.harness.waiting import WaitError, wait_until
 
 _DIE_WITH_PARENT: Final = """
 import ctypes, os, sys
@@ -28,7 +28,7 @@ except OSError as error: sys.exit(f"{argv[0]}: {error}")
 """PR_SET_PDEATHSIG = SIGKILL, then the program itself, in the same process."""
 
 
-class Failed(AssertionError):
+class ProcessError(AssertionError):
     """A process that ended, or never became ready; its last log lines are in the message."""
 
 
@@ -55,7 +55,7 @@ class Process:
         if self.running:
             raise RuntimeError(f"{self.name} runs already")
         with self.log.open("ab") as log:
-            self._child = subprocess.Popen(  # noqa: S603
+            self._child = subprocess.Popen(
                 [sys.executable, "-ISc", _DIE_WITH_PARENT, str(os.getpid()), *self.argv],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -102,7 +102,9 @@ class Process:
             return self._started.wait(timeout)
         except subprocess.TimeoutExpired:
             if not then_kill:
-                raise Failed(f"{self.name} runs still after {timeout:g} s{self._tail()}") from None
+                raise ProcessError(
+                    f"{self.name} runs still after {timeout:g} s{self._tail()}"
+                ) from None
             self._started.kill()
             return self._started.wait()
 
@@ -142,11 +144,11 @@ class Process:
 
         try:
             wait_until(ended_or_ready, f"{self.name} ready", timeout=timeout)
-        except TimedOut as error:
+        except WaitError as error:
             self.kill()
-            raise Failed(f"{error}{self._tail()}") from error
+            raise ProcessError(f"{error}{self._tail()}") from error
         if not self.running:
-            raise Failed(f"{self.name} ended with {self._started.returncode}{self._tail()}")
+            raise ProcessError(f"{self.name} ended with {self._started.returncode}{self._tail()}")
 
     def _tail(self, lines: int = 20) -> str:
         return "\n".join(["; its log ends:", *self.log_text.splitlines()[-lines:]])

