@@ -1,0 +1,242 @@
+"""What an option's text means: one parser a type, used alike for flags, environment and files.
+
+May live here: pure functions from the text (or TOML value) of one option to its value. Each
+raises ``ValueError`` with what is wrong, without naming the option: the caller knows which it is.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any, Final
+
+Parser = Callable[[Any], Any]
+
+_UNITS: Final = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
+_DURATION: Final = re.compile(r"(?:\d+(?:\.\d*)?(?:us|ms|s|m|h))+|0")
+_LABEL: Final = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+_ZONE_LABEL: Final = re.compile(r"[a-z0-9_]([-a-z0-9_]{0,61}[a-z0-9_])?")
+_TRUE: Final = frozenset({"true", "yes", "on", "1"})
+_FALSE: Final = frozenset({"false", "no", "off", "0"})
+
+
+# Scalars.
+
+
+def text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise ValueError(f"not a string: {value!r}")
+    if "\n" in value or "\0" in value:
+        raise ValueError("has a line break or a NUL byte in it")
+    return value.strip()
+
+
+def boolean(value: Any) -> bool:
+    if isinstance(value, bool):
+        return value
+    word = text(value).lower()
+    if word not in _TRUE | _FALSE:
+        raise ValueError(f"{value!r} is neither true nor false")
+    return word in _TRUE
+
+
+def integer(low: int, high: int) -> Parser:
+    def parse(value: Any) -> int:
+        if isinstance(value, bool) or not isinstance(value, int | str):
+            raise ValueError(f"{value!r} is not a whole number")
+        try:
+            number = int(value)
+        except ValueError:
+            raise ValueError(f"{value!r} is not a whole number") from None
+        if not low <= number <= high:
+            raise ValueError(f"{number} is not between {low} and {high}")
+        return number
+
+    return parse
+
+
+def number(low: float, high: float) -> Parser:
+    def parse(value: Any) -> float:
+        if isinstance(value, bool) or not isinstance(value, int | float | str):
+            raise ValueError(f"{value!r} is not a number")
+        try:
+            result = float(value)
+        except ValueError:
+            raise ValueError(f"{value!r} is not a number") from None
+        if not low <= result <= high:  # also refuses NaN
+            raise ValueError(f"{value} is not between {low:g} and {high:g}")
+        return result
+
+    return parse
+
+
+def duration(low: float, high: float) -> Parser:
+    """Seconds, from Go's way of writing them ("1m30s", "500ms", "0"); in TOML also a number."""
+
+    def parse(value: Any) -> float:
+        if isinstance(value, bool) or not isinstance(value, int | float | str):
+            raise ValueError(f"{value!r} is not a duration such as 500ms, 5s or 1m30s")
+        seconds = _seconds(value.strip()) if isinstance(value, str) else float(value)
+        if not low <= seconds <= high:
+            low_text, high_text = show_duration(low), show_duration(high)
+            raise ValueError(f"{value} is not between {low_text} and {high_text}")
+        return seconds
+
+    return parse
+
+
+def _seconds(written: str) -> float:
+    if not _DURATION.fullmatch(written):
+        raise ValueError(f"{written!r} is not a duration such as 500ms, 5s or 1m30s")
+    parts = re.findall(r"([\d.]+)(us|ms|s|m|h)", written)
+    return sum(float(count) * _UNITS[unit] for count, unit in parts)
+
+
+def show_duration(seconds: float) -> str:
+    """The shortest way to write it: 5s, 500ms, 24h."""
+    for unit, size in (("h", 3600.0), ("m", 60.0), ("s", 1.0)):
+        if seconds >= size and seconds % size == 0:
+            return f"{seconds / size:g}{unit}"
+    return f"{seconds * 1000:g}ms" if 0 < seconds < 1 else f"{seconds:g}s"
+
+
+def choice(*words: str) -> Parser:
+    def parse(value: Any) -> str:
+        if value not in words:
+            raise ValueError(f"{value!r} is none of {', '.join(words)}")
+        return str(value)
+
+    return parse
+
+
+def many(parse_item: Parser) -> Parser:
+    """A tuple, from "a,b" or a list of such; repeated items are kept once, in order."""
+
+    def parse(value: Any) -> tuple[Any, ...]:
+        parts = value if isinstance(value, list | tuple) else [value]
+        items = [item.strip() for part in parts for item in text(part).split(",")]
+        values = [parse_item(item) for item in items if item]
+        flat = [v for value in values for v in (value if isinstance(value, tuple) else (value,))]
+        return tuple(dict.fromkeys(flat))
+
+    return parse
+
+
+# Names.
+
+
+def label(value: Any) -> str:
+    """One DNS label as Kubernetes allows it (RFC 1123)."""
+    word = text(value).lower()
+    if not _LABEL.fullmatch(word):
+        raise ValueError(f"{value!r} is not a DNS label (a-z, 0-9 and -, at most 63)")
+    return word
+
+
+def namespaced_name(value: Any) -> str:
+    namespace, slash, name = text(value).partition("/")
+    if not slash:
+        raise ValueError(f"{value!r} is not NAMESPACE/NAME")
+    label(namespace)
+    label(name)
+    return f"{namespace}/{name}"
+
+
+def zone(value: Any) -> tuple[str, ...]:
+    """Zones of a domain name, or of a network in CIDR form: lower-case and absolute."""
+    word = text(value).lower()
+    if "/" in word:
+        return reverse_zones(word)
+    name = word.rstrip(".")
+    if not name:
+        raise ValueError("the root zone cannot be served: it would answer for the whole internet")
+    if len(name) > 253:
+        raise ValueError(f"{name[:40]}... is longer than 253 characters")
+    for part in name.split("."):
+        if not _ZONE_LABEL.fullmatch(part):
+            raise ValueError(f"{value!r} is not a domain name: label {part!r}")
+    return (f"{name}.",)
+
+
+def reverse_zones(cidr: str) -> tuple[str, ...]:
+    """The reverse zones of a network, split at octets (IPv4) or nibbles (IPv6) as CoreDNS does.
+
+    10.96.0.0/12 is sixteen zones, 96.10.in-addr.arpa. to 111.10.in-addr.arpa. Host bits are
+    ignored, as CoreDNS ignores them.
+    """
+    import ipaddress
+
+    try:
+        network = ipaddress.ip_network(cidr, strict=False)
+    except ValueError:
+        raise ValueError(f"{cidr!r} is not a network such as 10.96.0.0/12") from None
+    if network.prefixlen == 0:
+        raise ValueError(f"{cidr} is every address there is: name the cluster's own networks")
+    step = 8 if network.version == 4 else 4
+    parts = -(-network.prefixlen // step)
+    labels = 4 if network.version == 4 else 32
+    return tuple(
+        ".".join(subnet.network_address.reverse_pointer.split(".")[labels - parts :]) + "."
+        for subnet in network.subnets(new_prefix=parts * step)
+    )
+
+
+# Addresses.
+
+
+def listen_address(value: Any) -> str:
+    """unix:///path, HOST:PORT or [v6]:PORT."""
+    address = text(value)
+    if address.startswith("unix:"):
+        path = address.removeprefix("unix:").removeprefix("//")
+        if not path.startswith("/"):
+            raise ValueError(f"{address!r} is not unix:///absolute/path")
+        if len(path.encode()) > 107:
+            raise ValueError(f"{path} is longer than the 107 bytes a unix socket's path can have")
+        return f"unix://{path}"
+    return host_port(address)
+
+
+def host_port(value: Any) -> str:
+    """HOST:PORT or [v6]:PORT; ":PORT" is every address of the machine."""
+    address = text(value)
+    host, colon, port = address.rpartition(":")
+    if not colon or not port.isascii() or not port.isdigit() or int(port) > 65535:
+        raise ValueError(f"{address!r} is neither unix:///path nor HOST:PORT")
+    if ":" in host and not (host.startswith("[") and host.endswith("]")):
+        raise ValueError(f"{address!r}: write an IPv6 address in brackets, [::1]:{port}")
+    _check_host(host.strip("[]"), address)
+    return f"{host or '[::]'}:{int(port)}"
+
+
+def upstream_address(value: Any) -> str:
+    """IP, IP:PORT or [v6]:PORT, always given back with a port; "none" gives ""."""
+    address = text(value)
+    if address.lower() in ("", "none"):
+        return ""
+    import ipaddress
+
+    bare = address.strip("[]")
+    try:
+        version = ipaddress.ip_address(bare).version
+    except ValueError:
+        host = host_port(address).rpartition(":")[0].strip("[]")
+        try:
+            ipaddress.ip_address(host)
+        except ValueError:
+            raise ValueError(f"{address!r} is not an IP address with or without a port") from None
+        return host_port(address)
+    return f"[{bare}]:53" if version == 6 else f"{bare}:53"
+
+
+def _check_host(host: str, address: str) -> None:
+    import ipaddress
+
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        parts = host.lower().rstrip(".").split(".") if host else []
+        if not all(_ZONE_LABEL.fullmatch(part) for part in parts):
+            raise ValueError(f"{address!r}: {host!r} is neither an address nor a name") from None
+        if parts and all(part.isdigit() for part in parts):
+            raise ValueError(f"{address!r}: {host!r} is not an IPv4 address") from None
