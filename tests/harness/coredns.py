@@ -88,7 +88,11 @@ class CoreDNS:
         return self.process.log_text
 
     def __enter__(self) -> Self:
-        return self.start()
+        try:
+            return self.start()
+        except BaseException:
+            self._clean_up()
+            raise
 
     def __exit__(
         self,
@@ -96,6 +100,9 @@ class CoreDNS:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self._clean_up()
+
+    def _clean_up(self) -> None:
         self.stop()
         if self._temporary:
             shutil.rmtree(self.folder, ignore_errors=True)

