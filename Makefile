@@ -1,0 +1,68 @@
+# What there is to do here. `make` alone lists it.
+#
+# Everything runs in .venv, which is made from requirements-dev.lock on first use and again when the
+# lock changes. Needed on the machine: make and Python 3.11 or newer, nothing else: CoreDNS and
+# the other servers of the tests are built once into ~/.cache/grpcdns (GRPCDNS_CACHE).
+
+PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+JOBS ?= 2
+VENV := .venv
+PY := $(VENV)/bin/python
+INSTALLED := $(VENV)/installed-$(shell cat requirements-dev.lock pyproject.toml | cksum | tr -d ' ')
+PYTEST := $(PY) -m pytest
+COMPILE := env -u PIP_FIND_LINKS CUSTOM_COMPILE_COMMAND="make lock" $(PY) -m piptools compile --quiet \
+	--strip-extras --allow-unsafe --generate-hashes --no-emit-index-url --no-emit-find-links \
+	--no-emit-trusted-host --no-emit-options
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test test-fast lint format proto lock audit coverage clean
+
+help:           ## this list
+	@sed -n 's/^\([a-z-]*\): .*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
+
+install: $(INSTALLED) ## the virtual environment, from the lock
+
+$(INSTALLED):
+	@test -n "$(PYTHON)" || { echo "make: no Python 3.11 or newer found: set PYTHON=" >&2; exit 1; }
+	test -x $(PY) || $(PYTHON) -m venv $(VENV)
+	$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@rm -f $(VENV)/installed-*
+	@touch $@
+
+demo: install ## CoreDNS in front of grpcdns on 127.0.0.1:1053; KEEP=1 stays up
+	@$(PY) -m examples.demo
+
+test: install ## everything, real servers included
+	$(PYTEST) -n $(JOBS) --dist loadscope
+
+test-fast: install ## what needs no real server and no patience: under a minute
+	$(PYTEST) -n $(JOBS) --dist loadscope -m "not servers and not slow"
+
+lint: install ## style, types, layers, security rules, locks, licences, advisories
+	$(PY) -m ruff check
+	$(PY) -m ruff format --check
+	$(PY) -m mypy
+	$(VENV)/bin/lint-imports --no-logo
+	$(PYTEST) -q tests/project
+	$(PY) -m tests.project.audit
+
+format: install ## what ruff can mend by itself
+	$(PY) -m ruff check --fix
+	$(PY) -m ruff format
+
+proto: install ## grpcdns/pb, from proto/dns.proto
+	$(PY) proto/generate.py
+
+lock: install ## both locks anew, from pyproject.toml; UPGRADE=1 takes newer versions
+	$(COMPILE) $(if $(UPGRADE),--upgrade) --output-file requirements.lock pyproject.toml
+	$(COMPILE) $(if $(UPGRADE),--upgrade) --extra dev --constraint requirements.lock \
+		--output-file requirements-dev.lock pyproject.toml
+
+coverage: install ## branch coverage of the tests that need no real server
+	$(PY) -m coverage run -m pytest -q -m "not servers"
+	$(PY) -m coverage report --show-missing --skip-covered
+
+clean: ## all that was made here, the cache of servers excepted
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage*

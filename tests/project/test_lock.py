@@ -1,0 +1,26 @@
+"""The locks fit pyproject.toml, name no places, and hold nothing whose licence is in the way."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.project import audit
+
+
+@pytest.mark.parametrize(("lock", "extra"), [(audit.RUNTIME, ""), (audit.DEV, "dev")])
+def test_lock_is_in_step(lock: audit.Path, extra: str) -> None:
+    assert list(audit.lock_faults(lock, extra)) == []
+
+
+def test_both_locks_agree() -> None:
+    dev = audit.pins(audit.DEV)
+    assert {name: dev.get(name) for name in audit.pins(audit.RUNTIME)} == audit.pins(audit.RUNTIME)
+
+
+def test_every_licence_is_allowed() -> None:
+    assert list(audit.licence_faults()) == []
+
+
+def test_what_is_installed_is_what_is_locked() -> None:
+    locked = audit.pins(audit.DEV)
+    assert {name: audit.metadata.version(name) for name in locked} == locked
