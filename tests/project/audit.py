@@ -88,7 +88,8 @@ def lock_faults(lock: Path, extra: str = "") -> Iterator[str]:
 def licences(name: str) -> list[str]:
     """The licences a package says it has."""
     about = metadata.metadata(name)
-    stated = about.get("License-Expression") or (about.get("License") or "").partition("\n")[0]
+    texts = [text for key in ("License-Expression", "License") for text in about.get_all(key) or []]
+    stated = texts[0].partition("\n")[0] if texts else ""
     if stated:
         return re.split(r" (?:AND|OR) ", stated)
     trove = [c for c in about.get_all("Classifier") or [] if c.startswith("License ::")]

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from importlib import metadata
+from pathlib import Path
+
 import pytest
 
 from tests.project import audit
 
 
 @pytest.mark.parametrize(("lock", "extra"), [(audit.RUNTIME, ""), (audit.DEV, "dev")])
-def test_lock_is_in_step(lock: audit.Path, extra: str) -> None:
+def test_lock_is_in_step(lock: Path, extra: str) -> None:
     assert list(audit.lock_faults(lock, extra)) == []
 
 
@@ -23,4 +26,4 @@ def test_every_licence_is_allowed() -> None:
 
 def test_what_is_installed_is_what_is_locked() -> None:
     locked = audit.pins(audit.DEV)
-    assert {name: audit.metadata.version(name) for name in locked} == locked
+    assert {name: metadata.version(name) for name in locked} == locked
