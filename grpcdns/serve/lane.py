@@ -1,0 +1,202 @@
+"""The fast transport: ``Query`` on a completion queue of its own, polled by one thread.
+
+Beware: this module, and no other, leans on grpcio's private API (`check` names every part of it),
+because grpcio's public servers hand each call from thread to thread and reach a fifth of its
+throughput. What is not ``Query`` is served by a public `grpc.server` on the same addresses.
+
+A call is three events of the queue: it came (ask for another such, start to receive its message);
+its message came (answer it, send everything in one batch); it is over. The operations that carry
+nothing of a call are made once and shared by all.
+
+Stopping: once the server shuts down, asking for another call raises ValueError and what was asked
+for comes back with success False; the calls under way go on, and the queue is polled until the
+server says that the last one is over.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from typing import Any, Final
+
+from grpcdns.serve.edge import Edge
+from grpcdns.serve.packet import from_wire, to_wire
+from grpcdns.serve.transport import NO_MESSAGE, NOT_NOW, QUERY, Answer, Later, Pressure, Stats
+
+try:
+    from grpc._cython import cygrpc
+except ImportError:  # pragma: no cover - `check` says so
+    cygrpc = None  # type: ignore[assignment]
+
+_log = logging.getLogger(__name__)
+
+_OUTSTANDING: Final = 16
+"""Calls asked for ahead of their coming; more does not make it faster."""
+_REQUESTED: Final = "requested"
+_DONE: Final = "done"
+"""Tags of events. Every other tag is (call, when it came), its message being awaited."""
+
+_NEEDED: Final = {
+    "": (
+        "CompletionQueue",
+        "CompletionType",
+        "ReceiveCloseOnServerOperation",
+        "ReceiveMessageOperation",
+        "SendInitialMetadataOperation",
+        "SendMessageOperation",
+        "SendStatusFromServerOperation",
+        "Server",
+        "StatusCode",
+    ),
+    "CompletionQueue": ("poll", "shutdown"),
+    "CompletionType": ("queue_timeout",),
+    "Server": ("register_completion_queue", "register_method", "request_registered_call"),
+    "StatusCode": ("ok", "unavailable", "unimplemented"),
+    "Call": ("cancel", "start_server_batch"),
+    "ReceiveMessageOperation": ("message",),
+    "RequestCallEvent": ("call", "success", "tag"),
+    "BatchOperationEvent": ("batch_operations", "success", "tag"),
+}
+
+
+def check() -> str | None:
+    """The first private name of grpcio that is not as it was tested; None when all are there."""
+    if cygrpc is None:  # type: ignore[unreachable, unused-ignore]
+        return "grpc._cython.cygrpc"
+    for owner, names in _NEEDED.items():
+        holder = getattr(cygrpc, owner, None) if owner else cygrpc
+        if holder is None:
+            return f"grpc._cython.cygrpc.{owner}"
+        for name in names:
+            if not hasattr(holder, name):
+                return ".".join(filter(None, ("grpc._cython.cygrpc", owner, name)))
+    return None
+
+
+class Lane:
+    """`Transport` on one thread that polls, answers and sends."""
+
+    name = "lane"
+
+    def __init__(self, edge: Edge, answer: Answer, pressure: Pressure) -> None:
+        self.stats = Stats()
+        self._edge = edge
+        self._answer = answer
+        self._pressure = pressure
+        self._server = edge.build(())
+        self._core: Any = self._server._state.server  # type: ignore[attr-defined]
+        self._core.register_method(QUERY)
+        self._queue: Any = cygrpc.CompletionQueue()
+        self._core.register_completion_queue(self._queue)
+        self._thread = threading.Thread(target=self._serve, name="lane", daemon=True)
+        self._waiting: dict[tuple[Any, float], None] = {}
+        no_flags = 0
+        head = cygrpc.SendInitialMetadataOperation(None, no_flags)
+        close = cygrpc.ReceiveCloseOnServerOperation(no_flags)
+        self._head, self._close = head, close
+        self._ok = _status(cygrpc.StatusCode.ok, b"")
+        self._no_message = (head, _status(cygrpc.StatusCode.unimplemented, NO_MESSAGE), close)
+        self._not_now = (head, _status(cygrpc.StatusCode.unavailable, NOT_NOW), close)
+
+    def start(self) -> None:
+        self._edge.bind(self._server)
+        self._server.start()
+        for _ in range(_OUTSTANDING):
+            self._core.request_registered_call(self._queue, self._queue, QUERY, _REQUESTED)
+        self._thread.start()
+
+    def stop(self, grace: float) -> None:
+        if not self._thread.is_alive():
+            return
+        self._server.stop(grace).wait()
+        self._queue.shutdown()
+        self._thread.join()
+
+    def sweep(self, limit: float) -> int:
+        late = time.perf_counter() - limit
+        stuck = [call for call, came in list(self._waiting) if came < late]
+        for call in stuck:
+            call.cancel()
+        return len(stuck)
+
+    def _serve(self) -> None:
+        poll, over = self._queue.poll, cygrpc.CompletionType.queue_timeout
+        came, received = self._came, self._received
+        while True:
+            event = poll()
+            tag = event.tag
+            try:
+                if tag is _DONE:
+                    pass
+                elif tag is _REQUESTED:
+                    if event.success:
+                        came(event.call)
+                elif tag is not None:
+                    received(tag, event)
+                elif event.completion_type == over and event.success:
+                    return
+            except Exception:
+                _log.exception("the lane could not serve a call")
+            # An event keeps its call alive: let go of it before waiting for the next.
+            event = tag = None
+
+    def _came(self, call: Any) -> None:
+        """A call is here. Ask for another such first: it may be waiting already."""
+        try:
+            self._core.request_registered_call(self._queue, self._queue, QUERY, _REQUESTED)
+        except ValueError:  # the server is stopping
+            pass
+        now = time.perf_counter()
+        if self._pressure.high(now):
+            self.stats.shed += 1
+            call.start_server_batch(self._not_now, _DONE)
+            return
+        tag = (call, now)
+        self._waiting[tag] = None
+        call.start_server_batch((cygrpc.ReceiveMessageOperation(0),), tag)
+
+    def _received(self, tag: tuple[Any, float], event: Any) -> None:
+        """A call's message is here, or will never be."""
+        del self._waiting[tag]
+        call, came = tag
+        raw = event.batch_operations[0].message()
+        if raw is None:
+            self.stats.broken += 1
+            call.start_server_batch(self._no_message, _DONE)
+            return
+        reply = self._answer(from_wire(raw) or b"")
+        if type(reply) is bytes:
+            call.start_server_batch(
+                (self._head, cygrpc.SendMessageOperation(to_wire(reply), 0), self._ok, self._close),
+                _DONE,
+            )
+            self.stats.took(time.perf_counter() - came)
+        elif reply is None:
+            self._finish(call, came, None)
+        else:
+            self._wait(reply, call, came)  # type: ignore[arg-type]
+
+    def _wait(self, later: Later, call: Any, came: float) -> None:
+        """Leave the call open; whoever has the reply sends it, from a thread of their own."""
+        self.stats.open += 1
+
+        def send(reply: bytes | None) -> None:
+            self.stats.open -= 1
+            self._finish(call, came, reply)
+
+        later.then(send)
+
+    def _finish(self, call: Any, came: float, reply: bytes | None) -> None:
+        if reply is None:
+            self.stats.unavailable += 1
+            call.start_server_batch(self._not_now, _DONE)
+        else:
+            send = cygrpc.SendMessageOperation(to_wire(reply), 0)
+            call.start_server_batch((self._head, send, self._ok, self._close), _DONE)
+        self.stats.took(time.perf_counter() - came)
+
+
+def _status(code: Any, details: bytes) -> Any:
+    return cygrpc.SendStatusFromServerOperation(None, code, details, 0)
+

@@ -1,0 +1,80 @@
+"""The fallback transport: ``Query`` by grpcio's public server and its thread pool, on raw bytes."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import Final
+
+import grpc
+
+from grpcdns.serve.edge import Edge
+from grpcdns.serve.packet import from_wire, to_wire
+from grpcdns.serve.transport import NOT_NOW, SERVICE, Answer, Later, Pressure, Stats
+
+_THREADS: Final = 32
+"""Few work at once: the others wait for an upstream's answer (`Later`), each holding one."""
+_UPSTREAM_LIMIT: Final = 10.0
+"""No `Later` takes as long; a bound on what a fault can hold."""
+
+
+class Threads:
+    """`Transport` over public API only."""
+
+    name = "threads"
+
+    def __init__(self, edge: Edge, answer: Answer, pressure: Pressure) -> None:
+        self.stats = Stats()
+        self._edge = edge
+        self._answer = answer
+        self._pressure = pressure
+        methods = {"Query": grpc.unary_unary_rpc_method_handler(self._query)}
+        handler = grpc.method_handlers_generic_handler(SERVICE, methods)
+        self._server = edge.build((handler,), _THREADS)
+        self._started = False
+
+    def start(self) -> None:
+        self._edge.bind(self._server)
+        self._server.start()
+        self._started = True
+
+    def stop(self, grace: float) -> None:
+        if self._started:
+            self._server.stop(grace).wait()
+
+    def sweep(self, limit: float) -> int:
+        """grpcio waits for messages without a thread, and nothing here can see which."""
+        del limit
+        return 0
+
+    def _query(self, raw: bytes, context: grpc.ServicerContext) -> bytes:
+        came = time.perf_counter()
+        if self._pressure.high(came):
+            self.stats.shed += 1
+            _not_now(context)
+        reply = self._answer(from_wire(raw) or b"")
+        if isinstance(reply, Later):
+            reply = self._wait(reply)
+        self.stats.took(time.perf_counter() - came)
+        if reply is None:
+            self.stats.unavailable += 1
+            _not_now(context)
+        return to_wire(reply)  # type: ignore[arg-type, unused-ignore]
+
+    def _wait(self, later: Later) -> bytes | None:
+        replies: list[bytes | None] = []
+        done = threading.Event()
+
+        def take(reply: bytes | None) -> None:
+            replies.append(reply)
+            done.set()
+
+        self.stats.open += 1
+        later.then(take)
+        done.wait(_UPSTREAM_LIMIT)
+        self.stats.open -= 1
+        return replies[0] if replies else None
+
+
+def _not_now(context: grpc.ServicerContext) -> None:
+    context.abort(grpc.StatusCode.UNAVAILABLE, NOT_NOW.decode())
