@@ -70,8 +70,8 @@ _KUBERNETES_VERSION: Final = (
 PROGRAMS: Final = {
     program.name: program
     for program in (
-        Program("coredns", HERE / "coredns", minutes=3),
-        Program("etcd", HERE / "etcd", minutes=2),
+        Program("coredns", HERE / "coredns", minutes=2),
+        Program("etcd", HERE / "etcd"),
         Program(
             "grpcurl",
             HERE / "grpcurl",
@@ -83,14 +83,13 @@ PROGRAMS: Final = {
             HERE / "kubernetes",
             package="./kube-apiserver",
             values=_KUBERNETES_VERSION,
-            minutes=8,
+            minutes=5,
         ),
         Program(
             "kube-controller-manager",
             HERE / "kubernetes",
             package="./kube-controller-manager",
             values=_KUBERNETES_VERSION,
-            minutes=4,
         ),
     )
 }
