@@ -12,7 +12,7 @@ from typing import Protocol
 from grpcdns.core.objects import Kind
 
 Packed = tuple[str, bytes, float]
-"""An object as it travels: its key, its packed body, and when what it shows was triggered (0: unknown)."""
+"""An object as it travels: its key, its packed body, when it was triggered (0: unknown)."""
 
 
 class Sink(Protocol):
@@ -34,14 +34,16 @@ class Sink(Protocol):
         """The source has heard from where this kind comes from: a list, an event, a bookmark."""
 
     def note(self, what: str, kind: Kind | None = None, **fields: object) -> None:
-        """Something happened that is worth a metric: see NOTES. The source has logged it already."""
+        """Something happened that is worth a metric: see NOTES. It is logged already."""
 
 
 NOTES = {
     "list": "a complete list was taken; objects, changes, seconds, how (list, stream)",
     "relist": "a list had to be made anew; reason",
     "skipped": "one object could not be read and is left out; key, error",
-    "repaired": "the consistency check found and mended differences; missing, stale, extra",
+    "rewatch": "a watch ended without a word (silent) or in the middle (dropped); how",
+    "odd": "a watch sent what has no business there; error",
+    "repaired": "the consistency check found differences and mended them; changes, wrong",
     "checked": "the consistency check ran; requests",
     "api_lost": "the API cannot be reached, or does not answer; error",
     "api_back": "the API answers again; seconds it was away",

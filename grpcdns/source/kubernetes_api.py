@@ -1,0 +1,119 @@
+"""A cluster's objects from its API: which kinds, under which selectors, a watch for each.
+
+    KubernetesApi(config).start(sink)   raises UserError when there is no way to log in
+                         .stop()        prompt
+
+Lists are cluster-wide even where ``--namespaces`` names a few, as CoreDNS's are: the RBAC rules
+are the same, and an answer about another namespace needs to know that it exists.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Final
+
+from grpcdns.config import Config
+from grpcdns.core.index import needed_kinds
+from grpcdns.core.objects import Kind
+from grpcdns.core.policy import Policy
+from grpcdns.source.check import Check
+from grpcdns.source.clock import WallClock
+from grpcdns.source.decode import Decoder
+from grpcdns.source.journal import Journal
+from grpcdns.source.login import Login, from_kubeconfig, in_cluster
+from grpcdns.source.selector import Requirement, parse_selector
+from grpcdns.source.shapes import IMPORTED_SERVICE_NAME, Fields
+from grpcdns.source.sink import Sink
+from grpcdns.source.throttle import Throttle
+from grpcdns.source.transport import Client, Params
+from grpcdns.source.watch import Resource, Watch
+
+PATHS: Final = {
+    Kind.NAMESPACE: "/api/v1/namespaces",
+    Kind.SERVICE: "/api/v1/services",
+    Kind.ENDPOINT_SLICE: "/apis/discovery.k8s.io/v1/endpointslices",
+    Kind.POD: "/api/v1/pods",
+    Kind.SERVICE_IMPORT: "/apis/multicluster.x-k8s.io/v1alpha1/serviceimports",
+}
+LIVE_PODS: Final = "status.phase!=Succeeded,status.phase!=Failed,status.phase!=Unknown"
+_BY_NAMESPACE_LABELS: Final = frozenset({Kind.NAMESPACE, Kind.SERVICE_IMPORT})
+JOIN_TIMEOUT: Final = 2.0
+"""Seconds: only a thread in the middle of connecting needs any, and it is left behind."""
+
+
+class KubernetesApi:
+    """The source behind ``--kubeconfig``, and the default inside a Pod."""
+
+    def __init__(self, config: Config, login: Callable[[], Login] | None = None) -> None:
+        self._config = config
+        self._login = login or _login_of(config)
+        self._clock = WallClock()
+        self._client: Client | None = None
+        self._watches: list[Watch] = []
+        self._threads: list[threading.Thread] = []
+
+    def start(self, sink: Sink) -> None:
+        """Begins to watch; returns as soon as it is known who we are. Raises UserError."""
+        config = self._config
+        throttle = Throttle(self._clock, config.api_qps, config.api_burst, config.api_max_inflight)
+        self._client = client = Client(self._login, throttle)
+        client.login()
+        journal = Journal(sink, self._clock)
+        policy = config.policy()
+        self._watches = [
+            Watch(resource, Decoder(kind, fields_of(policy)), client, sink, journal, self._clock)
+            for kind, resource in resources_of(config).items()
+        ]
+        check = Check(self._watches, client, journal, self._clock)
+        for name, run in (*((w.kind.name, w.run) for w in self._watches), ("CHECK", check.run)):
+            thread = threading.Thread(target=run, name=f"source-{name.lower()}", daemon=True)
+            self._threads.append(thread)
+            thread.start()
+
+    def stop(self) -> None:
+        """Ends all watches. What is being connected to is not waited for."""
+        self._clock.stop()
+        if self._client is not None:
+            self._client.stop()
+        for thread in self._threads:
+            thread.join(JOIN_TIMEOUT)
+
+    def set_policy(self, policy: Policy) -> None:
+        """New options for answers: slices are listed anew if they now need other fields."""
+        for watch in self._watches:
+            if watch.kind is Kind.ENDPOINT_SLICE and watch.fields != fields_of(policy):
+                watch.use(Decoder(watch.kind, fields_of(policy)))
+
+
+def resources_of(config: Config) -> dict[Kind, Resource]:
+    """What is watched, and how it is narrowed, as CoreDNS narrows it."""
+    policy = config.policy()
+    kinds = set(needed_kinds(policy))
+    if policy.multicluster:
+        kinds.add(Kind.ENDPOINT_SLICE)
+    return {kind: Resource(PATHS[kind], _selectors(kind, config)) for kind in sorted(kinds)}
+
+
+def fields_of(policy: Policy) -> Fields:
+    """Which of a slice's fields the options for answers need."""
+    return Fields(zones=policy.zonal, pods=policy.endpoint_pod_names)
+
+
+def _selectors(kind: Kind, config: Config) -> Params:
+    text = config.namespace_labels if kind in _BY_NAMESPACE_LABELS else config.labels
+    selector = parse_selector(text)
+    if kind is Kind.ENDPOINT_SLICE and config.no_endpoints:
+        selector = selector.also(Requirement(IMPORTED_SERVICE_NAME, "exists"))
+    params: Params = {}
+    if selector.requirements:
+        params["labelSelector"] = str(selector)
+    if kind is Kind.POD:
+        params["fieldSelector"] = LIVE_PODS
+    return params
+
+
+def _login_of(config: Config) -> Callable[[], Login]:
+    if config.kubeconfig:
+        return lambda: from_kubeconfig(config.kubeconfig, config.context)
+    return in_cluster
