@@ -79,7 +79,7 @@ class KeyMap(dict[K, str | tuple[str, ...]]):
 
 
 class Index:
-    """What is known of a cluster. ``serials`` are unix seconds of the last change an answer could show."""
+    """What is known of a cluster. ``serials``: unix seconds of the last change to be seen."""
 
     def __init__(self, policy: Policy) -> None:
         self.store = Store()
@@ -153,7 +153,7 @@ class Index:
     # -- taking Changes
 
     def apply(self, change: Change) -> set[Tag]:
-        """Take a Change; returns the tags of the answers it may have changed, none if it was known."""
+        """Take a Change; returns the tags of the answers it may change, none if it was known."""
         bodies = self.store.bodies[change.kind]
         known = bodies.get(change.key)
         if known == change.body:
@@ -186,32 +186,53 @@ class Index:
     def _bump(self, serial: Serial, at: int) -> None:
         self.serials[serial] = max(self.serials[serial], at)
 
-    def _take_namespace(self, change: Change, old: Object | None, new: Object | None, tags: set[Tag]) -> None:
+    def _take_namespace(
+        self, change: Change, _old: Object | None, _new: Object | None, tags: set[Tag]
+    ) -> None:
         tags.add(f"{change.key[1:]}/")
         for serial in Serial:
             self._bump(serial, change.at)
 
-    def _take_service(self, change: Change, old: Object | None, new: Object | None, tags: set[Tag]) -> None:
+    def _take_service(
+        self, change: Change, old: Object | None, new: Object | None, tags: set[Tag]
+    ) -> None:
         before, after = cast("Service | None", old), cast("Service | None", new)
         tags.add(change.key)
-        self._move(self._service_addresses, change.key, _cluster_addresses(before), _cluster_addresses(after), tags)
-        self._move(self._external_addresses, change.key, _external_addresses(before), _external_addresses(after), tags)
+        self._move(
+            self._service_addresses,
+            change.key,
+            _cluster_addresses(before),
+            _cluster_addresses(after),
+            tags,
+        )
+        self._move(
+            self._external_addresses,
+            change.key,
+            _external_addresses(before),
+            _external_addresses(after),
+            tags,
+        )
         if _inside(before) != _inside(after):
             self._bump(Serial.CLUSTER, change.at)
         if _outside(before) != _outside(after):
             self._bump(Serial.EXTERNAL, change.at)
 
-    def _take_slice(self, change: Change, old: Object | None, new: Object | None, tags: set[Tag]) -> None:
+    def _take_slice(
+        self, change: Change, old: Object | None, new: Object | None, tags: set[Tag]
+    ) -> None:
         before, after = cast("EndpointSlice | None", old), cast("EndpointSlice | None", new)
-        for keys, attribute in ((self._slices, "service"), (self._imported_slices, "imported_service")):
+        if _shown(before) == _shown(after):
+            return
+        for keys, attribute in (
+            (self._slices, "service"),
+            (self._imported_slices, "imported_service"),
+        ):
             for slice_, move in ((before, keys.discard), (after, keys.add)):
                 if slice_ is not None and getattr(slice_, attribute):
                     service_key = f"{slice_.namespace}/{getattr(slice_, attribute)}"
                     tags.add(service_key)
                     move(service_key, change.key)
         old_addresses, new_addresses = _ready_addresses(before), _ready_addresses(after)
-        if _shown(before) == _shown(after):
-            return
         self._move(self._endpoint_addresses, change.key, old_addresses, new_addresses, tags)
         # A hostname may have changed where the address did not: its PTR has.
         tags |= old_addresses | new_addresses
@@ -220,20 +241,29 @@ class Index:
             self._bump(Serial.MULTICLUSTER, change.at)
         self._bump(Serial.EXTERNAL, change.at)
 
-    def _take_pod(self, change: Change, old: Object | None, new: Object | None, tags: set[Tag]) -> None:
-        for pod, move in ((cast("Pod | None", old), self._pods.discard), (cast("Pod | None", new), self._pods.add)):
+    def _take_pod(
+        self, change: Change, old: Object | None, new: Object | None, tags: set[Tag]
+    ) -> None:
+        for pod, move in (
+            (cast("Pod | None", old), self._pods.discard),
+            (cast("Pod | None", new), self._pods.add),
+        ):
             if pod is not None and pod.ip:
                 move(pod.ip, change.key)
                 tags.add(f"{pod.namespace}/:{pod.ip}")
                 self._bump(Serial.CLUSTER, change.at)
 
-    def _take_import(self, change: Change, old: Object | None, new: Object | None, tags: set[Tag]) -> None:
+    def _take_import(
+        self, change: Change, _old: Object | None, _new: Object | None, tags: set[Tag]
+    ) -> None:
         tags.add(change.key)
         self._bump(Serial.CLUSTER, change.at)
         self._bump(Serial.MULTICLUSTER, change.at)
 
     @staticmethod
-    def _move(keys: KeyMap[bytes], key: str, before: set[bytes], after: set[bytes], tags: set[Tag]) -> None:
+    def _move(
+        keys: KeyMap[bytes], key: str, before: set[bytes], after: set[bytes], tags: set[Tag]
+    ) -> None:
         for address in before - after:
             keys.discard(address, key)
         for address in after - before:
@@ -280,7 +310,9 @@ def _outside(service: Service | None) -> object:
 def _ready_addresses(slice_: EndpointSlice | None) -> set[bytes]:
     if slice_ is None or slice_.address_type == "FQDN":
         return set()
-    return _packed(text for endpoint in slice_.endpoints if endpoint.ready for text in endpoint.addresses)
+    return _packed(
+        text for endpoint in slice_.endpoints if endpoint.ready for text in endpoint.addresses
+    )
 
 
 def _shown(slice_: EndpointSlice | None) -> object:
@@ -288,4 +320,11 @@ def _shown(slice_: EndpointSlice | None) -> object:
     if slice_ is None:
         return None
     ready = [endpoint for endpoint in slice_.endpoints if endpoint.ready]
-    return (slice_.service, slice_.imported_service, slice_.cluster, slice_.address_type, slice_.ports, ready)
+    return (
+        slice_.service,
+        slice_.imported_service,
+        slice_.cluster,
+        slice_.address_type,
+        slice_.ports,
+        ready,
+    )

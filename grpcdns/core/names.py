@@ -18,7 +18,7 @@ MAPPED = b"\x00" * 10 + b"\xff\xff"
 
 
 class BadName(ValueError):
-    """A name that cannot be written on the wire: a label of no or over 63 octets, over 255 in all."""
+    """A name that cannot be on the wire: a label of no or over 63 octets, over 255 in all."""
 
 
 def name_from_text(text: str) -> Name:
@@ -32,7 +32,7 @@ def name_from_text(text: str) -> Name:
 
 
 def name_to_text(name: Name) -> str:
-    """Presentation form with a trailing dot; odd octets as ``\\DDD``, special ones escaped (RFC 1035 5.1)."""
+    """Presentation form with a trailing dot, odd octets escaped (RFC 1035 5.1)."""
     return "".join(_label_to_text(label) + "." for label in name) or "."
 
 
@@ -64,6 +64,15 @@ def name_to_wire(name: Name) -> bytes:
     if len(parts) > MAX_NAME:
         raise BadName(f"name {name_to_text(name)!r} has {len(parts)} octets, over {MAX_NAME}")
     return bytes(parts)
+
+
+def fits_wire(name: Name) -> bool:
+    """Whether a name made of what objects say can be written on the wire."""
+    try:
+        name_to_wire(name)
+    except BadName:
+        return False
+    return True
 
 
 def name_from_wire(wire: bytes) -> Name:

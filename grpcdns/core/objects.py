@@ -28,7 +28,7 @@ class Kind(enum.IntEnum):
 
 
 class Port(msgspec.Struct, frozen=True, array_like=True):
-    """A port of a Service, ServiceImport or EndpointSlice; ``number`` is -1 where the API has none."""
+    """A port of a Service, ServiceImport or slice; ``number`` is -1 where the API has none."""
 
     name: str = ""
     protocol: str = ""
@@ -64,7 +64,7 @@ class Service(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Endpoint(msgspec.Struct, frozen=True, array_like=True):
-    """One endpoint of a slice. ``pod`` is targetRef.name, ``zone`` the topology zone, both may be ""."""
+    """One endpoint of a slice. ``pod`` is targetRef.name, ``zone`` its topology zone; or ""."""
 
     addresses: tuple[str, ...]
     ready: bool = True
@@ -76,9 +76,8 @@ class Endpoint(msgspec.Struct, frozen=True, array_like=True):
 class EndpointSlice(msgspec.Struct, frozen=True, array_like=True):
     """An EndpointSlice.
 
-    ``service`` is the label kubernetes.io/service-name, ``imported_service`` the label
-    multicluster.kubernetes.io/service-name and ``cluster`` multicluster.kubernetes.io/source-cluster;
-    each is "" where the slice has no such label.
+    ``service`` is the label kubernetes.io/service-name; ``imported_service`` and ``cluster`` are
+    service-name and source-cluster of multicluster.kubernetes.io; each is "" where there is none.
     """
 
     namespace: str
@@ -92,7 +91,7 @@ class EndpointSlice(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Pod(msgspec.Struct, frozen=True, array_like=True):
-    """A Pod that is neither finished nor terminating; ``ip`` is status.podIP, "" before it has one."""
+    """A Pod that is neither finished nor terminating; ``ip`` is status.podIP, or ""."""
 
     namespace: str
     name: str

@@ -9,8 +9,8 @@ The shapes, right to left, are those of the Kubernetes DNS specification 1.1.0 a
     service.ns.svc                                      a Service
     endpoint.service.ns.svc                             one endpoint of a Service
     _port._protocol.service.ns.svc                      a port of a Service
-    endpoint.cluster.service.ns.svc                     an endpoint of a ServiceImport (multicluster)
-    topozone.pin|prefer._zone.service.ns.svc            the endpoints of a topology zone (zonal)
+    endpoint.cluster.service.ns.svc                     an endpoint of a ServiceImport
+    topozone.pin|prefer._zone.service.ns.svc            the endpoints of a topology zone
     a-b-c-d.ns.pod                                      an address of a Pod
 
 The last two label positions are read without looking whether the underscore is there, and a label
@@ -28,7 +28,7 @@ ZONE_LABEL, PIN, PREFER = "_zone", "pin", "prefer"
 
 
 class Asked(NamedTuple):
-    """The parts of a name, "" where it has none. ``kind`` is "svc", "pod", or "" at the apex and above namespaces."""
+    """The parts of a name, "" where it has none; ``kind`` is "" at the apex, "svc" and "pod"."""
 
     kind: str = ""
     namespace: str = ""
@@ -46,13 +46,14 @@ class Asked(NamedTuple):
 
 
 def parse_name(left: Name, multicluster: bool, zonal: bool) -> Asked | None:
-    """The parts of the labels left of the zone; None when they have no shape we answer (NXDOMAIN)."""
+    """The parts of the labels left of the zone; None when they have no shape that exists."""
     if not left or left in ((SVC,), (POD,)):
         return Asked()
     kind = left[-1]
     if kind not in (SVC, POD):
         return None
-    named = Asked(kind, *left[-2:-4:-1])
+    namespace = left[-2] if len(left) > 1 else ""
+    named = Asked(kind, namespace, left[-3] if len(left) > 2 else "")
     rest = left[:-3]
     if len(rest) == 0:
         return named
@@ -62,6 +63,12 @@ def parse_name(left: Name, multicluster: bool, zonal: bool) -> Asked | None:
         if multicluster and not rest[0].startswith("_") and not rest[1].startswith("_"):
             return named._replace(endpoint=rest[0], cluster=rest[1])
         return named._replace(port=rest[0].removeprefix("_"), protocol=rest[1].removeprefix("_"))
-    if zonal and not multicluster and kind == SVC and rest[-1] == ZONE_LABEL and rest[-2] in (PIN, PREFER):
+    if (
+        zonal
+        and not multicluster
+        and kind == SVC
+        and rest[-1] == ZONE_LABEL
+        and rest[-2] in (PIN, PREFER)
+    ):
         return named._replace(zone=".".join(rest[:-2]), prefer=rest[-2] == PREFER)
     return None

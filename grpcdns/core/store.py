@@ -19,7 +19,9 @@ class Store:
         self.bodies: dict[Kind, dict[str, bytes]] = {kind: {} for kind in Kind}
         self.listed: set[Kind] = set()
 
-    def upsert(self, kind: Kind, key: str, body: bytes, at: int, triggered: float = 0.0) -> Change | None:
+    def upsert(
+        self, kind: Kind, key: str, body: bytes, at: int, triggered: float = 0.0
+    ) -> Change | None:
         """Take one object; None when it was known just so."""
         bodies = self.bodies[kind]
         if bodies.get(key) == body:
@@ -33,7 +35,9 @@ class Store:
             return None
         return Change(kind, key, None, at)
 
-    def replace(self, kind: Kind, objects: Iterable[tuple[str, bytes]], at: int) -> Iterator[Change]:
+    def replace(
+        self, kind: Kind, objects: Iterable[tuple[str, bytes]], at: int
+    ) -> Iterator[Change]:
         """Take a complete list of a kind: yields what it changes, deletions last.
 
         The kind counts as listed once the iterator is exhausted.

@@ -8,12 +8,12 @@ name (its names point at the question, offset 12) is what the memo keeps.
 
 from __future__ import annotations
 
+import enum
 import struct
 from collections.abc import Sequence
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, cast
 
 from grpcdns.core.names import (
-    BadName,
     Name,
     address_to_text,
     name_from_wire,
@@ -43,6 +43,14 @@ _POINTER_LIMIT = 0x4000
 _UDP_SIZE = 65535  # what we would take in one message; CoreDNS puts its own figure over it
 
 
+class Section(enum.IntEnum):
+    """The sections of a message that hold records."""
+
+    ANSWER = 0
+    AUTHORITY = 1
+    ADDITIONAL = 2
+
+
 class Record(NamedTuple):
     """A resource record of class IN.
 
@@ -57,11 +65,12 @@ class Record(NamedTuple):
 
     def to_text(self) -> str:
         """The record as a zone file has it: ``name ttl IN type rdata``."""
-        return f"{name_to_text(self.name)} {self.ttl} IN {type_to_text(self.rtype)} {_rdata_to_text(self)}"
+        rtype = type_to_text(self.rtype)
+        return f"{name_to_text(self.name)} {self.ttl} IN {rtype} {_rdata_to_text(self)}"
 
 
 class Question(NamedTuple):
-    """What was asked: ``wire`` is the question section's name as asked, ``name`` it in lower case."""
+    """What was asked: ``wire`` is the name as asked, ``name`` the same in lower case."""
 
     wire: bytes
     name: Name
@@ -70,21 +79,13 @@ class Question(NamedTuple):
 
 
 class Query(NamedTuple):
-    """A parsed query. ``rcode`` is what is wrong with it (NOERROR when nothing is), ``head`` its first 12 octets."""
+    """A parsed query: its first 12 octets, and what is wrong with it (NOERROR: nothing)."""
 
     head: bytes
     question: Question | None
     rcode: int
     edns: bool
     dnssec_ok: bool
-
-
-class Packed(NamedTuple):
-    """The sections of a reply after the question, and where the SOA serial stands in them (-1: nowhere)."""
-
-    counts: tuple[int, int, int]
-    tail: bytes
-    serial_at: int
 
 
 def type_to_text(rtype: int) -> str:
@@ -99,7 +100,9 @@ def address_record(name: Name, packed: bytes, ttl: int) -> Record:
 
 def srv_record(name: Name, ttl: int, weight: int, port: int, target: Name) -> Record:
     """An SRV record of priority 0. Its target is never compressed (RFC 2782). Raises BadName."""
-    return Record(name, SRV, ttl, (struct.pack("!3H", 0, weight, port & 0xFFFF) + name_to_wire(target),))
+    return Record(
+        name, SRV, ttl, (struct.pack("!3H", 0, weight, port & 0xFFFF) + name_to_wire(target),)
+    )
 
 
 def txt_record(name: Name, ttl: int, text: str) -> Record:
@@ -115,7 +118,7 @@ def soa_record(zone: Name, ttl: int, mname: Name, rname: Name, serial: int, mini
 
 
 def parse_query(message: bytes) -> Query:
-    """Read a query. Never raises: what is wrong stands in ``rcode``, with the question where there is one.
+    """Read a query. Never raises: what is wrong stands in ``rcode``.
 
     Counts are believed only as far as the octets go, and a question count other than 1 is refused
     before anything is parsed. RFC 1035 4.1, RFC 6891 6.1, RFC 9619.
@@ -180,7 +183,7 @@ def _parse_records(message: bytes, at: int, skipped: int, additional: int, query
 
 
 def _skip_name(message: bytes, at: int) -> int:
-    """The offset after a name, -1 when it does not end inside the message; pointers are not followed."""
+    """The offset after a name, -1 when it does not end inside the message."""
     while at < len(message):
         length = message[at]
         if length == 0:
@@ -195,7 +198,9 @@ def _skip_name(message: bytes, at: int) -> int:
 
 def opt_record(dnssec_ok: bool, rcode: int) -> bytes:
     """The OPT of a reply, without options: version 0, DO as asked (RFC 3225 3, RFC 6891 6.1.3)."""
-    return b"\0" + struct.pack("!HHLH", OPT, _UDP_SIZE, rcode >> 4 << 24 | (0x8000 if dnssec_ok else 0), 0)
+    return b"\0" + struct.pack(
+        "!HHLH", OPT, _UDP_SIZE, rcode >> 4 << 24 | (0x8000 if dnssec_ok else 0), 0
+    )
 
 
 def reply_head(query_head: bytes, rcode: int, authoritative: bool, counts: Sequence[int]) -> bytes:
@@ -206,7 +211,7 @@ def reply_head(query_head: bytes, rcode: int, authoritative: bool, counts: Seque
 
 
 def error_reply(query: Query, rcode: int) -> bytes:
-    """A reply without records: the question as asked if there was one, an OPT if one was asked for."""
+    """A reply without records: the question if there was one, an OPT if one was asked for."""
     question, opt = b"", b""
     if query.question is not None:
         q = query.question
@@ -233,31 +238,29 @@ class Packer:
             name = name[1:]
 
     def pack(self, records: Sequence[Record]) -> int:
-        """Append what fits the wire; a record whose name does not is left out. Returns how many went in."""
-        count = 0
+        """Append records as far as a message goes, and say how many went in. Raises BadName."""
         owner: Name | None = None
-        before = b""
-        for name, rtype, ttl, rdata in records:
+        pointer: bytes | None = None
+        for count, (name, rtype, ttl, rdata) in enumerate(records):
             mark = len(self._out)
-            try:
-                if name == owner:
-                    self._out += before
-                else:
-                    self._add_name(name)
+            if pointer is not None and name == owner:
+                self._out += pointer
+            else:
+                self._add_name(name)
+                offset = self._offsets.get(name)
+                owner, pointer = (
+                    name,
+                    None if offset is None else struct.pack("!H", 0xC000 | offset),
+                )
+            if len(rdata) == 1 and isinstance(rdata[0], bytes):
+                self._out += struct.pack("!HHLH", rtype, IN, ttl, len(rdata[0])) + rdata[0]
+            else:
                 self._out += struct.pack("!HHL", rtype, IN, ttl)
                 self._add_rdata(rtype, rdata)
-            except BadName:
-                self._cut(mark)
-                continue
-            count += 1
-            owner, before = name, self._pointer(name)
-        return count
-
-    def pack_addresses(self, name: Name, rtype: int, ttl: int, addresses: Sequence[bytes]) -> int:
-        """A set of A or AAAA records at the question's own name, at the cost of one join."""
-        prefix = self._pointer(name) + struct.pack("!HHLH", rtype, IN, ttl, 4 if rtype == A else 16)
-        self._out += b"".join([prefix + address for address in addresses])
-        return len(addresses)
+            if self.size > MAX_MESSAGE:
+                del self._out[mark:]
+                return count
+        return len(records)
 
     @property
     def tail(self) -> bytes:
@@ -268,17 +271,7 @@ class Packer:
         """Octets of the whole message so far, an OPT still to come included."""
         return self._start + len(self._out) + 11
 
-    def _pointer(self, name: Name) -> bytes:
-        offset = self._offsets.get(name)
-        return struct.pack("!H", 0xC000 | offset) if offset is not None else name_to_wire(name)
-
-    def _cut(self, mark: int) -> None:
-        del self._out[mark:]
-        end = self._start + mark
-        self._offsets = {name: at for name, at in self._offsets.items() if at < end}
-
     def _add_name(self, name: Name) -> None:
-        name_to_wire(name)  # refuses what cannot stand on the wire before any of it does
         while name:
             offset = self._offsets.get(name)
             if offset is not None:
@@ -287,8 +280,7 @@ class Packer:
             here = self._start + len(self._out)
             if here < _POINTER_LIMIT:
                 self._offsets[name] = here
-            self._out.append(len(name[0]))
-            self._out += name[0].encode("latin-1")
+            self._out += name_to_wire(name[:1])[:-1]
             name = name[1:]
         self._out.append(0)
 
@@ -319,8 +311,7 @@ def _rdata_to_text(record: Record) -> str:
             return name_to_text(name_from_wire(first))
         return f"\\# {len(first)} {first.hex()}"
     if record.rtype == SOA:
-        mname, rname, timers = record.rdata
-        assert isinstance(timers, bytes) and not isinstance(mname, bytes) and not isinstance(rname, bytes)
+        mname, rname, timers = cast("tuple[Name, Name, bytes]", record.rdata)
         numbers = " ".join(map(str, struct.unpack("!5L", timers)))
         return f"{name_to_text(mname)} {name_to_text(rname)} {numbers}"
     return name_to_text(first)

@@ -1,0 +1,408 @@
+"""The handler: a DNS message in, a DNS message out, with the packed answers remembered.
+
+How it works: ``handle`` finds the question in the raw octets and looks (name in lower case, type,
+class) up in the memo; a hit costs two slices, a dict look-up and a join, because what is kept is
+the *tail* of the message, which is the same for every ID, case, RD and CD bit and with or without
+EDNS. A miss parses, answers, packs, and keeps the tail under the answer's tags. A Change drops
+exactly what carries one of its tags. The SOA serial, which moves with every Change, is not a tag:
+it is written into the tail when a hit finds it old.
+
+There are two memos of a bounded size each: answers made from objects, of which there are as many
+as the cluster has names, and *cheap* ones, of which anyone can ask for any number. So a flood of
+random names pushes out only its like.
+
+Beware: nothing here locks. The caller makes all calls one at a time.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Final, NamedTuple
+
+from grpcdns.core import wire
+from grpcdns.core.answer import answer
+from grpcdns.core.index import Index, Tag
+from grpcdns.core.objects import Change, Kind
+from grpcdns.core.policy import Policy
+from grpcdns.core.reply import Answer, Lookup
+from grpcdns.core.view import Zones
+from grpcdns.core.wire import (
+    ANY_CLASS,
+    IN,
+    NOERROR,
+    REFUSED,
+    SERVFAIL,
+    Packer,
+    Query,
+    Question,
+    Record,
+    Section,
+)
+
+MEMO_BYTES: Final = 32 << 20
+CHEAP_BYTES: Final = 8 << 20
+# What an entry costs beside its octets, measured: objects, two dict slots, tags.
+_OVERHEAD: Final = 700
+# How many different parts of an answer too long for a message are given in turn.
+_PARTS: Final = 8
+_PLAIN_COUNTS: Final = b"\0\1\0\0\0\0\0"
+_OPT_START: Final = b"\0\0\x29"
+_OPTS: Final = (wire.opt_record(False, NOERROR), wire.opt_record(True, NOERROR))
+
+
+class Part(NamedTuple):
+    """A packed answer: its record counts, its octets after the question, and fitting heads.
+
+    ``heads`` maps octets 2 to 12 of a plain query to those of the reply; parts of one rcode and
+    counts share it.
+    """
+
+    counts: tuple[int, ...]
+    tail: bytes
+    heads: dict[bytes, bytes]
+
+
+class Entry:
+    """A remembered answer. An answer too long for one message has several parts, given in turn."""
+
+    __slots__ = (
+        "cost", "counts", "heads", "hits", "kind", "parts", "rcode", "serial", "serial_at", "tags",
+        "tail", "turn",
+    )  # fmt: skip
+
+    def __init__(self, result: Answer, parts: list[Part], serial_at: int, serial: int) -> None:
+        self.rcode = result.rcode
+        self.counts, self.tail, self.heads = parts[0]
+        self.parts = parts if len(parts) > 1 else None
+        self.turn = 0
+        self.serial_at = serial_at
+        self.kind = result.serial
+        self.serial = serial
+        self.tags: tuple[Tag, ...] = ()
+        self.cost = 0
+        self.hits = 0
+
+    def advance(self) -> None:
+        """Go on to the next part of an answer that has several."""
+        if self.parts is not None:
+            self.turn = (self.turn + 1) % len(self.parts)
+            self.counts, self.tail, self.heads = self.parts[self.turn]
+
+    def renew_serial(self, serial: int) -> None:
+        """Write the zone's serial of now into the SOA."""
+        self.serial = serial
+        at = self.serial_at
+        self.tail = self.tail[:at] + struct.pack("!L", serial & 0xFFFFFFFF) + self.tail[at + 4 :]
+
+
+class Deferred:
+    """An answer that waits for records from the upstream.
+
+    ``lookups`` says which; ``complete`` takes their results in that order, None where there are
+    none to be had (the bare CNAME is given then), and returns the reply.
+    """
+
+    __slots__ = ("_query", "_result", "lookups")
+
+    def __init__(self, query: Query, result: Answer) -> None:
+        self._query = query
+        self._result = result
+        self.lookups: tuple[Lookup, ...] = tuple(result.lookups)
+
+    def complete(self, results: Sequence[Sequence[Record] | None]) -> bytes:
+        """The reply with the records found. Reads no index and no memo: any thread may call it."""
+        sections = [list(section) for section in self._result.sections]
+        pairs = sorted(zip(self.lookups, results, strict=True), key=lambda pair: -pair[0].position)
+        for lookup, records in pairs:
+            section = sections[lookup.section]
+            at = lookup.position if lookup.section == Section.ANSWER else len(section)
+            section[at:at] = records or ()
+        question = self._query.question
+        if question is None:
+            raise ValueError("an answer to no question")
+        packer = Packer(question)
+        counts = [packer.pack(section) for section in sections]
+        return _reply(self._query, self._result.rcode, counts, packer.tail)
+
+
+class Stats:
+    """Counters since the start; sizes are those of now."""
+
+    def __init__(self) -> None:
+        self.answers: Counter[tuple[int, int]] = Counter()
+        self.hits = 0
+        self.misses = 0
+        self.evictions = 0
+        self.invalidations = 0
+        self.oversized = 0
+        self.deferred = 0
+        self.unavailable = 0
+        self.errors = 0
+
+
+class Handler:
+    """Answers DNS messages from an index that it keeps by the Changes given to it.
+
+    ``report`` is called with an exception that should not have happened: the query that met it
+    gets SERVFAIL.
+    """
+
+    def __init__(
+        self,
+        policy: Policy,
+        report: Callable[[BaseException], None] | None = None,
+        memo_bytes: int = MEMO_BYTES,
+        cheap_bytes: int = CHEAP_BYTES,
+    ) -> None:
+        self.index = Index(policy)
+        self.stats = Stats()
+        self._report = report
+        self._named: OrderedDict[bytes, Entry] = OrderedDict()
+        self._cheap: OrderedDict[bytes, Entry] = OrderedDict()
+        self._limits = {id(self._named): memo_bytes, id(self._cheap): cheap_bytes}
+        self._sizes = {id(self._named): 0, id(self._cheap): 0}
+        self._tagged: dict[str | bytes, dict[str, set[bytes]]] = {}
+        self._heads: dict[tuple[int, ...], dict[bytes, bytes]] = {}
+        self.set_policy(policy)
+
+    # -- queries
+
+    def handle(self, message: bytes) -> bytes | Deferred | None:
+        """The reply to a message; None while a good question cannot be answered (not synced)."""
+        end = message.find(0, 12) + 5
+        key = message[12 : end - 4].lower() + message[end - 4 : end]
+        entry = self._named.get(key) or self._cheap.get(key)
+        if entry is not None:
+            head = entry.heads.get(message[2:12])
+            if head is not None:
+                rest = len(message) - end
+                if rest == 0 and message[11] == 0:
+                    opt = b""
+                elif (
+                    rest >= 11
+                    and message[11]
+                    and message[end : end + 3] == _OPT_START
+                    and message[end + 6] == 0
+                    and message[end + 9] << 8 | message[end + 10] == rest - 11
+                ):
+                    opt = _OPTS[message[end + 7] >> 7]
+                else:
+                    return self._handle_slowly(message)
+                entry.hits += 1
+                if entry.serial_at >= 0 and entry.serial != self.index.serials[entry.kind]:
+                    entry.renew_serial(self.index.serials[entry.kind])
+                reply = b"".join((message[:2], head, message[12:end], entry.tail, opt))
+                if entry.parts is not None:
+                    entry.advance()
+                return reply
+        return self._handle_slowly(message)
+
+    def _handle_slowly(self, message: bytes) -> bytes | Deferred | None:
+        try:
+            query = wire.parse_query(message)
+            if query.rcode != NOERROR or query.question is None:
+                return self._error(query, query.rcode)
+            if query.question.qclass not in (IN, ANY_CLASS):
+                return self._error(query, REFUSED)
+            return self._answer(query, query.question)
+        except Exception as error:  # the last line: a query gets a DNS message
+            self.stats.errors += 1
+            if self._report is not None:
+                self._report(error)
+            return self._error(wire.parse_query(message), SERVFAIL)
+
+    def _answer(self, query: Query, question: Question) -> bytes | Deferred | None:
+        key = question.wire.lower() + struct.pack("!2H", question.qtype, question.qclass)
+        entry = self._named.get(key) or self._cheap.get(key)
+        if entry is None:
+            result = answer(question, self.index, self._zones)
+            if not result.authoritative:
+                return self._error(query, result.rcode)
+            if not self.index.synced:
+                self.stats.unavailable += 1
+                return None
+            if result.lookups:
+                self.stats.deferred += 1
+                self.stats.answers[question.qtype, result.rcode] += 1
+                return Deferred(query, result)
+            self.stats.misses += 1
+            entry = self._pack(question, result)
+            self._keep(key, entry, result)
+        else:
+            self.stats.hits += 1
+            if entry.serial_at >= 0:
+                entry.renew_serial(self.index.serials[entry.kind])
+        self.stats.answers[question.qtype, entry.rcode] += 1
+        head, reply = query.head, _reply(query, entry.rcode, entry.counts, entry.tail)
+        # Only what a plain query can vary in is kept: RD, AD, CD, and whether there is an OPT.
+        if (
+            head[2] & 0xFE == 0
+            and head[3] & 0xCF == 0
+            and head[4:11] == _PLAIN_COUNTS
+            and head[11] == query.edns
+        ):
+            entry.heads[head[2:12]] = reply[2:12]
+        entry.advance()
+        return reply
+
+    def _error(self, query: Query, rcode: int) -> bytes:
+        qtype = 0 if query.question is None else query.question.qtype
+        self.stats.answers[qtype, rcode] += 1
+        return wire.error_reply(query, rcode)
+
+    def _pack(self, question: Question, result: Answer) -> Entry:
+        """Pack an answer; one too long for a message becomes parts that begin elsewhere in it."""
+        total = len(result.sections[0])
+        parts, serial_at = [], -1
+        for turn in range(_PARTS):
+            packer = Packer(question)
+            start = turn * total // _PARTS
+            counts = tuple(
+                packer.pack(section[start:] + section[:start]) for section in result.sections
+            )
+            heads = self._heads.setdefault((result.rcode, *counts), {})
+            parts.append(Part(counts, packer.tail, heads))
+            serial_at = packer.serial_at
+            if counts[0] == total:
+                break
+        else:
+            self.stats.oversized += 1
+        return Entry(result, parts, serial_at, self.index.serials[result.serial])
+
+    # -- the memo
+
+    def _keep(self, key: bytes, entry: Entry, result: Answer) -> None:
+        # The hot path takes the first zero octet for the end of the name; a name with one in a
+        # label is answered, never kept.
+        if key.find(0) != len(key) - 5:
+            return
+        memo = self._cheap if result.cheap else self._named
+        entry.tags = tuple(tag for tag in result.tags if not _implied(tag, result.tags))
+        size = (
+            len(entry.tail) if entry.parts is None else sum(len(part.tail) for part in entry.parts)
+        )
+        entry.cost = _OVERHEAD + len(key) + size
+        if entry.cost > self._limits[id(memo)]:
+            return
+        memo[key] = entry
+        self._sizes[id(memo)] += entry.cost
+        for tag in entry.tags:
+            group, member = _split(tag)
+            self._tagged.setdefault(group, {}).setdefault(member, set()).add(key)
+        while self._sizes[id(memo)] > self._limits[id(memo)]:
+            self.stats.evictions += 1
+            self._forget(next(iter(memo)))
+
+    def _forget(self, key: bytes) -> None:
+        memo = self._named if key in self._named else self._cheap
+        entry = memo.pop(key, None)
+        if entry is None:
+            return
+        self._sizes[id(memo)] -= entry.cost
+        self._count(key, entry)
+        for tag in entry.tags:
+            group, member = _split(tag)
+            members = self._tagged[group]
+            members[member].discard(key)
+            if not members[member]:
+                del members[member]
+                if not members:
+                    del self._tagged[group]
+
+    def _drop(self, tags: Iterable[Tag]) -> None:
+        for tag in tags:
+            group, member = _split(tag)
+            members = self._tagged.get(group)
+            if members is None:
+                continue
+            # A Namespace (and an address) stands for all that is filed under it.
+            chosen = (
+                members.get(member, ())
+                if member
+                else {key for keys in members.values() for key in keys}
+            )
+            for key in tuple(chosen):
+                self.stats.invalidations += 1
+                self._forget(key)
+
+    def clear(self) -> None:
+        """Forget every remembered answer."""
+        for key in (*self._named, *self._cheap):
+            self._forget(key)
+
+    # -- Changes
+
+    def apply(self, change: Change) -> bool:
+        """Take a Change into the index; says whether it was news."""
+        tags = self.index.apply(change)
+        self._drop(tags)
+        return bool(tags)
+
+    def replace(self, kind: Kind, objects: Iterable[tuple[str, bytes]], at: int) -> Iterator[bool]:
+        """Take a complete list of a kind, an object a step: the caller can answer in between.
+
+        Yields whether the step was news; the kind counts as listed at the end.
+        """
+        was_synced = self.index.synced
+        for tags in self.index.replace(kind, objects, at):
+            self._drop(tags)
+            yield bool(tags)
+        if self.index.synced != was_synced:
+            self.clear()
+
+    def set_policy(self, policy: Policy) -> None:
+        """Take another policy: from the next query on it is the only one."""
+        self.clear()
+        self._zones = Zones(policy)
+        self.index.set_policy(policy)
+
+    # -- figures
+
+    def memo_sizes(self) -> tuple[int, int]:
+        """Entries and estimated octets held by the memos."""
+        return len(self._named) + len(self._cheap), sum(self._sizes.values())
+
+    def counted(self) -> Stats:
+        """The counters, with the hits that entries still hold added in."""
+        for memo in (self._named, self._cheap):
+            for key, entry in memo.items():
+                if entry.hits:
+                    self._count(key, entry)
+        return self.stats
+
+    def _count(self, key: bytes, entry: Entry) -> None:
+        self.stats.hits += entry.hits
+        self.stats.answers[int.from_bytes(key[-4:-2], "big"), entry.rcode] += entry.hits
+        entry.hits = 0
+
+
+def _reply(query: Query, rcode: int, counts: Sequence[int], tail: bytes) -> bytes:
+    """A whole reply: head, the question as asked, the records, an OPT if one was asked for."""
+    question = query.question
+    if question is None:
+        raise ValueError("a reply to no question")
+    answers, authorities, additionals = counts
+    head = wire.reply_head(
+        query.head, rcode, True, (1, answers, authorities, additionals + query.edns)
+    )
+    asked = struct.pack("!2H", question.qtype, question.qclass)
+    return b"".join(
+        (head, question.wire, asked, tail, _OPTS[query.dnssec_ok] if query.edns else b"")
+    )
+
+
+def _split(tag: Tag) -> tuple[str | bytes, str]:
+    """A tag's group and its member: namespace and name, or an address alone."""
+    if isinstance(tag, bytes):
+        return tag, ""
+    group, _, member = tag.partition("/")
+    return group, member
+
+
+def _implied(tag: Tag, tags: set[Tag]) -> bool:
+    """Whether a Namespace's tag adds nothing: another tag is filed under the same Namespace."""
+    if isinstance(tag, bytes) or not tag.endswith("/"):
+        return False
+    return any(isinstance(other, str) and other != tag and other.startswith(tag) for other in tags)

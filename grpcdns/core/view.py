@@ -1,0 +1,308 @@
+"""From the parts of a name to the objects it names: the cluster as one question sees it.
+
+A View goes through the index for one question and remembers, as tags, what it looked at: also
+where nothing was found, for that answer changes when something comes. What it finds are Hits,
+an address or a name with a port and the name that an SRV record would point at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Final, NamedTuple
+
+from grpcdns.core.index import Index, Tag, pod_tag
+from grpcdns.core.names import (
+    IN_ADDR,
+    IP6,
+    MAX_LABEL,
+    BadName,
+    Name,
+    address_from_text,
+    fits_wire,
+    is_reverse,
+    longest_match,
+    name_from_text,
+)
+from grpcdns.core.objects import Endpoint, EndpointSlice, Port, Service
+from grpcdns.core.policy import Policy
+from grpcdns.core.query import POD, SVC, Asked, parse_name
+
+NO_PORT: Final = Port()
+
+
+class Hit(NamedTuple):
+    """What a name leads to: an address, or a name (ExternalName), a port, an SRV target."""
+
+    host: bytes | Name
+    port: int
+    target: Name
+
+
+class Zones:
+    """The zones of a policy, by name."""
+
+    def __init__(self, policy: Policy) -> None:
+        self.policy = policy
+        self.cluster = {name_from_text(zone): None for zone in policy.zones}
+        self.multicluster = {name_from_text(zone): None for zone in policy.multicluster}
+        self.external = {name_from_text(zone): None for zone in policy.external_zones}
+        forward = [zone for zone in self.cluster if zone[-2:] not in (IN_ADDR, IP6)]
+        self.primary: Name = forward[0] if forward else ()
+        self.ttl = cap_ttl(policy, policy.ttl)
+        self.external_ttl = cap_ttl(policy, policy.external_ttl)
+
+
+def cap_ttl(policy: Policy, ttl: int) -> int:
+    """The TTL to give: never more than the cap that old data has."""
+    return ttl if policy.ttl_cap is None else min(ttl, policy.ttl_cap)
+
+
+class View:
+    """One question's way through the index. ``tags`` collects what was looked at."""
+
+    def __init__(self, index: Index, zones: Zones, zone: Name, tags: set[Tag]) -> None:
+        self.index = index
+        self.zones = zones
+        self.policy = zones.policy
+        self.zone = zone
+        self.tags = tags
+        self.multicluster = longest_match(zone, zones.multicluster) is not None
+        self.cheap = False
+
+    def at(self, zone: Name) -> View:
+        return View(self.index, self.zones, zone, self.tags)
+
+    # -- namespaces
+
+    def exposed(self, namespace: str) -> bool:
+        """Whether a Namespace exists and is shown (option ``namespaces``)."""
+        self.tags.add(f"{namespace}/")
+        if self.policy.namespaces and namespace not in self.policy.namespaces:
+            return False
+        return self.index.has_namespace(namespace)
+
+    def shown_at(self, namespace: str) -> bool:
+        # The plugin looks at namespaces of reverse records only when some are configured.
+        return not self.policy.namespaces or self.exposed(namespace)
+
+    # -- services and pods; None = no such name
+
+    def find(self, name: Name) -> list[Hit] | None:
+        """What a name below the zone leads to; [] where it exists and leads to nothing."""
+        left = name[: len(name) - len(self.zone)]
+        asked = parse_name(left, self.multicluster, self.policy.zonal)
+        if asked is None:
+            return None
+        if not asked.kind:
+            return []
+        if is_reverse(name) or not self.exposed(asked.namespace):
+            return None
+        if asked.kind == POD:
+            return self._find_pods(asked)
+        if not asked.service:
+            return []
+        self.tags.add(asked.key)
+        return self._find_imports(asked) if self.multicluster else self._find_services(asked)
+
+    def _find_pods(self, asked: Asked) -> list[Hit] | None:
+        """DNS specification 2.6 (deprecated there): ``a-b-c-d.ns.pod``."""
+        if self.policy.pods == "disabled":
+            return None
+        label = asked.service
+        if not label:
+            return []
+        self.cheap = True
+        text = label.replace("-", "." if label.count("-") == 3 and "--" not in label else ":")
+        address = address_from_text(text)
+        if self.policy.pods == "verified":
+            self.tags.add(pod_tag(asked.namespace, text))
+            if not any(pod.namespace == asked.namespace for pod in self.index.pods_at(text)):
+                return None
+        if address is None:
+            return None
+        return [Hit(address, 0, (label, asked.namespace, POD, *self.zone))]
+
+    def _find_services(self, asked: Asked) -> list[Hit] | None:
+        service = self.index.service(asked.key)
+        if service is None:
+            return None
+        target = (service.name, service.namespace, SVC, *self.zone)
+        if service.type == "ExternalName":
+            return self._find_external_name(service, asked, target)
+        if (
+            self.policy.ignore_empty_service
+            and not service.headless
+            and not self._has_ready(asked.key)
+        ):
+            return None
+        if asked.zone and not service.headless:
+            return None
+        if service.headless or asked.endpoint:
+            return self._find_endpoints(service, asked, target)
+        return cluster_hits(service.cluster_ips, service.ports or (NO_PORT,), asked, target)
+
+    def _find_external_name(self, service: Service, asked: Asked, target: Name) -> list[Hit] | None:
+        """DNS specification 2.5. An ExternalName that is an address names nothing."""
+        if asked.endpoint or asked.port or asked.protocol or asked.zone:
+            return None
+        if address_from_text(service.external_name) is not None:
+            return None
+        try:
+            host = name_from_text(service.external_name.lower())
+        except BadName:
+            return None
+        return [Hit(host, 0, target)] if host else None
+
+    def _find_endpoints(self, service: Service, asked: Asked, target: Name) -> list[Hit] | None:
+        slices = list(self.index.slices(asked.key)) if self.policy.endpoints else []
+        hits = list(self.endpoint_hits(slices, asked, target, asked.zone))
+        if not hits and asked.prefer:
+            hits = list(self.endpoint_hits(slices, asked, target, ""))
+        if hits or asked.zone:
+            return hits
+        ports = (
+            [port for slice_ in slices for port in slice_.ports]
+            if service.headless
+            else service.ports
+        )
+        return [] if self._is_protocol(ports, asked) else None
+
+    def _find_imports(self, asked: Asked) -> list[Hit] | None:
+        """Multi-Cluster Services API, KEP-1645 "DNS"."""
+        imported = self.index.service_import(asked.key)
+        if imported is None:
+            return None
+        slices = list(self.index.imported_slices(asked.key))
+        if self.policy.ignore_empty_service and not imported.headless and not _any_ready(slices):
+            return None
+        target = (imported.name, imported.namespace, SVC, *self.zone)
+        if imported.headless or asked.endpoint:
+            hits = list(self.endpoint_hits(slices, asked, target, "", clusters=True))
+            return hits or None
+        return cluster_hits(imported.ips, imported.ports, asked, target)
+
+    def endpoint_hits(
+        self,
+        slices: Iterable[EndpointSlice],
+        asked: Asked,
+        target: Name,
+        zone: str,
+        clusters: bool = False,
+    ) -> Iterator[Hit]:
+        """DNS specification 2.4: one hit for each ready address and port."""
+        for slice_ in slices:
+            if clusters and asked.endpoint and asked.cluster != slice_.cluster.lower():
+                continue
+            ports = [
+                port.number for port in slice_.ports or (NO_PORT,) if port_matches(port, asked)
+            ]
+            if not ports:
+                continue
+            left = (slice_.cluster,) if clusters and slice_.cluster else ()
+            for endpoint, address, text in _ready(slice_):
+                if zone and endpoint.zone.lower() != zone:
+                    continue
+                label = endpoint_label(endpoint, text, self.policy.endpoint_pod_names)
+                if asked.endpoint and asked.endpoint != label.lower():
+                    continue
+                for number in ports:
+                    yield Hit(address, number, (label, *left, *target))
+
+    def _has_ready(self, key: str) -> bool:
+        return self.policy.endpoints and _any_ready(self.index.slices(key))
+
+    @staticmethod
+    def _is_protocol(ports: Iterable[Port], asked: Asked) -> bool:
+        """Whether the asked name is the ``_tcp`` above a ``_port._tcp`` (RFC 8020: it exists)."""
+        return (
+            not asked.port
+            and not asked.protocol
+            and asked.endpoint.startswith("_")
+            and any(port.name and asked.endpoint[1:] == port.protocol.lower() for port in ports)
+        )
+
+    # -- addresses; [] = no such address
+
+    def names_at(self, address: bytes) -> list[Name]:
+        """The names of an address: its Service's, else its endpoints' (specification 2.4.3)."""
+        self.tags.add(address)
+        primary = self.zones.primary
+        for service in self.index.services_at(address):
+            name: Name = (service.name, service.namespace, SVC, *primary)
+            if self.shown_at(service.namespace) and fits_wire(name):
+                return [name]
+        names: dict[Name, bool] = {}
+        for slice_ in self.index.slices_at(address) if self.policy.endpoints else ():
+            if not self.shown_at(slice_.namespace):
+                continue
+            for endpoint, packed, text in _ready(slice_):
+                if packed == address:
+                    label = endpoint_label(endpoint, text, self.policy.endpoint_pod_names)
+                    service_labels = (slice_.service,) if slice_.service else ()
+                    name = (label, *service_labels, slice_.namespace, SVC, *primary)
+                    if fits_wire(name):
+                        names[name] = not endpoint.hostname
+        return sorted(names, key=lambda name: (names[name], name))
+
+    def name_servers(self) -> list[Hit]:
+        """Name and address of the DNS Service (option ``dns_service``), in any namespace."""
+        key = self.policy.dns_service
+        self.tags.add(key)
+        service = self.index.service(key)
+        if service is None or service.type == "ExternalName":
+            return []
+        target = (service.name, service.namespace, SVC, *self.zone)
+        if service.headless:
+            hits = self.endpoint_hits(self.index.slices(key), Asked(), target, "")
+            return list(dict.fromkeys(hit._replace(port=0) for hit in hits))
+        return cluster_hits(service.cluster_ips, (NO_PORT,), Asked(), target) or []
+
+
+# -- endpoints
+
+
+def endpoint_label(endpoint: Endpoint, text: str, pod_names: bool) -> str:
+    """The label of an endpoint: hostname, else (option) the Pod's name, else its address.
+
+    A Pod's name that is not one label (over 63 octets, or dotted) is passed over; an IPv6 address
+    that ends in ``::`` gets a 0, as no label may end in a dash.
+    """
+    if endpoint.hostname:
+        return endpoint.hostname
+    if pod_names and 0 < len(endpoint.pod) <= MAX_LABEL and "." not in endpoint.pod:
+        return endpoint.pod
+    label = text.replace(".", "-").replace(":", "-")
+    return label + "0" if label.endswith("-") else label
+
+
+def _ready(slice_: EndpointSlice) -> Iterator[tuple[Endpoint, bytes, str]]:
+    """Ready endpoints with each of their addresses. Slices of names (FQDN) have none."""
+    if slice_.address_type == "FQDN":
+        return
+    for endpoint in slice_.endpoints:
+        if endpoint.ready:
+            for text in endpoint.addresses:
+                packed = address_from_text(text)
+                if packed is not None:
+                    yield endpoint, packed, text
+
+
+def _any_ready(slices: Iterable[EndpointSlice]) -> bool:
+    return any(True for slice_ in slices for _ in _ready(slice_))
+
+
+def port_matches(port: Port, asked: Asked) -> bool:
+    return (not asked.port or asked.port == port.name.lower()) and (
+        not asked.protocol or asked.protocol == port.protocol.lower()
+    )
+
+
+def cluster_hits(
+    texts: Iterable[str], ports: Iterable[Port], asked: Asked, target: Name
+) -> list[Hit] | None:
+    """Hits on cluster IPs; None when no port is the asked one."""
+    matching = [port.number for port in ports if port_matches(port, asked)]
+    if not matching:
+        return None
+    addresses = [packed for text in texts if (packed := address_from_text(text)) is not None]
+    return [Hit(address, number, target) for number in matching for address in addresses]
