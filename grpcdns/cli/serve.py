@@ -1,0 +1,54 @@
+"""Answer CoreDNS's grpc plugin: starts one process that watches the cluster and one worker for
+each --listen address, and keeps them running.
+
+Every option can also be set by a variable, GRPCDNS_ and the option's name (GRPCDNS_LOG_LEVEL), and
+by a key of that name in the TOML file given with --config. A flag wins over a variable, a variable
+over the file. A switch may be given a value (--zonal=false).
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from typing import Any
+
+from grpcdns.config import OPTIONS, Option
+from grpcdns.settings import load
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--config", metavar="FILE", default="", help="read options from this file")
+    parser.add_argument(
+        "--print-config",
+        action="store_true",
+        help="print every option's value and where it came from, and stop",
+    )
+    groups: dict[str, argparse._ArgumentGroup] = {}
+    for option in OPTIONS:
+        if option.group not in groups:
+            groups[option.group] = parser.add_argument_group(option.group)
+        groups[option.group].add_argument(f"--{option.name}", **_argument(option))
+
+
+def run(args: argparse.Namespace) -> int:
+    flags = {o.name: given for o in OPTIONS if (given := getattr(args, o.field)) is not None}
+    loaded = load(flags, os.environ, args.config)
+    if args.print_config:
+        sys.stdout.write(loaded.text())
+        return 0
+    from grpcdns.serve import supervisor
+
+    return supervisor.run(loaded.config)
+
+
+def _argument(option: Option) -> dict[str, Any]:
+    """How argparse reads an option: as text, which ``load`` parses as it parses a variable's."""
+    shown = option.show(option.default)
+    text = option.help + (f" [{shown}]" if shown and option.metavar else "")
+    argument: dict[str, Any] = {"help": text.replace("%", "%%")}
+    if not option.metavar:
+        return argument | {"nargs": "?", "const": "true", "metavar": "BOOL"}
+    if isinstance(option.default, tuple):
+        argument["action"] = "append"
+    return argument | {"metavar": option.metavar}
