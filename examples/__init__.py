@@ -1,0 +1,1 @@
+"""A small cluster as manifests (``cluster/``), and the demo that serves it (``make demo``)."""

@@ -1,0 +1,198 @@
+"""``make demo``: a real CoreDNS on 127.0.0.1:1053 in front of grpcdns, fed by ``examples/cluster``.
+
+Asks CoreDNS over UDP, prints the answers as dig does, and compares them with what they should be:
+exit code 1 when one is not. ``KEEP=1`` stays up until Ctrl-C; ``PORT=`` takes another port.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import dns.exception
+import dns.message
+import dns.query
+import dns.reversename
+
+from grpcdns.cli import dig
+from tests.servers.build import Unavailable, binary
+
+ROOT: Final = Path(__file__).resolve().parent.parent
+HOST: Final = "127.0.0.1"
+ZONES: Final = "cluster.local,10.96.0.0/12,172.17.0.0/16,192.168.50.0/24,fd00:10:96::/112"
+PODS: Final = [f"172.17.0.{n}" for n in (9, 10, 11, 12)]
+MYHOST: Final = "myhost.headless.default.svc.cluster.local."
+START_SECONDS: Final = 20.0
+
+
+class Row(NamedTuple):
+    """A question, and the answer and additional records it must have: (name, type, data)."""
+
+    qname: str
+    qtype: str
+    answer: list[tuple[str, str, str]]
+    additional: tuple[tuple[str, str, str], ...] = ()
+
+
+def _svc(name: str) -> str:
+    return f"{name}.default.svc.cluster.local."
+
+
+ROWS: Final = [
+    Row(_svc("xecho"), "A", [(_svc("xecho"), "A", "10.96.49.52")]),
+    Row(
+        dns.reversename.from_address("10.96.49.52").to_text(),
+        "PTR",
+        [("52.49.96.10.in-addr.arpa.", "PTR", _svc("xecho"))],
+    ),
+    Row(MYHOST, "A", [(MYHOST, "A", ip) for ip in PODS]),
+    Row(
+        MYHOST,
+        "SRV",
+        [(MYHOST, "SRV", f"0 25 80 {MYHOST}")],
+        tuple((MYHOST, "A", ip) for ip in PODS),
+    ),
+    Row(
+        _svc("database"),
+        "A",
+        [(_svc("database"), "A", ip) for ip in ("192.168.50.11", "192.168.50.12")],
+    ),
+    Row(_svc("web"), "A", [(_svc("web"), "A", "10.96.7.7")]),
+    Row(_svc("web"), "AAAA", [(_svc("web"), "AAAA", "fd00:10:96::7")]),
+    Row(
+        _svc("docs"),
+        "A",
+        [(_svc("docs"), "CNAME", "www.example.org."), ("www.example.org.", "A", "192.0.2.80")],
+    ),
+    Row("www.example.org.", "A", [("www.example.org.", "A", "192.0.2.80")]),
+]
+
+
+def main() -> int:
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        return _demo(binary("coredns"), int(os.environ.get("PORT") or 1053))
+    except Unavailable as error:
+        return _fail(f"no CoreDNS: {error}")
+    except _Ended as error:
+        return _fail(str(error))
+    except KeyboardInterrupt:
+        return 130
+
+
+def _demo(program: Path, port: int) -> int:
+    with (
+        tempfile.TemporaryDirectory(prefix="grpcdns-demo-") as folder,
+        _running(_grpcdns(folder, port)) as backend,
+        _running(_coredns(program, port), SOCKETS=folder) as front,
+    ):
+        _wait_until_it_answers(port, [backend, front])
+        wrong = [fault for row in ROWS for fault in _show(row, port)]
+        if wrong:
+            return _fail("; ".join(wrong))
+        print(f"All {len(ROWS)} answers are as they should be.", flush=True)
+        if os.environ.get("KEEP"):
+            _keep(port, [backend, front])
+        return 0
+
+
+def _grpcdns(folder: str, port: int) -> list[str]:
+    return [
+        *(sys.executable, "-m", "grpcdns", "serve"),
+        *("--manifests", str(ROOT / "examples/cluster")),
+        *("--listen", f"unix://{folder}/0.sock", "--listen", f"unix://{folder}/1.sock"),
+        *("--zones", ZONES, "--upstream", f"{HOST}:{port}"),
+    ]
+
+
+def _coredns(program: Path, port: int) -> list[str]:
+    return [str(program), "-conf", str(ROOT / "corefile/demo.Corefile"), "-dns.port", str(port)]
+
+
+def _show(row: Row, port: int) -> Iterator[str]:
+    """Asks, prints the reply, and yields what is wrong with it."""
+    reply = _ask(row, port)
+    print(f"$ dig @{HOST} -p {port} {row.qname} {row.qtype}")
+    print(dig.show(reply, footer=(f"SERVER: {HOST}#{port} (UDP)",)), end="\n\n", flush=True)
+    for section, wanted in (("answer", row.answer), ("additional", row.additional)):
+        found = [(r[0], r[3], r[4]) for r in dig.records_of(reply, section)]
+        if sorted(found) != sorted(wanted):
+            yield f"{row.qname} {row.qtype}: {section} should be {list(wanted)}"
+
+
+def _keep(port: int, processes: list[subprocess.Popen[bytes]]) -> None:
+    print(
+        "\nStill up; Ctrl-C ends it. Edit examples/cluster/*.yaml: the answers follow.\n"
+        f"  dig @{HOST} -p {port} xecho.default.svc.cluster.local\n"
+        f"  nslookup -port={port} {MYHOST} {HOST}",
+        flush=True,
+    )
+    try:
+        while not _ended(processes):
+            time.sleep(0.2)
+    except KeyboardInterrupt:
+        return
+    raise _Ended(_ended(processes))
+
+
+def _ask(row: Row, port: int, timeout: float = 5.0) -> dns.message.Message:
+    query = dns.message.make_query(row.qname, row.qtype, use_edns=0)
+    return dns.query.udp(query, HOST, timeout=timeout, port=port, one_rr_per_rrset=False)
+
+
+def _wait_until_it_answers(port: int, processes: list[subprocess.Popen[bytes]]) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
+        if ended := _ended(processes):
+            raise _Ended(ended)
+        try:
+            if _ask(ROWS[0], port, 0.5).rcode() == dns.rcode.NOERROR:
+                return
+        except (dns.exception.Timeout, OSError):
+            pass
+        time.sleep(0.02)
+    raise _Ended(f"no answer within {START_SECONDS:g} s")
+
+
+class _Ended(Exception):
+    """A process is gone, or never came up."""
+
+
+def _ended(processes: list[subprocess.Popen[bytes]]) -> str:
+    """Which process is gone, and how; empty while all run."""
+    gone = [p for p in processes if p.poll() is not None]
+    return ", ".join(f"{Path(str(p.args[0])).name} ended with {p.returncode}" for p in gone)  # type: ignore[index]
+
+
+@contextmanager
+def _running(command: list[str], **variables: str) -> Iterator[subprocess.Popen[bytes]]:
+    """A process in a group of its own (Ctrl-C is ours to pass on), ended at the end."""
+    process = subprocess.Popen(
+        command, env={**os.environ, **variables}, stdout=sys.stderr, start_new_session=True
+    )
+    try:
+        yield process
+    finally:
+        process.terminate()
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _fail(why: str) -> int:
+    print(f"demo: {why}", file=sys.stderr)
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
