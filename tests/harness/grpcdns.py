@@ -10,7 +10,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-import dns.edns
 import dns.message
 import grpc
 
@@ -120,6 +119,6 @@ class Grpcdns:
         with grpc.insecure_channel(
             target, options=[("grpc.use_local_subchannel_pool", 1)]
         ) as channel:
-            call = channel.unary_unary(method)
+            call = channel.unary_unary(method, None, None)
             reply: bytes = call(request, timeout=timeout)
             return reply
