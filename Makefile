@@ -16,7 +16,7 @@ COMPILE := env -u PIP_FIND_LINKS CUSTOM_COMPILE_COMMAND="make lock" $(PY) -m pip
 	--no-emit-trusted-host --no-emit-options
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-fast lint format proto lock audit coverage clean
+.PHONY: help install demo test test-fast lint format proto docs lock coverage clean
 
 help:           ## this list
 	@sed -n 's/^\([a-z-]*\): .*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -54,6 +54,9 @@ format: install ## what ruff can mend by itself
 
 proto: install ## grpcdns/pb, from proto/dns.proto
 	$(PY) proto/generate.py
+
+docs: install ## the option table in README.md, from the options
+	$(PY) -m docs.generate
 
 lock: install ## both locks anew, from pyproject.toml; UPGRADE=1 takes newer versions
 	$(COMPILE) $(if $(UPGRADE),--upgrade) --output-file requirements.lock pyproject.toml

@@ -135,7 +135,9 @@ class Option(msgspec.Struct, frozen=True):
             return ",".join(value)
         if isinstance(value, bool):
             return "true" if value else "false"
-        return v.show_duration(value) if self.is_duration else f"{value}"
+        if self.is_duration:
+            return v.show_duration(value)
+        return f"{value:g}" if isinstance(value, float) else f"{value}"
 
 
 _TTL: Final = v.integer(0, 3600)

@@ -1,0 +1,23 @@
+# grpcdns as a container: non-root, nothing to write but /run/grpcdns and /tmp.
+
+FROM python:3.11-slim AS build
+WORKDIR /src
+RUN python -m venv /opt/grpcdns
+COPY requirements.lock ./
+RUN /opt/grpcdns/bin/pip install --no-cache-dir --require-hashes -r requirements.lock
+COPY pyproject.toml README.md LICENSE ./
+COPY grpcdns grpcdns
+RUN /opt/grpcdns/bin/pip install --no-cache-dir --no-deps .
+
+FROM python:3.11-slim
+COPY --from=build /opt/grpcdns /opt/grpcdns
+# The same user as CoreDNS's image, so that CoreDNS may connect to the sockets.
+RUN install -d -o 65532 -g 65532 -m 0750 /run/grpcdns
+ENV PATH=/opt/grpcdns/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
+USER 65532:65532
+VOLUME /run/grpcdns
+HEALTHCHECK --interval=5s --timeout=3s --start-period=10s \
+  CMD ["grpcdns", "check", "--quiet", "--any", "--server", "unix:///run/grpcdns/0.sock", "--server", "unix:///run/grpcdns/1.sock"]
+STOPSIGNAL SIGTERM
+ENTRYPOINT ["grpcdns"]
+CMD ["serve"]

@@ -1,0 +1,51 @@
+"""The documents say what is so: the option table, the commands, the dependencies' reasons."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from docs import generate
+from grpcdns import __version__
+from grpcdns.cli import COMMANDS
+from tests.project.audit import required
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCUMENTS = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *ROOT.glob("docs/*.md")])
+
+
+def test_option_table_is_in_step() -> None:
+    text = generate.README.read_text()
+    assert text == generate.with_table(text), "run `make docs` and commit the result"
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_links_lead_somewhere(document: Path) -> None:
+    links = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", document.read_text())
+    assert [link for link in links if not (document.parent / link).exists()] == []
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_make_targets_exist(document: Path) -> None:
+    targets = set(re.findall(r"`make ([a-z-]+)[^`]*`|^make ([a-z-]+)", document.read_text(), re.M))
+    named = {first or second for first, second in targets}
+    there = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.M))
+    assert named - {"bench"} <= there
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_commands_exist(document: Path) -> None:
+    named = set(re.findall(r"`grpcdns ([a-z]+)|^grpcdns ([a-z]+)", document.read_text(), re.M))
+    assert {first or second for first, second in named} <= COMMANDS.keys()
+
+
+def test_every_dependency_has_its_reason() -> None:
+    rows = re.findall(r"^\| ([\w-]+) \| \S", (ROOT / "docs/architecture.md").read_text(), re.M)
+    assert {r.name for r in required()} <= set(rows)
+
+
+def test_version_is_in_the_changelog_or_unreleased() -> None:
+    headings = re.findall(r"^## \[(.+?)\]", (ROOT / "CHANGELOG.md").read_text(), re.M)
+    assert __version__ in headings or "Unreleased" in headings
