@@ -14,7 +14,6 @@ from collections.abc import Callable
 from typing import Final
 
 from grpcdns.config import Config
-from grpcdns.core.index import needed_kinds
 from grpcdns.core.objects import Kind
 from grpcdns.core.policy import Policy
 from grpcdns.source.check import Check
@@ -22,8 +21,7 @@ from grpcdns.source.clock import WallClock
 from grpcdns.source.decode import Decoder
 from grpcdns.source.journal import Journal
 from grpcdns.source.login import Login, from_kubeconfig, in_cluster
-from grpcdns.source.selector import Requirement, parse_selector
-from grpcdns.source.shapes import IMPORTED_SERVICE_NAME, Fields
+from grpcdns.source.scope import fields_of, kinds_of, selector_of
 from grpcdns.source.sink import Sink
 from grpcdns.source.throttle import Throttle
 from grpcdns.source.transport import Client, Params
@@ -37,7 +35,6 @@ PATHS: Final = {
     Kind.SERVICE_IMPORT: "/apis/multicluster.x-k8s.io/v1alpha1/serviceimports",
 }
 LIVE_PODS: Final = "status.phase!=Succeeded,status.phase!=Failed,status.phase!=Unknown"
-_BY_NAMESPACE_LABELS: Final = frozenset({Kind.NAMESPACE, Kind.SERVICE_IMPORT})
 JOIN_TIMEOUT: Final = 2.0
 """Seconds: only a thread in the middle of connecting needs any, and it is left behind."""
 
@@ -87,27 +84,16 @@ class KubernetesApi:
 
 
 def resources_of(config: Config) -> dict[Kind, Resource]:
-    """What is watched, and how it is narrowed, as CoreDNS narrows it."""
-    policy = config.policy()
-    kinds = set(needed_kinds(policy))
-    if policy.multicluster:
-        kinds.add(Kind.ENDPOINT_SLICE)
-    return {kind: Resource(PATHS[kind], _selectors(kind, config)) for kind in sorted(kinds)}
-
-
-def fields_of(policy: Policy) -> Fields:
-    """Which of a slice's fields the options for answers need."""
-    return Fields(zones=policy.zonal, pods=policy.endpoint_pod_names)
+    """What is watched, and how it is narrowed."""
+    return {
+        kind: Resource(PATHS[kind], _selectors(kind, config)) for kind in kinds_of(config.policy())
+    }
 
 
 def _selectors(kind: Kind, config: Config) -> Params:
-    text = config.namespace_labels if kind in _BY_NAMESPACE_LABELS else config.labels
-    selector = parse_selector(text)
-    if kind is Kind.ENDPOINT_SLICE and config.no_endpoints:
-        selector = selector.also(Requirement(IMPORTED_SERVICE_NAME, "exists"))
     params: Params = {}
-    if selector.requirements:
-        params["labelSelector"] = str(selector)
+    if text := str(selector_of(kind, config)):
+        params["labelSelector"] = text
     if kind is Kind.POD:
         params["fieldSelector"] = LIVE_PODS
     return params

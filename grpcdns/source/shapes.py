@@ -206,7 +206,7 @@ def _endpoint_slice(raw: ApiEndpointSlice, meta: ApiMeta, fields: Fields) -> End
                     tuple(point.addresses or ()),
                     point.conditions is None or point.conditions.ready is not False,
                     point.hostname or "",
-                    _pod_label(point.target_ref) if pods else "",
+                    pod_label(point.target_ref.name) if pods and point.target_ref else "",
                     (point.zone or "").lower() if zones else "",
                 )
                 for point in raw.endpoints or ()
@@ -241,8 +241,9 @@ def _ports(ports: list[ApiPort] | None) -> tuple[Port, ...]:
     )
 
 
-def _pod_label(ref: ApiTargetRef | None) -> str:
-    name = (ref.name or "") if ref is not None else ""
+def pod_label(name: str | None) -> str:
+    """A Pod's name as a label, "" where it cannot be one."""
+    name = name or ""
     return name if len(name) <= LABEL_LIMIT else ""
 
 

@@ -141,6 +141,8 @@ class Watch:
             return end.position
         except FAILURES as error:
             self._journal.failed(self.kind, error)
+            if isinstance(error, ApiError) and error.status == 404 and not self.synced:
+                self._sink.replace(self.kind, ())  # a kind that is not served has no objects
         return position
 
     def _list_and_watch(self, position: Position) -> None:
