@@ -38,7 +38,7 @@ _namespaces = itertools.count(1)
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[Cluster]:
     """One cluster for the whole run. Leave it running, and your objects in a `namespace`."""
-    _skip_unless_built("cluster")
+    skip_unless_built("cluster")
     with Cluster() as running:
         yield running
 
@@ -46,7 +46,7 @@ def cluster() -> Iterator[Cluster]:
 @pytest.fixture
 def make_cluster() -> Iterator[Callable[..., Cluster]]:
     """Starts a cluster of the test's own, to kill and freeze: `make_cluster(controllers=...)`."""
-    _skip_unless_built("make_cluster")
+    skip_unless_built("make_cluster")
     with ExitStack() as stack:
         yield lambda **options: stack.enter_context(Cluster(**options))
 
@@ -62,7 +62,7 @@ def namespace(cluster: Cluster) -> Iterator[str]:
 @pytest.fixture
 def coredns() -> Iterator[Callable[..., CoreDNS]]:
     """Starts CoreDNS with a Corefile: `coredns(text, env=...)`; stopped after the test."""
-    _skip_unless_built("coredns")
+    skip_unless_built("coredns")
     with ExitStack() as stack:
         yield lambda corefile, **options: stack.enter_context(CoreDNS(corefile, **options))
 
@@ -70,11 +70,12 @@ def coredns() -> Iterator[Callable[..., CoreDNS]]:
 @pytest.fixture(scope="session")
 def grpcurl() -> Callable[..., grpcurl_module.Output]:
     """Runs grpcurl: `grpcurl("HOST:PORT", "list")`."""
-    _skip_unless_built("grpcurl")
+    skip_unless_built("grpcurl")
     return grpcurl_module.grpcurl
 
 
-def _skip_unless_built(fixture: str) -> None:
+def skip_unless_built(fixture: str) -> None:
+    """Skips the test, loudly, when a server behind a fixture cannot be had."""
     for name in NEEDS[fixture]:
         try:
             binary(name)

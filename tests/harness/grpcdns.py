@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -23,7 +23,8 @@ SERVING = b"\x08\x01"
 class Grpcdns:
     """``with Grpcdns("--manifests", folder) as ours: ours.ask("name", "A")``.
 
-    ``workers`` sockets are made in ``folder``; pass ``listen=()`` addresses to choose others.
+    ``workers`` sockets are made in ``folder``; pass ``listen=()`` addresses to choose others. The
+    command comes after ``prefix``.
     """
 
     def __init__(
@@ -33,6 +34,7 @@ class Grpcdns:
         listen: tuple[str, ...] = (),
         env: Mapping[str, str] | None = None,
         folder: Path | None = None,
+        prefix: Sequence[str | Path] = (),
     ) -> None:
         self._stack = ExitStack()
         if folder is None:
@@ -40,7 +42,7 @@ class Grpcdns:
             folder = Path(made)
         self.folder = folder
         self.listen = listen or tuple(f"unix://{folder}/{n}.sock" for n in range(workers))
-        argv: list[str | Path] = [sys.executable, "-m", "grpcdns", "serve"]
+        argv: list[str | Path] = [*prefix, sys.executable, "-m", "grpcdns", "serve"]
         for address in self.listen:
             argv += ["--listen", address]
         self.process = Process([*argv, *options], log=folder / "grpcdns.log", env=env)
