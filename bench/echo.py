@@ -1,0 +1,28 @@
+"""The lane with nothing behind it: what it gets is what it gives.
+
+python -m bench.echo ADDRESS
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+
+from grpcdns.serve.edge import Edge
+from grpcdns.serve.health import Health
+from grpcdns.serve.lane import Lane
+from grpcdns.serve.transport import Pressure
+
+
+def main() -> None:
+    health = Health()
+    health.set(serving=True)
+    lane = Lane(Edge([sys.argv[1]], health), lambda message: message, Pressure())
+    lane.start()
+    signal.sigwait({signal.SIGTERM, signal.SIGINT})
+    lane.stop(1.0)
+
+
+if __name__ == "__main__":
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT})
+    main()

@@ -1,0 +1,103 @@
+"""What was measured: one `Sample` for each set-up and round, and the medians of many."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+
+@dataclass(frozen=True)
+class Sample:
+    """``values`` of one ``server`` in one round; ``case`` is what else was varied, as text."""
+
+    server: str
+    case: str
+    round: int
+    values: Mapping[str, float]
+
+
+class Spread(NamedTuple):
+    """Median, least and greatest of the rounds."""
+
+    median: float
+    low: float
+    high: float
+
+    def text(self, digits: int = 0) -> str:
+        if self.low == self.high:
+            return f"{self.median:,.{digits}f}"
+        return f"{self.median:,.{digits}f} ({self.low:,.{digits}f}-{self.high:,.{digits}f})"
+
+
+@dataclass
+class Results:
+    """All samples of one measurement, in the order taken."""
+
+    name: str
+    samples: list[Sample] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    def add(self, server: str, case: object, number: int, **values: float) -> None:
+        self.samples.append(Sample(server, str(case), number, values))
+
+    def find(self, server: str, case: object = "") -> list[Sample]:
+        return [one for one in self.samples if one.server == server and one.case == str(case)]
+
+    def servers(self) -> list[str]:
+        return list(dict.fromkeys(one.server for one in self.samples))
+
+    def cases(self) -> list[str]:
+        return list(dict.fromkeys(one.case for one in self.samples))
+
+    def spread(self, server: str, case: object, value: str) -> Spread | None:
+        found = [one.values[value] for one in self.find(server, case) if value in one.values]
+        return spread(found) if found else None
+
+    def ratio(self, value: str, over: tuple[str, object], under: tuple[str, object]) -> float:
+        """The median, over the rounds, of one set-up's value divided by another's; nan if none.
+
+        Rounds are neighbours in time, so what slows the machine down slows both.
+        """
+        return statistics.median(self._ratios(value, over, under) or [float("nan")])
+
+    def _ratios(
+        self, value: str, over: tuple[str, object], under: tuple[str, object]
+    ) -> list[float]:
+        tops = {one.round: one.values.get(value) for one in self.find(*over)}
+        found = []
+        for one in self.find(*under):
+            top, bottom = tops.get(one.round), one.values.get(value)
+            if top is not None and bottom:
+                found.append(top / bottom)
+        return found
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "name": self.name,
+            "notes": self.notes,
+            "samples": [
+                {"server": s.server, "case": s.case, "round": s.round, **s.values}
+                for s in self.samples
+            ],
+        }
+
+    @classmethod
+    def from_json(cls, raw: Mapping[str, Any]) -> Results:
+        results = cls(raw["name"], notes=list(raw["notes"]))
+        for one in raw["samples"]:
+            values = {k: v for k, v in one.items() if k not in ("server", "case", "round")}
+            results.samples.append(Sample(one["server"], one["case"], one["round"], values))
+        return results
+
+
+def spread(values: Iterable[float]) -> Spread:
+    found = sorted(values)
+    return Spread(statistics.median(found), found[0], found[-1])
+
+
+def rounds(count: int) -> Iterator[tuple[int, bool]]:
+    """The number of each round, and whether its set-ups are taken in reverse."""
+    for number in range(count):
+        yield number, number % 2 == 1
