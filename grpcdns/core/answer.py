@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import Final
 
 from grpcdns.core import wire
+from grpcdns.core.endpoints import Observer
 from grpcdns.core.external import answer_external
 from grpcdns.core.index import Index, Serial
 from grpcdns.core.names import Name, address_from_reverse, is_below, is_reverse, longest_match
@@ -28,14 +29,16 @@ MAX_CHAIN: Final = 10
 MAX_SOA_TTL: Final = 300
 
 
-def answer(question: Question, index: Index, zones: Zones) -> Answer:
+def answer(
+    question: Question, index: Index, zones: Zones, observer: Observer | None = None
+) -> Answer:
     """The answer to a question of class IN; REFUSED outside our zones and for transfers."""
     if question.qtype in (wire.AXFR, wire.IXFR):
         return Answer(REFUSED, authoritative=False)
     if zones.external:
         zone = longest_match(question.name, zones.external)
         if zone is not None:
-            result = answer_external(question, index, zones, zone)
+            result = answer_external(question, index, zones, zone, observer)
             # A zone given to both (a reverse one, say) is looked for in both.
             if result.rcode != NXDOMAIN or longest_match(question.name, zones.cluster) is None:
                 return result
@@ -43,7 +46,7 @@ def answer(question: Question, index: Index, zones: Zones) -> Answer:
     if zone is None:
         return Answer(REFUSED, authoritative=False)
     result = Answer()
-    view = View(index, zones, zone, result.tags)
+    view = View(index, zones, zone, result.tags, observer)
     result.serial = Serial.MULTICLUSTER if view.multicluster else Serial.CLUSTER
     found = _BY_TYPE.get(question.qtype, _exists)(view, question, result)
     if not found:

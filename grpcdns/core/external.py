@@ -9,6 +9,7 @@ Records are ``ttl`` seconds old at most by an option of their own, names servers
 from __future__ import annotations
 
 from grpcdns.core import wire
+from grpcdns.core.endpoints import NO_PORT, Hit, Observer, Reason, port_matches
 from grpcdns.core.index import Index, Serial
 from grpcdns.core.names import (
     BadName,
@@ -22,17 +23,19 @@ from grpcdns.core.names import (
 from grpcdns.core.objects import Service
 from grpcdns.core.query import Asked
 from grpcdns.core.reply import Answer, Lookup, add_addresses, add_srv
-from grpcdns.core.view import NO_PORT, Hit, View, Zones, port_matches
+from grpcdns.core.view import View, Zones
 from grpcdns.core.wire import NXDOMAIN, Question, Record, Section
 
 NS1 = "ns1"
 
 
-def answer_external(question: Question, index: Index, zones: Zones, zone: Name) -> Answer:
+def answer_external(
+    question: Question, index: Index, zones: Zones, zone: Name, observer: Observer | None = None
+) -> Answer:
     """The answer to a question whose name is in an external zone."""
     result = Answer()
     result.serial = Serial.EXTERNAL
-    view = View(index, zones, zone, result.tags)
+    view = View(index, zones, zone, result.tags, observer)
     apex = (zones.policy.external_apex, *zone)
     if question.name == zone:
         _answer_apex(view, question, apex, result)
@@ -141,8 +144,11 @@ def _find_service(view: View, service: Service, asked: Asked) -> list[Hit] | Non
         return list(view.endpoint_hits(slices, asked, target, "")) or None
     # As in the plugin, an endpoint label before a Service with external addresses is ignored.
     ports = [port.number for port in service.ports or (NO_PORT,) if port_matches(port, asked)]
+    if not ports:
+        view.passed(Reason.OTHER_PORT, service)
+        return None
     hosts = [host for text in service.external_ips if (host := _host_from_text(text))]
-    return [Hit(host, number, target) for host in hosts for number in ports] if ports else None
+    return [Hit(host, number, target) for host in hosts for number in ports]
 
 
 def _host_from_text(text: str) -> bytes | Name | None:

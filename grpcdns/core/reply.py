@@ -7,9 +7,9 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from grpcdns.core import wire
+from grpcdns.core.endpoints import Hit
 from grpcdns.core.index import Serial, Tag
 from grpcdns.core.names import BadName, Name
-from grpcdns.core.view import Hit
 from grpcdns.core.wire import NOERROR, Record, Section
 
 

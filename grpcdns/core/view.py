@@ -8,13 +8,22 @@ an address or a name with a port and the name that an SRV record would point at.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Final, NamedTuple
 
+from grpcdns.core.endpoints import (
+    NO_PORT,
+    Hit,
+    Observer,
+    Reason,
+    any_ready,
+    cluster_hits,
+    endpoint_label,
+    port_matches,
+    ready,
+)
 from grpcdns.core.index import Index, Tag, pod_tag
 from grpcdns.core.names import (
     IN_ADDR,
     IP6,
-    MAX_LABEL,
     BadName,
     Name,
     address_from_text,
@@ -23,19 +32,9 @@ from grpcdns.core.names import (
     longest_match,
     name_from_text,
 )
-from grpcdns.core.objects import Endpoint, EndpointSlice, Port, Service
+from grpcdns.core.objects import EndpointSlice, Port, Service
 from grpcdns.core.policy import Policy
 from grpcdns.core.query import POD, SVC, Asked, parse_name
-
-NO_PORT: Final = Port()
-
-
-class Hit(NamedTuple):
-    """What a name leads to: an address, or a name (ExternalName), a port, an SRV target."""
-
-    host: bytes | Name
-    port: int
-    target: Name
 
 
 class Zones:
@@ -60,17 +59,30 @@ def cap_ttl(policy: Policy, ttl: int) -> int:
 class View:
     """One question's way through the index. ``tags`` collects what was looked at."""
 
-    def __init__(self, index: Index, zones: Zones, zone: Name, tags: set[Tag]) -> None:
+    def __init__(
+        self,
+        index: Index,
+        zones: Zones,
+        zone: Name,
+        tags: set[Tag],
+        observer: Observer | None = None,
+    ) -> None:
         self.index = index
         self.zones = zones
         self.policy = zones.policy
         self.zone = zone
         self.tags = tags
+        self.observer = observer
         self.multicluster = longest_match(zone, zones.multicluster) is not None
         self.cheap = False
 
     def at(self, zone: Name) -> View:
-        return View(self.index, self.zones, zone, self.tags)
+        return View(self.index, self.zones, zone, self.tags, self.observer)
+
+    def passed(self, reason: Reason, what: object, part: str = "") -> None:
+        """Nothing of ``what``, or of a part of it, goes into the answer."""
+        if self.observer is not None:
+            self.observer(reason, what, part)
 
     # -- namespaces
 
@@ -78,6 +90,7 @@ class View:
         """Whether a Namespace exists and is shown (option ``namespaces``)."""
         self.tags.add(f"{namespace}/")
         if self.policy.namespaces and namespace not in self.policy.namespaces:
+            self.passed(Reason.HIDDEN_NAMESPACE, namespace)
             return False
         return self.index.has_namespace(namespace)
 
@@ -134,12 +147,17 @@ class View:
             and not service.headless
             and not self._has_ready(asked.key)
         ):
+            self.passed(Reason.EMPTY_SERVICE, service)
             return None
         if asked.zone and not service.headless:
             return None
         if service.headless or asked.endpoint:
             return self._find_endpoints(service, asked, target)
-        return cluster_hits(service.cluster_ips, service.ports or (NO_PORT,), asked, target)
+        ports = service.ports or (NO_PORT,)
+        found = cluster_hits(service.cluster_ips, ports, asked, target)
+        if found is None:
+            self.passed(Reason.OTHER_PORT, service)
+        return found
 
     def _find_external_name(self, service: Service, asked: Asked, target: Name) -> list[Hit] | None:
         """DNS specification 2.5. An ExternalName that is an address names nothing."""
@@ -154,6 +172,8 @@ class View:
         return [Hit(host, 0, target)] if host else None
 
     def _find_endpoints(self, service: Service, asked: Asked, target: Name) -> list[Hit] | None:
+        if not self.policy.endpoints:
+            self.passed(Reason.NO_ENDPOINTS, service)
         slices = list(self.index.slices(asked.key)) if self.policy.endpoints else []
         hits = list(self.endpoint_hits(slices, asked, target, asked.zone))
         if not hits and asked.prefer:
@@ -173,7 +193,8 @@ class View:
         if imported is None:
             return None
         slices = list(self.index.imported_slices(asked.key))
-        if self.policy.ignore_empty_service and not imported.headless and not _any_ready(slices):
+        if self.policy.ignore_empty_service and not imported.headless and not any_ready(slices):
+            self.passed(Reason.EMPTY_SERVICE, imported)
             return None
         target = (imported.name, imported.namespace, SVC, *self.zone)
         if imported.headless or asked.endpoint:
@@ -192,24 +213,28 @@ class View:
         """DNS specification 2.4: one hit for each ready address and port."""
         for slice_ in slices:
             if clusters and asked.endpoint and asked.cluster != slice_.cluster.lower():
+                self.passed(Reason.OTHER_CLUSTER, slice_)
                 continue
             ports = [
                 port.number for port in slice_.ports or (NO_PORT,) if port_matches(port, asked)
             ]
             if not ports:
+                self.passed(Reason.OTHER_PORT, slice_)
                 continue
             left = (slice_.cluster,) if clusters and slice_.cluster else ()
-            for endpoint, address, text in _ready(slice_):
+            for endpoint, address, text in ready(slice_, self.observer):
                 if zone and endpoint.zone.lower() != zone:
+                    self.passed(Reason.OTHER_ZONE, slice_, text)
                     continue
                 label = endpoint_label(endpoint, text, self.policy.endpoint_pod_names)
                 if asked.endpoint and asked.endpoint != label.lower():
+                    self.passed(Reason.OTHER_ENDPOINT, slice_, text)
                     continue
                 for number in ports:
                     yield Hit(address, number, (label, *left, *target))
 
     def _has_ready(self, key: str) -> bool:
-        return self.policy.endpoints and _any_ready(self.index.slices(key))
+        return self.policy.endpoints and any_ready(self.index.slices(key))
 
     @staticmethod
     def _is_protocol(ports: Iterable[Port], asked: Asked) -> bool:
@@ -235,7 +260,7 @@ class View:
         for slice_ in self.index.slices_at(address) if self.policy.endpoints else ():
             if not self.shown_at(slice_.namespace):
                 continue
-            for endpoint, packed, text in _ready(slice_):
+            for endpoint, packed, text in ready(slice_):
                 if packed == address:
                     label = endpoint_label(endpoint, text, self.policy.endpoint_pod_names)
                     service_labels = (slice_.service,) if slice_.service else ()
@@ -256,53 +281,3 @@ class View:
             hits = self.endpoint_hits(self.index.slices(key), Asked(), target, "")
             return list(dict.fromkeys(hit._replace(port=0) for hit in hits))
         return cluster_hits(service.cluster_ips, (NO_PORT,), Asked(), target) or []
-
-
-# -- endpoints
-
-
-def endpoint_label(endpoint: Endpoint, text: str, pod_names: bool) -> str:
-    """The label of an endpoint: hostname, else (option) the Pod's name, else its address.
-
-    A Pod's name that is not one label (over 63 octets, or dotted) is passed over; an IPv6 address
-    that ends in ``::`` gets a 0, as no label may end in a dash.
-    """
-    if endpoint.hostname:
-        return endpoint.hostname
-    if pod_names and 0 < len(endpoint.pod) <= MAX_LABEL and "." not in endpoint.pod:
-        return endpoint.pod
-    label = text.replace(".", "-").replace(":", "-")
-    return label + "0" if label.endswith("-") else label
-
-
-def _ready(slice_: EndpointSlice) -> Iterator[tuple[Endpoint, bytes, str]]:
-    """Ready endpoints with each of their addresses. Slices of names (FQDN) have none."""
-    if slice_.address_type == "FQDN":
-        return
-    for endpoint in slice_.endpoints:
-        if endpoint.ready:
-            for text in endpoint.addresses:
-                packed = address_from_text(text)
-                if packed is not None:
-                    yield endpoint, packed, text
-
-
-def _any_ready(slices: Iterable[EndpointSlice]) -> bool:
-    return any(True for slice_ in slices for _ in _ready(slice_))
-
-
-def port_matches(port: Port, asked: Asked) -> bool:
-    return (not asked.port or asked.port == port.name.lower()) and (
-        not asked.protocol or asked.protocol == port.protocol.lower()
-    )
-
-
-def cluster_hits(
-    texts: Iterable[str], ports: Iterable[Port], asked: Asked, target: Name
-) -> list[Hit] | None:
-    """Hits on cluster IPs; None when no port is the asked one."""
-    matching = [port.number for port in ports if port_matches(port, asked)]
-    if not matching:
-        return None
-    addresses = [packed for text in texts if (packed := address_from_text(text)) is not None]
-    return [Hit(address, number, target) for number in matching for address in addresses]
