@@ -24,7 +24,8 @@ def table() -> str:
         metavar = f" {option.metavar}" if option.metavar else ""
         flag = f"--{option.name}{metavar}".replace("|", "\\|")
         default = option.show(option.default).replace(",", ", ")
-        lines.append(f"| `{flag}` | {default and f'`{default}`'} | {option.help} |")
+        mark = " ⟳" if option.reload else ""
+        lines.append(f"| `{flag}` | {default and f'`{default}`'} | {option.help}{mark} |")
     return "\n".join(lines).strip()
 
 

@@ -42,6 +42,14 @@ class Row(NamedTuple):
     additional: tuple[tuple[str, str, str], ...] = ()
 
 
+class Running(NamedTuple):
+    """A process of the demo, and where it logs."""
+
+    name: str
+    process: subprocess.Popen[bytes]
+    log: Path
+
+
 def _svc(name: str) -> str:
     return f"{name}.default.svc.cluster.local."
 
@@ -91,8 +99,8 @@ def main() -> int:
 def _demo(program: Path, port: int) -> int:
     with (
         tempfile.TemporaryDirectory(prefix="grpcdns-demo-") as folder,
-        _running(_grpcdns(folder, port)) as backend,
-        _running(_coredns(program, port), SOCKETS=folder) as front,
+        _running(_grpcdns(folder, port), folder) as backend,
+        _running(_coredns(program, port), folder) as front,
     ):
         _wait_until_it_answers(port, [backend, front])
         wrong = [fault for row in ROWS for fault in _show(row, port)]
@@ -128,7 +136,7 @@ def _show(row: Row, port: int) -> Iterator[str]:
             yield f"{row.qname} {row.qtype}: {section} should be {list(wanted)}"
 
 
-def _keep(port: int, processes: list[subprocess.Popen[bytes]]) -> None:
+def _keep(port: int, processes: list[Running]) -> None:
     print(
         "\nStill up; Ctrl-C ends it. Edit examples/cluster/*.yaml: the answers follow.\n"
         f"  dig @{HOST} -p {port} xecho.default.svc.cluster.local\n"
@@ -148,7 +156,7 @@ def _ask(row: Row, port: int, timeout: float = 5.0) -> dns.message.Message:
     return dns.query.udp(query, HOST, timeout=timeout, port=port, one_rr_per_rrset=False)
 
 
-def _wait_until_it_answers(port: int, processes: list[subprocess.Popen[bytes]]) -> None:
+def _wait_until_it_answers(port: int, processes: list[Running]) -> None:
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
         if ended := _ended(processes):
@@ -166,24 +174,34 @@ class _Ended(Exception):
     """A process is gone, or never came up."""
 
 
-def _ended(processes: list[subprocess.Popen[bytes]]) -> str:
-    """Which process is gone, and how; empty while all run."""
-    gone = [p for p in processes if p.poll() is not None]
-    return ", ".join(f"{Path(str(p.args[0])).name} ended with {p.returncode}" for p in gone)  # type: ignore[index]
+def _ended(processes: list[Running]) -> str:
+    """Which process is gone, and its last words; empty while all run."""
+    return "\n".join(
+        f"{running.name} ended with {code}:\n{running.log.read_text()}"
+        for running in processes
+        if (code := running.process.poll()) is not None
+    )
 
 
 @contextmanager
-def _running(command: list[str], **variables: str) -> Iterator[subprocess.Popen[bytes]]:
-    """A process in a group of its own (Ctrl-C is ours to pass on), ended at the end."""
-    process = subprocess.Popen(
-        command, env={**os.environ, **variables}, stdout=sys.stderr, start_new_session=True
-    )
+def _running(command: list[str], folder: str) -> Iterator[Running]:
+    """A process with its log in ``folder``, out of Ctrl-C's reach, ended at the end."""
+    name = Path(command[0]).name if "grpcdns" not in command else "grpcdns"
+    log = Path(folder, f"{name}.log")
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            command,
+            env={**os.environ, "SOCKETS": folder},
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
     try:
-        yield process
+        yield Running(name, process, log)
     finally:
         process.terminate()
         try:
-            process.wait(10)
+            process.wait(15)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()

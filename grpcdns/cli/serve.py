@@ -13,7 +13,7 @@ import os
 import sys
 from typing import Any
 
-from grpcdns.config import OPTIONS, Option
+from grpcdns.config import OPTIONS, Config, Option
 from grpcdns.settings import load
 
 
@@ -33,13 +33,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     flags = {o.name: given for o in OPTIONS if (given := getattr(args, o.field)) is not None}
-    loaded = load(flags, os.environ, args.config)
+    environ = dict(os.environ)
+
+    def again() -> Config:
+        """The options as they are now: for a reload."""
+        return load(flags, environ, args.config).config
+
+    loaded = load(flags, environ, args.config)
     if args.print_config:
         sys.stdout.write(loaded.text())
         return 0
     from grpcdns.serve import supervisor
 
-    return supervisor.run(loaded.config)
+    return supervisor.run(loaded.config, again, loaded.file)
 
 
 def _argument(option: Option) -> dict[str, Any]:
