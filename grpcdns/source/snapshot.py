@@ -1,7 +1,7 @@
 """The last synced state on disk, so that a start while the API is away has answers.
 
     save(path, header, objects)       all of it or nothing: a temporary file, fsynced, renamed
-    load(path, fingerprint)           a Snapshot, checked from end to end; SnapshotError says why not
+    load(path, fingerprint)           a Snapshot, checked to the end; SnapshotError says why not
 
 The file is a first line, then frames: four bytes of length and msgpack. The first frame is the
 Header, then come Objects as feed and worker send them, and End with the count of objects and the
