@@ -70,7 +70,7 @@ class Edge:
         """A public server of health, reflection and ``handlers``, bound to nothing yet."""
         return grpc.server(
             ThreadPoolExecutor(threads, thread_name_prefix="grpc"),
-            handlers=(*handlers, self._health.handler(), *reflection.handlers()),
+            handlers=[*handlers, self._health.handler(), *reflection.handlers()],
             options=OPTIONS,
         )
 

@@ -58,7 +58,7 @@ class Health:
             {
                 "Check": grpc.unary_unary_rpc_method_handler(self._check),
                 "List": grpc.unary_unary_rpc_method_handler(self._list),
-                "Watch": grpc.unary_stream_rpc_method_handler(self._watch),  # type: ignore[arg-type]
+                "Watch": grpc.unary_stream_rpc_method_handler(self._watch),
             },
         )
 

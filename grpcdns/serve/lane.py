@@ -27,7 +27,7 @@ from grpcdns.serve.transport import NO_MESSAGE, NOT_NOW, QUERY, Answer, Later, P
 try:
     from grpc._cython import cygrpc
 except ImportError:  # pragma: no cover - `check` says so
-    cygrpc = None  # type: ignore[assignment]
+    cygrpc = None
 
 _log = logging.getLogger(__name__)
 
@@ -50,7 +50,7 @@ _NEEDED: Final = {
         "StatusCode",
     ),
     "CompletionQueue": ("poll", "shutdown"),
-    "CompletionType": ("queue_timeout",),
+    "CompletionType": ("queue_shutdown",),
     "Server": ("register_completion_queue", "register_method", "request_registered_call"),
     "StatusCode": ("ok", "unavailable", "unimplemented"),
     "Call": ("cancel", "start_server_batch"),
@@ -121,7 +121,7 @@ class Lane:
         return len(stuck)
 
     def _serve(self) -> None:
-        poll, over = self._queue.poll, cygrpc.CompletionType.queue_timeout
+        poll, over = self._queue.poll, cygrpc.CompletionType.queue_shutdown
         came, received = self._came, self._received
         while True:
             event = poll()
@@ -134,7 +134,7 @@ class Lane:
                         came(event.call)
                 elif tag is not None:
                     received(tag, event)
-                elif event.completion_type == over and event.success:
+                elif event.completion_type == over:
                     return
             except Exception:
                 _log.exception("the lane could not serve a call")
@@ -199,4 +199,3 @@ class Lane:
 
 def _status(code: Any, details: bytes) -> Any:
     return cygrpc.SendStatusFromServerOperation(None, code, details, 0)
-

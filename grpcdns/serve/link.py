@@ -1,7 +1,7 @@
 """What feed and worker say to each other, over a unix stream socket in a private folder.
 
 A message is a frame: its length in four bytes, then msgpack of one of the structs below, all of
-them frozen and told apart by a tag. The worker dials and says Hello; so does the feed. Then the
+them frozen and told apart by a tag. The worker dials and says Hello. Then the
 feed lists every kind it has (Listing, Objects..., Listed; a kind that is not complete lacks its
 Listed), and from there sends Changes as they come. Changes may stand between the frames of a
 listing: what they say is newer. State says how good the data is. Ask is answered by a Report.
@@ -29,10 +29,11 @@ _LENGTH: Final = struct.Struct(">I")
 
 
 class Hello(msgspec.Struct, frozen=True, array_like=True, tag="hello"):
-    """Both sides begin with it; a peer of another version is hung up on."""
+    """A worker begins with it; one of another version is hung up on. ``live``: it has data that
+    does not come from a snapshot."""
 
     name: str
-    pid: int
+    live: bool
     version: int = VERSION
 
 
@@ -59,7 +60,7 @@ class Changes(msgspec.Struct, frozen=True, array_like=True, tag="changes"):
 
 
 class State(msgspec.Struct, frozen=True, array_like=True, tag="state"):
-    """How good the data is: ``restored`` from a snapshot saved at ``saved`` (unix seconds), or not."""
+    """How good the data is: ``restored`` from a snapshot of ``saved`` (unix seconds), or live."""
 
     restored: bool
     saved: float = 0.0
@@ -120,7 +121,8 @@ class Reader:
 
 def _parse(body: bytes) -> Message:
     try:
-        return _decoder.decode(body)
+        message: Message = _decoder.decode(body)
+        return message
     except (msgspec.DecodeError, ValueError) as error:
         raise LinkError(f"not a message: {error}") from error
 

@@ -1,0 +1,107 @@
+"""The feed process: a source, a `Fanout`, a `Hub`, a snapshot and the metrics, put together.
+
+    python -m grpcdns.serve.feed RUNDIR [BEAT_FD]
+
+It never imports grpc. When it dies the workers go on answering; a new one brings them up to date.
+"""
+
+from __future__ import annotations
+
+import logging
+import signal
+import sys
+import threading
+import time
+
+from grpcdns.config import Config, UserError
+from grpcdns.serve import process
+from grpcdns.serve.fanout import Fanout
+from grpcdns.serve.http import MetricsServer
+from grpcdns.serve.hub import Hub
+from grpcdns.serve.keeper import Keeper
+from grpcdns.serve.metrics import Metrics
+from grpcdns.serve.rundir import RunDir
+from grpcdns.serve.sources import Source, make_source
+
+_log = logging.getLogger("grpcdns.serve.feed")
+
+
+class FeedProcess:
+    """Everything of the feed, for as long as it lives."""
+
+    def __init__(self, run: RunDir, config: Config, beat_fd: int | None) -> None:
+        self._run = run
+        self._config = config
+        self._began = time.monotonic()
+        self._warned = False
+        self._refused: UserError | None = None
+        self._heartbeat = process.Heartbeat(beat_fd)
+        self._source: Source = make_source(config)
+        self._hub = Hub(run.link, self._tick)
+        self._fanout = Fanout(config.policy(), self._hub.wake)
+        self._keeper = Keeper(config, self._fanout)
+        metrics = Metrics(run, config, self._fanout, self._hub, self._keeper)
+        self._http = MetricsServer(config.metrics, metrics.routes()) if config.metrics else None
+
+    def serve(self) -> int:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        self._keeper.restore()
+        if self._http is not None:
+            self._http.start()
+        starter = threading.Thread(target=self._start_source, name="source", daemon=True)
+        starter.start()
+        try:
+            self._hub.serve(
+                self._fanout, {signal.SIGTERM: self._hub.stop, signal.SIGHUP: self._reload}
+            )
+        finally:
+            self._source.stop()
+            self._keeper.stop()
+            if self._http is not None:
+                self._http.stop()
+        if self._refused is not None:
+            raise self._refused
+        return process.DRAINED
+
+    def _start_source(self) -> None:
+        """Beside the main loop: to log in may take a while, and a snapshot can be served."""
+        try:
+            self._source.start(self._fanout)
+        except UserError as error:
+            self._refused = error
+            self._hub.stop()
+        except Exception:
+            _log.exception("the source cannot be started")
+            self._hub.stop()
+
+    def _tick(self) -> None:
+        self._heartbeat.beat()
+        self._keeper.tick()
+        late = time.monotonic() - self._began > self._config.startup_timeout
+        if late and not self._warned:
+            self._warned = True
+            if missing := self._fanout.missing:
+                waited, kinds = self._config.startup_timeout, ", ".join(missing)
+                _log.warning("not ready after %g s: no list yet of %s", waited, kinds)
+
+    def _reload(self) -> None:
+        self._config = process.read_config(self._run)
+        process.start_log("feed", self._config)
+        self._source.set_policy(self._config.policy())
+        _log.info("configuration read again")
+
+
+def main() -> int:
+    run = RunDir(sys.argv[1])
+    beat_fd = int(sys.argv[2]) if len(sys.argv) > 2 else None
+
+    def serve() -> int:
+        config = process.read_config(run)
+        process.start_log("feed", config)
+        return FeedProcess(run, config, beat_fd).serve()
+
+    return process.main("feed", serve)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
