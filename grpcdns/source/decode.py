@@ -135,9 +135,11 @@ class Decoder:
         try:
             event = self._event.decode(line)
             if event.type in ("ADDED", "MODIFIED", "DELETED"):
-                self._expect_kind(event.object)
+                _expect_kind(event.object, self.name)
                 item = self._item(event.object)
                 return Event(event.type, item.version, item)
+        except Unreadable:
+            raise
         except Exception as error:
             return self._odd_event(line, error)
         return self._odd_event(line, None)
@@ -155,10 +157,6 @@ class Decoder:
             return Item(key, version, pack(obj), 0.0, bool(meta.deletion_timestamp))
         triggered = parse_time((meta.annotations or {}).get(TRIGGER_TIME))
         return Item(key, version, pack(obj), triggered)
-
-    def _expect_kind(self, raw: ApiAny) -> None:
-        if raw.kind is not None and raw.kind != self.name:
-            raise ValueError(f"a {raw.kind} among {self.name} objects")
 
     def _odd_event(self, line: bytes, error: Exception | None) -> Event:
         """Bookmarks, errors, unknown types, and what could not be read."""
@@ -211,11 +209,16 @@ def _bookmark(raw: msgspec.Raw, name: str) -> Event:
         obj = _any.decode(raw)
     except Exception as error:
         raise _unreadable(raw, error) from error
-    if obj.kind is not None and obj.kind != name:
-        raise Unreadable("", "", f"a {obj.kind} among {name} objects")
+    _expect_kind(obj, name)
     meta = obj.metadata or NO_META
     end = (meta.annotations or {}).get(INITIAL_EVENTS_END) == "true"
     return Event("BOOKMARK", meta.resource_version or "", initial_end=end)
+
+
+def _expect_kind(raw: ApiAny, name: str) -> None:
+    """Raises Unreadable that names no object: one of another kind has no place here (rf-20)."""
+    if raw.kind is not None and raw.kind != name:
+        raise Unreadable("", "", f"a {raw.kind} among {name} objects")
 
 
 def _unreadable(raw: bytes | msgspec.Raw, error: Exception) -> Unreadable:

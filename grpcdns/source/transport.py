@@ -132,6 +132,9 @@ class Connection:
             try:
                 while data := response.read1(BUFFER):
                     body += data
+                if response.length:
+                    raise http.client.IncompleteRead(b"", response.length)
+                response.close()  # what is read to its end is not closed by read1
             except (OSError, http.client.HTTPException, ValueError) as error:
                 self._close()
                 raise self._failure(error) from error
@@ -189,7 +192,7 @@ class Connection:
         if self._client.stopped:
             raise Stopped
         login, tls = self._client.login()
-        if self._http is None:
+        if self._http is None or self._http.sock is None:
             self._http = _Http(login, tls, self._client.connect_timeout)
             self._http.connect()
         self._http.sock.settimeout(self._client.read_timeout)
@@ -248,6 +251,7 @@ class Stream:
                     break
             else:
                 self.ended = "closed"
+                self._response.close()
         except TimeoutError:
             self.ended = "silent"
         except (OSError, http.client.HTTPException, ValueError):

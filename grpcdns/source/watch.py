@@ -163,6 +163,7 @@ class Watch:
     def _open(self, position: Position) -> Iterator[Event]:
         """A stream from a position on, opened with as many tries as it takes."""
         while True:
+            began = self._clock.now()
             try:
                 stream = self._connection.stream(self.resource.path, self._watch_params(position))
             except FAILURES as error:
@@ -172,7 +173,7 @@ class Watch:
                 self._pause(error)
                 continue
             self._journal.reached(self.kind)
-            return self._events(stream)
+            return self._events(stream, began)
 
     def _follow(self, position: Position, events: Iterator[Event]) -> Position:
         """One stream, until it ends; where the next one goes on from."""
@@ -214,10 +215,11 @@ class Watch:
             self.versions[key] = number(item.version)
             self._sink.upsert(self.kind, key, body, item.triggered)
 
-    def _events(self, stream: Stream) -> Iterator[Event]:
+    def _events(self, stream: Stream, began: float) -> Iterator[Event]:
         """The events of a stream, until it ends. Raises ApiError for the API's own ERROR, _Useless
-        where there is no point in a next stream."""
-        began, seen = self._clock.now(), False
+        where there is no point in a next stream. ``began`` is before it was asked for: a proxy may
+        hold back its head until the first event."""
+        seen = False
         try:
             for line in stream:
                 event = self._read(line)
@@ -266,7 +268,7 @@ class Watch:
             self._wanted = ""
             try:
                 params = self._watch_params(position, initial=True)
-                events = self._events(self._connection.stream(self.resource.path, params))
+                events = self._events(self._connection.stream(self.resource.path, params), began)
                 listing = Listing(self.versions)
                 version = self._collect(events, listing)
             except _Useless:

@@ -1,0 +1,34 @@
+"""A clock for `grpcdns.source.clock.Clock` that never waits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+
+class FakeClock:
+    """A clock that only moves when told to; a sleep is told and noted. `chance` is its `random`."""
+
+    def __init__(self, chance: float = 0.0) -> None:
+        self.chance = chance
+        self.sleeps: list[float] = []
+        self.stopped = False
+        self.on_sleep: Callable[[], object] = lambda: None
+        self._now = 1000.0
+
+    def now(self) -> float:
+        return self._now
+
+    def time(self) -> float:
+        return 1_700_000_000.0 + self._now
+
+    def random(self) -> float:
+        return self.chance
+
+    def sleep(self, seconds: float) -> bool:
+        self.sleeps.append(round(seconds, 3))
+        self._now += seconds
+        self.on_sleep()
+        return not self.stopped
+
+    def advance(self, seconds: float) -> None:
+        self._now += seconds
