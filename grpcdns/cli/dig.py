@@ -44,14 +44,16 @@ def short(message: dns.message.Message) -> str:
 def data(message: dns.message.Message) -> dict[str, Any]:
     """The message as JSON has it."""
     keys = ("name", "ttl", "class", "type", "data")
-    question = message.question[0] if message.question else None
+    question = [
+        {"name": asked.name.to_text(), "type": dns.rdatatype.to_text(asked.rdtype)}
+        for asked in message.question
+    ]
     return {
         "id": message.id,
         "opcode": dns.opcode.to_text(message.opcode()),
         "status": dns.rcode.to_text(message.rcode()),
         "flags": _flags(message),
-        "question": question
-        and {"name": question.name.to_text(), "type": dns.rdatatype.to_text(question.rdtype)},
+        "question": question,
         **{
             section: [
                 {k: int(v) if k == "ttl" else v for k, v in zip(keys, record, strict=True)}
