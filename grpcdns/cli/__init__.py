@@ -22,6 +22,10 @@ COMMANDS: Final = {
     "serve": "answer CoreDNS's grpc plugin",
     "query": "ask a server over gRPC, print what dig prints",
     "check": "ask a server for its health, for probes",
+    "explain": "why a name gets the answer it gets",
+    "compare": "ask the DNS in use and grpcdns for every record, show what differs",
+    "zone": "the cluster's records as a zone file",
+    "corefile": "write a Corefile for this cluster, or check one",
     "completion": "a completion script for bash, zsh or fish",
 }
 """Command -> what it does; its module is ``grpcdns.cli.<command>``."""

@@ -1,0 +1,60 @@
+"""Print the records of a zone as a zone file, as they would be answered now.
+
+The cluster is read once (--manifests, --kubeconfig, or the Pod's own). ZONE is one of --zones or
+--external-zones; the first that is no reverse zone unless given.
+"""
+
+from __future__ import annotations
+
+import argparse
+
+from grpcdns import values
+from grpcdns.cli import cluster
+from grpcdns.cli.paper import print_json
+from grpcdns.config import UserError
+from grpcdns.core.names import Name, name_from_text, name_to_text
+from grpcdns.core.records import records_of_zone
+from grpcdns.core.view import Zones
+from grpcdns.core.wire import NS, Record
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("zone", metavar="ZONE", nargs="?", help="the zone [the first forward one]")
+    parser.add_argument("--timeout", metavar="DURATION", default="30s", help="wait this long [30s]")
+    parser.add_argument("--json", action="store_true", help="print JSON, a record a line")
+    cluster.add_arguments(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    found = cluster.read(cluster.settings(args).config, cluster.seconds(args.timeout))
+    zone = _zone(args.zone, found.zones)
+    records = records_of_zone(zone, found.index, found.zones)
+    if args.json:
+        for record in records:
+            print_json(_data(record))
+        return 0
+    print(f"; {name_to_text(zone)} of {found.where}, {len(records)} records")
+    if not any(record.rtype == NS for record in records):
+        print(f"; no NS: the DNS Service {found.config.dns_service} is not there (--dns-service)")
+    for record in records:
+        print(record.to_text())
+    return 0
+
+
+def _zone(text: str | None, zones: Zones) -> Name:
+    if text is None:
+        return zones.primary
+    known = {**zones.cluster, **zones.external}
+    try:
+        name = name_from_text(values.zone(text)[0])
+    except ValueError as error:
+        raise UserError(f"{text}: {error}") from error
+    if name not in known:
+        shown = ", ".join(sorted(name_to_text(zone) for zone in known))
+        raise UserError(f"{text} is none of the zones: {shown}")
+    return name
+
+
+def _data(record: Record) -> dict[str, str | int]:
+    name, ttl, _, rtype, data = record.to_text().split(" ", 4)
+    return {"name": name, "ttl": int(ttl), "type": rtype, "data": data}
