@@ -1,0 +1,1 @@
+"""The measurements. Each module has ``measure(setup) -> Results`` and ``table(results) -> str``."""

@@ -1,0 +1,159 @@
+"""Latency while the cluster changes: idle, 50 slice updates a second, and everything listed anew.
+
+An open loop at a fixed rate: a question that is due while the server is busy waits, and its wait
+counts. For the relist the API server is killed and started again: its watch cache begins anew, so
+every watch is refused as too old (410) and every client lists everything. Ours is also measured
+with its feed killed: a new one lists everything and goes through it with the worker.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Final
+
+from bench import load, servers
+from bench.cluster import Name, slice_of
+from bench.samples import Results, rounds
+from bench.servers import Server
+from bench.setup import Setup, say
+from bench.tables import figure, table_of
+from tests.harness.grpcdns import Grpcdns
+
+RATE: Final = 2000.0
+CALLERS: Final = 64
+UPDATES: Final = 50.0
+IDLE, CHURN, RELIST, FEED = "idle", "50 updates/s", "API server restarted", "feed killed"
+
+
+def measure(setup: Setup) -> Results:
+    results = Results("churn")
+    with ExitStack() as stack:
+        running = [
+            stack.enter_context(servers.ours(setup.kubeconfig)),
+            stack.enter_context(servers.coredns(setup.kubeconfig, names=setup.names)),
+        ]
+        for server in running:
+            _ask(server, setup, 1.0)
+        for number, backwards in rounds(setup.rounds):
+            for server in reversed(running) if backwards else running:
+                for case, during in ((IDLE, _nothing), (CHURN, _churn), (RELIST, _restart)):
+                    with during(setup):
+                        _note(results, server, case, number, setup)
+                _settle(setup, running)
+                if isinstance(server.harness, Grpcdns):
+                    with _killed(server.harness):
+                        _note(results, server, FEED, number, setup)
+                    _settle(setup, running)
+            say(f"churn: round {number + 1} of {setup.rounds}")
+    return results
+
+
+def _note(results: Results, server: Server, case: str, number: int, setup: Setup) -> None:
+    # A server that is up throughout is asked throughout: none of it may fail.
+    found = _ask(server, setup, max(setup.seconds, 2.0) * (2 if case == RELIST else 1))
+    results.add(server.name, case, number, **found.values(), max=found.max, late=found.late_p99)
+
+
+def _ask(server: Server, setup: Setup, seconds: float) -> load.Run:
+    return load.run(
+        server.targets,
+        setup.names,
+        callers=CALLERS,
+        seconds=seconds,
+        rate=RATE,
+        pids=server.pids,
+        tolerate=0.2,  # an answer may be one endpoint short of what the file says while it changes
+    )
+
+
+@contextmanager
+def _nothing(setup: Setup) -> Iterator[None]:
+    del setup
+    yield
+
+
+@contextmanager
+def _churn(setup: Setup) -> Iterator[None]:
+    """Slices get another first endpoint and their own again, at `UPDATES` a second."""
+
+    def update(number: int) -> None:
+        name = Name(number // 2 % setup.size)
+        obj = slice_of(name, f"10.250.{name.number >> 8 & 255}.{name.number & 255}")
+        if number % 2:
+            obj = slice_of(name)
+        setup.cluster.api.patch(obj, {"endpoints": obj["endpoints"]})
+
+    with _every(1 / UPDATES, update):
+        yield
+
+
+@contextmanager
+def _every(seconds: float, act: Callable[[int], None]) -> Iterator[None]:
+    """Calls ``act`` with 0, 1, 2... from a thread, at fixed times; an even number of times."""
+    stopped = threading.Event()
+
+    def loop() -> None:
+        number, due = 0, time.monotonic()
+        while not stopped.wait(max(0.0, due - time.monotonic())) or number % 2:
+            act(number)
+            number, due = number + 1, due + seconds
+
+    thread = threading.Thread(target=loop)
+    thread.start()
+    try:
+        yield
+    finally:
+        stopped.set()
+        thread.join()
+
+
+@contextmanager
+def _restart(setup: Setup) -> Iterator[None]:
+    """The API server comes back while questions are asked."""
+    setup.cluster.apiserver.kill()
+    thread = threading.Thread(target=setup.cluster.start_apiserver)
+    thread.start()
+    try:
+        yield
+    finally:
+        thread.join()
+
+
+@contextmanager
+def _killed(grpcdns: Grpcdns) -> Iterator[None]:
+    """A new feed lists everything while questions are asked."""
+    os.kill(grpcdns.children()["feed"], signal.SIGKILL)
+    yield
+
+
+def _settle(setup: Setup, running: list[Server]) -> None:
+    """Until a change reaches every server again."""
+    name = Name(0)
+    mark = f"10.251.0.{time.monotonic_ns() % 200 + 1}"
+    obj = slice_of(name, mark)
+    setup.cluster.api.patch(obj, {"endpoints": obj["endpoints"]})
+    asked = setup.folder / "settled"
+    asked.write_text(f"{mark.replace('.', '-')}.{name.qname} A NXDOMAIN\n")
+    back = slice_of(name)
+    setup.cluster.api.patch(back, {"endpoints": back["endpoints"]})
+    for server in running:
+        load.waited(load.wait(server.targets[0], asked))
+
+
+def table(results: Results) -> str:
+    heads = ("while", "server", "p50 us", "p99 us", "p99.9 us", "max us", "p99 / idle")
+    rows = []
+    for case in results.cases():
+        for server in results.servers():
+            if not results.find(server, case):
+                continue
+            values = ("p50", "p99", "p999", "max")
+            cells = [figure(results, server, case, value) for value in values]
+            ratio = results.ratio("p99", (server, case), (server, IDLE))
+            rows.append([case, server, *cells, f"{ratio:.2f}"])
+    return table_of(heads, rows)

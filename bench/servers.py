@@ -1,0 +1,103 @@
+"""What is measured: ours, CoreDNS as a gRPC server, the lane's echo; CoreDNS in front of each."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from bench import load, usage
+from tests.harness.coredns import CoreDNS
+from tests.harness.grpcdns import Grpcdns
+from tests.harness.ports import Address, free_address
+from tests.harness.process import Process
+from tests.harness.waiting import wait_until
+
+ZONES: Final = "cluster.local in-addr.arpa ip6.arpa"
+ECHO, OURS, OURS_2, COREDNS = "lane's echo", "grpcdns, 1 worker", "grpcdns, 2 workers", "CoreDNS"
+
+
+@dataclass
+class Server:
+    """A gRPC server that runs: where it is asked, and the processes that it is."""
+
+    name: str
+    targets: Sequence[str]
+    root: int
+    harness: Grpcdns | CoreDNS | None = field(default=None, repr=False)
+
+    @property
+    def pids(self) -> list[int]:
+        return usage.family(self.root)
+
+
+@contextmanager
+def ours(
+    kubeconfig: Path, *, workers: int = 1, options: Sequence[str | Path] = (), ready: bool = True
+) -> Iterator[Server]:
+    """``grpcdns serve`` on unix sockets, ready unless told not to wait."""
+    grpcdns = Grpcdns("--kubeconfig", kubeconfig, "--upstream", "none", *options, workers=workers)
+    with grpcdns.start(ready=ready, timeout=120):
+        name = OURS if workers == 1 else OURS_2
+        yield Server(name, grpcdns.listen, grpcdns.process.pid, grpcdns)
+
+
+@contextmanager
+def coredns(kubeconfig: Path, *, names: Path | None = None) -> Iterator[Server]:
+    """CoreDNS's `kubernetes` plugin over gRPC; waits for the right answer to `names`' first."""
+    address = free_address()
+    with CoreDNS(over_grpc(address, kubeconfig)) as running:
+        if names is not None:
+            load.waited(load.wait(str(address), names))
+        yield Server(COREDNS, [str(address)], running.process.pid, running)
+
+
+@contextmanager
+def echo() -> Iterator[Server]:
+    """The lane with nothing behind it."""
+    with tempfile.TemporaryDirectory(prefix="grpcdns-echo-") as folder:
+        path = Path(folder, "echo.sock")
+        argv = [sys.executable, "-m", "bench.echo", f"unix://{path}"]
+        process = Process(argv, log=Path(folder, "log"), cwd=Path(__file__).parent.parent)
+        with process.start(path.exists):
+            yield Server(ECHO, [f"unix://{path}"], process.pid)
+
+
+@contextmanager
+def front(stanza: str, *, cache: bool = False) -> Iterator[CoreDNS]:
+    """CoreDNS over UDP, with ``stanza`` as where its answers come from."""
+    lines = [*(["cache 30 {\n        servfail 0\n    }"] if cache else []), plugin(stanza)]
+    with CoreDNS(". {\n    " + "\n    ".join(lines) + "\n}") as running:
+        yield running
+
+
+def over_grpc(address: Address, kubeconfig: Path) -> str:
+    """A Corefile that answers from `kubernetes` over gRPC; its UDP is for nothing but readiness."""
+    stanza = plugin(kubernetes(kubeconfig))
+    return f". {{\n    whoami\n}}\ngrpc://.:{address.port} {{\n    {stanza}\n}}"
+
+
+def kubernetes(kubeconfig: Path) -> str:
+    return f"kubernetes {ZONES} {{\n    kubeconfig {kubeconfig}\n}}"
+
+
+def grpc(targets: Sequence[str]) -> str:
+    return f"grpc . {' '.join(targets)} {{\n    policy round_robin\n}}"
+
+
+def plugin(stanza: str) -> str:
+    """A stanza, indented as one of a server block."""
+    return stanza.replace("\n", "\n    ")
+
+
+def answering(address: Address, names: Path) -> None:
+    """Waits until the first of ``names`` is answered as it should, over UDP."""
+    wait_until(
+        lambda: load.run([str(address)], names, udp=True, callers=1, count=1, seconds=1),
+        "the right answer",
+        timeout=60,
+    )

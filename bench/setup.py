@@ -1,0 +1,73 @@
+"""What every measurement is given: a filled cluster, questions about it, and how long to take."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from bench.cluster import fill, questions, write_plain, write_questions
+from tests.harness.cluster import Cluster
+
+
+@dataclass(frozen=True)
+class Setup:
+    """``seconds`` is how long one run of the load takes, ``rounds`` how often each is taken."""
+
+    cluster: Cluster
+    size: int
+    rounds: int
+    seconds: float
+    folder: Path
+
+    def once(self) -> Setup:
+        """The same, for one round."""
+        return replace(self, rounds=1)
+
+    @property
+    def api_flags(self) -> dict[str, str | Path]:
+        """For `bench.load.Probe`: the API as its administrator."""
+        folder = self.cluster.folder
+        return {
+            "api": f"https://{self.cluster.address}",
+            "ca": self.cluster.ca,
+            "cert": folder / "admin.crt",
+            "key": folder / "admin.key",
+        }
+
+    @property
+    def kubeconfig(self) -> Path:
+        return self.cluster.admin_kubeconfig
+
+    @property
+    def names(self) -> Path:
+        """All questions, with what is right; see `bench.cluster.questions`."""
+        return self.folder / "names"
+
+    @property
+    def plain(self) -> Path:
+        """The same, for dnsperf."""
+        return self.folder / "plain"
+
+
+@contextmanager
+def make(size: int, rounds: int, seconds: float) -> Iterator[Setup]:
+    """A cluster of that size, up and filled."""
+    began = time.monotonic()
+    with Cluster(controllers=False) as cluster, tempfile.TemporaryDirectory() as folder:
+        fill(cluster, size)
+        setup = Setup(cluster, size, rounds, seconds, Path(folder))
+        asked = questions(size)
+        write_questions(setup.names, asked)
+        write_plain(setup.plain, asked)
+        say(f"a cluster of {size:,} Services, filled in {time.monotonic() - began:.0f} s")
+        yield setup
+
+
+def say(line: str) -> None:
+    """Progress, for who waits."""
+    print(f"bench: {line}", file=sys.stderr, flush=True)
