@@ -10,9 +10,10 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import grpc
+import grpc.aio
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from grpcdns import values
@@ -65,12 +66,8 @@ def timeout(args: argparse.Namespace) -> float:
 @contextmanager
 def channel(args: argparse.Namespace, address: str) -> Iterator[grpc.Channel]:
     """A channel to ``address``; what fails in the block is raised as ``Failed``."""
-    options = list(_OPTIONS)
-    if args.tls_name:
-        options.append(("grpc.ssl_target_name_override", args.tls_name))
-    if args.tls_ca:
-        parts = [_read(args, name) for name in ("tls_ca", "tls_key", "tls_cert")]
-        credentials = grpc.ssl_channel_credentials(*parts)
+    options, credentials = _how(args)
+    if credentials is not None:
         opened = grpc.secure_channel(address, credentials, options=options)
     else:
         opened = grpc.insecure_channel(address, options=options)
@@ -79,6 +76,52 @@ def channel(args: argparse.Namespace, address: str) -> Iterator[grpc.Channel]:
             yield opened
         except grpc.RpcError as error:
             raise Failed(f"{address}: {error.code().name}: {error.details()}") from error
+
+
+class Asker:
+    """Asks one server many things at once: ``async with Asker(args, address) as asker``."""
+
+    def __init__(self, args: argparse.Namespace, address: str, seconds: float) -> None:
+        options, credentials = _how(args)
+        self._address = address
+        self._seconds = seconds
+        self._channel = (
+            grpc.aio.insecure_channel(address, options=options)
+            if credentials is None
+            else grpc.aio.secure_channel(address, credentials, options=options)
+        )
+        self._query = self._channel.unary_unary(
+            f"/{SERVICE}/Query",
+            request_serializer=dns_pb2.DnsPacket.SerializeToString,
+            response_deserializer=dns_pb2.DnsPacket.FromString,
+        )
+
+    async def ask(self, message: bytes) -> bytes:
+        """A DNS message for a DNS message. Raises ``Failed``."""
+        try:
+            reply = await self._query(dns_pb2.DnsPacket(msg=message), timeout=self._seconds)
+        except grpc.aio.AioRpcError as error:
+            raise Failed(f"{self._address}: {error.code().name}: {error.details()}") from error
+        return bytes(reply.msg)
+
+    async def __aenter__(self) -> Asker:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._channel.close(None)
+
+
+def _how(
+    args: argparse.Namespace,
+) -> tuple[list[tuple[str, Any]], grpc.ChannelCredentials | None]:
+    """A channel's options, and its credentials where there is TLS."""
+    options: list[tuple[str, Any]] = list(_OPTIONS)
+    if args.tls_name:
+        options.append(("grpc.ssl_target_name_override", args.tls_name))
+    if not args.tls_ca:
+        return options, None
+    parts = [_read(args, name) for name in ("tls_ca", "tls_key", "tls_cert")]
+    return options, grpc.ssl_channel_credentials(*parts)
 
 
 def ask(channel: grpc.Channel, message: bytes, seconds: float) -> bytes:

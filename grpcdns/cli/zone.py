@@ -28,6 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     found = cluster.read(cluster.settings(args).config, cluster.seconds(args.timeout))
     zone = _zone(args.zone, found.zones)
+    found.index.serials = [int(found.heard)] * len(found.index.serials)
     records = records_of_zone(zone, found.index, found.zones)
     if args.json:
         for record in records:

@@ -150,9 +150,9 @@ def _of_name(
 
 def _of_pods(view: View, base: Name) -> Iterator[Owner]:
     """Pods' names say their addresses; without ``pods verified`` any address has one."""
-    for body in (
-        view.index.store.bodies[Kind.POD].values() if view.policy.pods == "verified" else ()
-    ):
+    if view.policy.pods != "verified":
+        return
+    for body in view.index.store.bodies[Kind.POD].values():
         pod = unpack(Kind.POD, body)
         if isinstance(pod, Pod) and pod.ip:
             label = pod.ip.replace(".", "-").replace(":", "-")

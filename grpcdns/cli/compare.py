@@ -1,0 +1,195 @@
+"""Ask the DNS now in use and grpcdns for every record of the cluster, and show what differs.
+
+The names are those of the cluster's objects, read once (--manifests, --kubeconfig, or the Pod's
+own). What is compared: rcode, and the answer's records as a set; of ExternalNames the records of
+the cluster's own zones, for the rest is the upstream's. What differs is asked again, so that a
+change that one of both had seen a moment before does not count.
+
+Exit code 0: the same; 1: something differs; 2: not everything could be asked.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import ipaddress
+import time
+from collections.abc import Sequence
+from typing import Any, Final
+
+import msgspec
+
+from grpcdns import values
+from grpcdns.cli import NotDone, client, cluster
+from grpcdns.cli.asking import DIFFERENT, FAILED, SAME, Compared, Comparer, Settings
+from grpcdns.cli.cluster import Cluster
+from grpcdns.cli.paper import Paper, plural, print_json
+from grpcdns.config import UserError
+from grpcdns.core.records import all_questions
+from grpcdns.core.wire import Question
+
+_AGAIN: Final = 2
+"""Times that what differs is asked again."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    client.add_arguments(parser)
+    parser.add_argument(
+        "--with",
+        dest="other",
+        metavar="ADDR",
+        required=True,
+        help="the DNS in use: IP, IP:PORT or [v6]:PORT",
+    )
+    parser.add_argument("--ttl-too", action="store_true", help="compare the records' TTLs as well")
+    parser.add_argument("--parallel", metavar="COUNT", default="16", help="questions at once [16]")
+    parser.add_argument("--rate", metavar="COUNT", default="1000", help="questions a second [1000]")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    cluster.add_arguments(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    settings = _settings(args)
+    paper = Paper()
+    found = cluster.read(cluster.settings(args).config, 30.0)
+    questions = list(all_questions(found.index, found.zones))
+    began = time.monotonic()
+    compared = asyncio.run(_compare(args, settings, found, questions))
+    took = time.monotonic() - began
+    if args.json:
+        print_json(_data(compared, settings, took))
+    else:
+        _show(paper, compared, settings, took)
+    if any(one.outcome == FAILED for one in compared):
+        return 2
+    return 1 if any(one.outcome == DIFFERENT for one in compared) else 0
+
+
+def _settings(args: argparse.Namespace) -> Settings:
+    try:
+        host, _, port = values.host_port(_with_port(args.other)).rpartition(":")
+        ipaddress.ip_address(host.strip("[]"))
+    except ValueError as error:
+        raise UserError(
+            f"--with: {args.other!r} is not an IP address, with a port or not"
+        ) from error
+    try:
+        parallel = values.integer(1, 1000)(args.parallel)
+        rate = values.number(0.1, 1e6)(args.rate)
+    except ValueError as error:
+        raise UserError(f"--parallel or --rate: {error}") from error
+    servers = client.servers(args)
+    if len(servers) > 1:
+        raise UserError("--server: one at a time")
+    return Settings(
+        server=servers[0],
+        host=host.strip("[]"),
+        port=int(port),
+        seconds=client.timeout(args),
+        parallel=parallel,
+        rate=rate,
+        ttl=args.ttl_too,
+    )
+
+
+def _with_port(text: str) -> str:
+    return str(values.upstream_address(text))
+
+
+async def _compare(
+    args: argparse.Namespace, settings: Settings, found: Cluster, questions: Sequence[Question]
+) -> list[Compared]:
+    async with client.Asker(args, settings.server, settings.seconds) as asker:
+        comparer = Comparer(settings, asker.ask, found.zones)
+        with _progress(len(questions), args.json) as advance:
+            compared = await comparer.all(questions, advance)
+        for _ in range(_AGAIN):
+            again = [at for at, one in enumerate(compared) if one.outcome != SAME]
+            if not again or len(again) == len(compared):
+                break
+            fresh = await comparer.all([questions[at] for at in again], lambda: None)
+            for at, one in zip(again, fresh, strict=True):
+                compared[at] = one
+        return compared
+
+
+class _progress:  # noqa: N801 - a context manager that reads as a verb
+    """A bar on stderr where that is a terminal; nothing where it is not."""
+
+    def __init__(self, total: int, quiet: bool) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
+
+        console = Console(stderr=True)
+        self._progress = Progress(
+            "comparing",
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            console=console,
+            transient=True,
+            disable=quiet or not console.is_terminal,
+        )
+        self._task = self._progress.add_task("", total=total)
+
+    def __enter__(self) -> Any:
+        self._progress.start()
+        return lambda: self._progress.advance(self._task)
+
+    def __exit__(self, *_: object) -> None:
+        self._progress.stop()
+
+
+# -- on paper
+
+
+def _counts(compared: Sequence[Compared]) -> dict[str, int]:
+    return {
+        outcome: sum(one.outcome == outcome for one in compared)
+        for outcome in (SAME, DIFFERENT, FAILED)
+    }
+
+
+def _data(compared: Sequence[Compared], settings: Settings, took: float) -> dict[str, Any]:
+    return {
+        "dns": f"{settings.host}#{settings.port}",
+        "grpcdns": settings.server,
+        "questions": len(compared),
+        "seconds": round(took, 3),
+        **_counts(compared),
+        "differences": [msgspec.to_builtins(one) for one in compared if one.outcome != SAME],
+    }
+
+
+def _show(paper: Paper, compared: Sequence[Compared], settings: Settings, took: float) -> None:
+    if not compared:
+        raise NotDone("the cluster has no names to ask for")
+    for one in compared:
+        if one.outcome == DIFFERENT:
+            _show_difference(paper, one)
+        elif one.outcome == FAILED:
+            paper.line((f"{one.name} {one.qtype}", "bold"), ": ", (one.error, "red"))
+    counts = _counts(compared)
+    dns = f"{settings.host}#{settings.port}"
+    paper.line(f"{dns} (DNS) and {settings.server} (grpcdns):")
+    paper.line(
+        f"{plural(len(compared), 'question')}, ",
+        (f"{counts[SAME]:,} answered the same", "green"),
+        ", ",
+        (f"{counts[DIFFERENT]:,} not", "bold red" if counts[DIFFERENT] else ""),
+        ", ",
+        (f"{counts[FAILED]:,} without answer", "bold red" if counts[FAILED] else ""),
+        f"; {took:.1f} s",
+    )
+
+
+def _show_difference(paper: Paper, one: Compared) -> None:
+    rcode = one.dns_rcode if one.dns_rcode == one.grpcdns_rcode else ""
+    paper.line((f"{one.name} {one.qtype}", "bold"), f": {rcode}" if rcode else "")
+    if not rcode:
+        paper.line(("- DNS      ", "red"), one.dns_rcode, indent=2)
+        paper.line(("+ grpcdns  ", "green"), one.grpcdns_rcode, indent=2)
+    for record in one.only_dns:
+        paper.line(("- DNS      ", "red"), record, indent=2)
+    for record in one.only_grpcdns:
+        paper.line(("+ grpcdns  ", "green"), record, indent=2)
