@@ -22,7 +22,7 @@ _ROOT: Final = str(Path(config.__file__).parents[1])
 
 
 class Child:
-    """``silence``: seconds without heartbeat that are too many; ``grace``: the same at the start."""
+    """``silence``: seconds without heartbeat that are too many; ``grace``: that at the start."""
 
     def __init__(
         self, name: str, module: str, args: tuple[str, ...], *, silence: float, grace: float

@@ -8,9 +8,11 @@ A call is three events of the queue: it came (ask for another such, start to rec
 its message came (answer it, send everything in one batch); it is over. The operations that carry
 nothing of a call are made once and shared by all.
 
-Stopping: once the server shuts down, asking for another call raises ValueError and what was asked
-for comes back with success False; the calls under way go on, and the queue is polled until the
-server says that the last one is over.
+Stopping: once the server shuts down, asking for another call raises ValueError, what was asked for
+comes back with success False, and grpcio's core ends every call that nobody has asked for yet. So
+answers are held back for a moment while everything that has come is taken in; then the server
+shuts down, the callers hear of it, and only then are the answers sent. The queue is polled until
+the last call is over.
 """
 
 from __future__ import annotations
@@ -22,7 +24,17 @@ from typing import Any, Final
 
 from grpcdns.serve.edge import Edge
 from grpcdns.serve.packet import from_wire, to_wire
-from grpcdns.serve.transport import NO_MESSAGE, NOT_NOW, QUERY, Answer, Later, Pressure, Stats
+from grpcdns.serve.transport import (
+    HEARD,
+    NO_MESSAGE,
+    NOT_NOW,
+    QUERY,
+    Answer,
+    Later,
+    Pressure,
+    Stats,
+    quiet,
+)
 
 try:
     from grpc._cython import cygrpc
@@ -91,6 +103,8 @@ class Lane:
         self._core.register_completion_queue(self._queue)
         self._thread = threading.Thread(target=self._serve, name="lane", daemon=True)
         self._waiting: dict[tuple[Any, float], None] = {}
+        self._held: list[tuple[Any, float, bytes]] | None = None
+        """While stopping: calls that are answered when the callers know of it."""
         no_flags = 0
         head = cygrpc.SendInitialMetadataOperation(None, no_flags)
         close = cygrpc.ReceiveCloseOnServerOperation(no_flags)
@@ -109,7 +123,15 @@ class Lane:
     def stop(self, grace: float) -> None:
         if not self._thread.is_alive():
             return
-        self._server.stop(grace).wait()
+        held: list[tuple[Any, float, bytes]] = []
+        self._held = held
+        quiet(lambda: len(held) + len(self._waiting))
+        over = self._server.stop(grace)
+        time.sleep(HEARD)
+        self._held = None
+        while held or not over.wait(0.01):
+            while held:
+                self._reply(*held.pop())
         self._queue.shutdown()
         self._thread.join()
 
@@ -164,8 +186,17 @@ class Lane:
         if raw is None:
             self.stats.broken += 1
             call.start_server_batch(self._no_message, _DONE)
-            return
-        reply = self._answer(from_wire(raw) or b"")
+        elif self._held is not None:
+            self._held.append((call, came, raw))
+        else:
+            self._reply(call, came, raw)
+
+    def _reply(self, call: Any, came: float, raw: bytes) -> None:
+        try:
+            reply = self._answer(from_wire(raw) or b"")
+        except Exception:
+            _log.exception("a query could not be answered")
+            reply = None
         if type(reply) is bytes:
             call.start_server_batch(
                 (self._head, cygrpc.SendMessageOperation(to_wire(reply), 0), self._ok, self._close),

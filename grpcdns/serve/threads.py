@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from typing import Final
@@ -10,12 +11,39 @@ import grpc
 
 from grpcdns.serve.edge import Edge
 from grpcdns.serve.packet import from_wire, to_wire
-from grpcdns.serve.transport import NOT_NOW, SERVICE, Answer, Later, Pressure, Stats
+from grpcdns.serve.transport import (
+    HEARD,
+    NOT_NOW,
+    QUERY,
+    Answer,
+    Later,
+    Pressure,
+    Stats,
+    quiet,
+)
+
+_log = logging.getLogger(__name__)
 
 _THREADS: Final = 32
 """Few work at once: the others wait for an upstream's answer (`Later`), each holding one."""
 _UPSTREAM_LIMIT: Final = 10.0
 """No `Later` takes as long; a bound on what a fault can hold."""
+
+
+class _Handler(grpc.GenericRpcHandler):  # type: ignore[type-arg]
+    """Finds ``Query``, and counts how often it was asked for."""
+
+    def __init__(self, method: grpc.RpcMethodHandler[bytes, bytes]) -> None:
+        self.arrived = 0
+        self._method = method
+
+    def service(
+        self, details: grpc.HandlerCallDetails
+    ) -> grpc.RpcMethodHandler[bytes, bytes] | None:
+        if details.method != QUERY:
+            return None
+        self.arrived += 1
+        return self._method
 
 
 class Threads:
@@ -28,10 +56,11 @@ class Threads:
         self._edge = edge
         self._answer = answer
         self._pressure = pressure
-        methods = {"Query": grpc.unary_unary_rpc_method_handler(self._query)}
-        handler = grpc.method_handlers_generic_handler(SERVICE, methods)
-        self._server = edge.build((handler,), _THREADS)
+        self._handler = _Handler(grpc.unary_unary_rpc_method_handler(self._query))
+        self._server = edge.build((self._handler,), _THREADS)
         self._started = False
+        self._open = threading.Event()
+        self._open.set()
 
     def start(self) -> None:
         self._edge.bind(self._server)
@@ -39,8 +68,15 @@ class Threads:
         self._started = True
 
     def stop(self, grace: float) -> None:
-        if self._started:
-            self._server.stop(grace).wait()
+        if not self._started:
+            return
+        # As the lane does: hold answers back until all that has come is taken in.
+        self._open.clear()
+        quiet(lambda: self._handler.arrived)
+        over = self._server.stop(grace)
+        time.sleep(HEARD)
+        self._open.set()
+        over.wait()
 
     def sweep(self, limit: float) -> int:
         """grpcio waits for messages without a thread, and nothing here can see which."""
@@ -52,9 +88,14 @@ class Threads:
         if self._pressure.high(came):
             self.stats.shed += 1
             _not_now(context)
-        reply = self._answer(from_wire(raw) or b"")
+        try:
+            reply = self._answer(from_wire(raw) or b"")
+        except Exception:
+            _log.exception("a query could not be answered")
+            reply = None
         if isinstance(reply, Later):
             reply = self._wait(reply)
+        self._open.wait()
         self.stats.took(time.perf_counter() - came)
         if reply is None:
             self.stats.unavailable += 1

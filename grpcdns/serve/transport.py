@@ -118,5 +118,15 @@ class Transport(Protocol):
         """Cancel calls whose message has not come within ``limit`` seconds; how many."""
 
 
-def now() -> float:
-    return time.perf_counter()
+HEARD: Final = 0.01
+"""Seconds in which callers hear that the server stops, before they get the answers held back."""
+_QUIET: Final = 0.01
+_QUIET_LIMIT: Final = 0.3
+
+
+def quiet(count: Callable[[], int]) -> None:
+    """Wait until nothing more comes, as ``count`` shows, for a moment; but not for long."""
+    deadline = time.monotonic() + _QUIET_LIMIT
+    seen = -1
+    while seen != (seen := count()) and time.monotonic() < deadline:
+        time.sleep(_QUIET)
