@@ -105,7 +105,11 @@ class Check:
         except Stopped:
             pass
         finally:
-            self._connection.close()
+            self.close()
+
+    def close(self) -> None:
+        """Done; not while it runs."""
+        self._connection.close()
 
     def check(self, watch: Watch, *, whole: bool) -> None:
         """One kind: counted, and compared where the count is wrong or it is time to."""
