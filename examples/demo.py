@@ -137,18 +137,19 @@ def _show(row: Row, port: int) -> Iterator[str]:
 
 
 def _keep(port: int, processes: list[Running]) -> None:
-    print(
-        "\nStill up; Ctrl-C ends it. Edit examples/cluster/*.yaml: the answers follow.\n"
-        f"  dig @{HOST} -p {port} xecho.default.svc.cluster.local\n"
-        f"  nslookup -port={port} {MYHOST} {HOST}",
-        flush=True,
-    )
+    """Until Ctrl-C; raises when a process ends before that."""
     try:
-        while not _ended(processes):
+        print(
+            "\nStill up; Ctrl-C ends it. Edit examples/cluster/*.yaml: the answers follow.\n"
+            f"  dig @{HOST} -p {port} xecho.default.svc.cluster.local\n"
+            f"  nslookup -port={port} {MYHOST} {HOST}",
+            flush=True,
+        )
+        while not (ended := _ended(processes)):
             time.sleep(0.2)
     except KeyboardInterrupt:
         return
-    raise _Ended(_ended(processes))
+    raise _Ended(ended)
 
 
 def _ask(row: Row, port: int, timeout: float = 5.0) -> dns.message.Message:
