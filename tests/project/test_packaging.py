@@ -1,0 +1,90 @@
+"""Wheel and sdist: built, then installed and run in an environment of their own."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import sysconfig
+import tarfile
+import venv
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from grpcdns import __version__
+
+ROOT = Path(__file__).resolve().parents[2]
+SOURCES = ("grpcdns", "pyproject.toml", "README.md", "LICENSE")
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """The wheel and the sdist, made without network from the locked setuptools."""
+    folder = tmp_path_factory.mktemp("build")
+    for name in SOURCES:
+        copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy2
+        copy(ROOT / name, folder / name)
+    build = [sys.executable, "-m", "build", "--no-isolation", "--wheel", "--sdist", str(folder)]
+    subprocess.run(build, check=True, capture_output=True)
+    (wheel,) = (folder / "dist").glob("*.whl")
+    (sdist,) = (folder / "dist").glob("*.tar.gz")
+    return wheel, sdist
+
+
+@pytest.fixture(scope="module", params=["wheel", "sdist"])
+def installed(
+    request: pytest.FixtureRequest,
+    built: tuple[Path, Path],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Path:
+    """An environment with the package, our dependencies in its reach and our sources not."""
+    folder = tmp_path_factory.mktemp(f"installed-{request.param}")
+    venv.create(folder, with_pip=False, symlinks=True)
+    python = folder / "bin" / "python"
+    purelib = subprocess.run(
+        [python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"],
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout.strip()
+    wheel, sdist = built
+    if request.param == "sdist":
+        build = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-index"]
+        subprocess.run(
+            [*build, "--no-build-isolation", "--wheel-dir", str(folder), str(sdist)], check=True
+        )
+        (wheel,) = folder.glob("*.whl")
+    pip = [sys.executable, "-m", "pip", "--python", str(python), "install", "--quiet", "--no-deps"]
+    subprocess.run([*pip, "--no-index", str(wheel)], check=True)
+    Path(purelib, "dependencies.pth").write_text(sysconfig.get_path("purelib"))
+    return folder
+
+
+def test_it_runs_where_it_is_installed(installed: Path, tmp_path: Path) -> None:
+    script = installed / "bin" / "grpcdns"
+    version = subprocess.run([script, "--version"], cwd=tmp_path, capture_output=True, text=True)
+    assert version.stdout == f"grpcdns {__version__}\n"
+    code = "import grpcdns.cli.serve, grpcdns.pb.dns_pb2; print(grpcdns.__file__)"
+    where = subprocess.run(
+        [installed / "bin" / "python", "-c", code], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert where.stdout.startswith(str(installed)), where.stderr
+
+
+def test_wheel_holds_the_package_and_nothing_else(built: tuple[Path, Path]) -> None:
+    names = zipfile.ZipFile(built[0]).namelist()
+    assert {"grpcdns/py.typed", "grpcdns/pb/dns_pb2.pyi"} <= set(names)
+    assert {name.split("/")[0].split("-")[0] for name in names} == {"grpcdns"}
+    assert any(name.endswith("licenses/LICENSE") for name in names)
+    inside = {name for name in names if name.endswith(".py")}
+    assert inside == {str(path.relative_to(ROOT)) for path in (ROOT / "grpcdns").rglob("*.py")}
+
+
+def test_sdist_can_be_built_from(built: tuple[Path, Path]) -> None:
+    with tarfile.open(built[1]) as archive:
+        names = {name.partition("/")[2] for name in archive.getnames()}
+    assert {*SOURCES, "PKG-INFO", "grpcdns/py.typed"} <= names
