@@ -1,0 +1,178 @@
+"""Every order of events ends in the same answers, and what is remembered is never stale (F20).
+
+A handler lives through random events: objects that come, change, go, come again just so; events
+that are lost until a relist; another policy. After each of them it is asked, and must say what a
+handler made afresh from the same objects says.
+"""
+
+from __future__ import annotations
+
+import os
+from random import Random
+from typing import Final
+
+import pytest
+from hypothesis import HealthCheck, given, note, seed, settings
+from hypothesis import strategies as st
+
+from grpcdns.config import Config
+from grpcdns.core.index import Serial
+from grpcdns.core.memo import Handler
+from grpcdns.core.objects import Change, Kind
+from grpcdns.core.policy import Policy
+from grpcdns.core.wire import NXDOMAIN
+from tests.core.loading import ask, fail, lists_of, packed, reply_to
+from tests.core.outside import OUTSIDE
+from tests.core.questions import QTYPES, names_of, near
+from tests.core.random_cluster import clusters
+from tests.core.reply import query, read_reply
+from tests.harness.api import Object
+
+SEED: Final = int(os.environ.get("GRPCDNS_SEED", Random().randrange(1 << 32)))
+ZONES: Final = ("cluster.local.", "clusterset.local.", "in-addr.arpa.", "ip6.arpa.")
+CONFIGS: Final = (
+    Config(zones=ZONES, multicluster=("clusterset.local.",), pods="verified", zonal=True),
+    Config(zones=ZONES, pods="insecure", endpoint_pod_names=True, ttl=30),
+    Config(zones=ZONES, no_endpoints=True, namespaces=("one",), ttl=0),
+    Config(zones=ZONES, ignore_empty_service=True, external_zones=("outside.example.",),
+           external_headless=True, dns_service="one/web"),
+)  # fmt: skip
+WATCHED: Final = Config(zonal=True, endpoint_pod_names=True).policy()
+State = dict[tuple[Kind, str], bytes]
+
+thorough = settings(
+    max_examples=int(os.environ.get("GRPCDNS_EXAMPLES", "30")),
+    deadline=None,
+    database=None,
+    print_blob=True,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _say_seed() -> None:
+    print(f"GRPCDNS_SEED={SEED}")
+
+
+def state_of(objects: list[Object]) -> State:
+    found = packed(lists_of(objects), WATCHED)
+    return {(kind, key): body for kind, pairs in found.items() for key, body in pairs}
+
+
+def fresh(state: State, policy: Policy) -> Handler:
+    handler = Handler(policy, report=fail)
+    for kind in Kind:
+        listed = [(key, body) for (one, key), body in state.items() if one is kind]
+        for _ in handler.replace(kind, listed, 1):
+            pass
+    return handler
+
+
+def check_same(
+    handler: Handler, state: State, config: Config, names: list[str], random: Random
+) -> None:
+    other = fresh(state, config.policy())
+    for name in random.sample(names, min(len(names), 25)):
+        for qtype in ("A", "SRV", "PTR", random.choice(QTYPES)):
+            asked = query(name, qtype)
+            reply = reply_to(handler, asked, OUTSIDE)
+            assert reply.folded() == reply_to(other, asked, OUTSIDE).folded(), (name, qtype)
+            again = reply_to(handler, asked, OUTSIDE)
+            assert again == reply
+            check_serial(handler, config, reply.answer + reply.authority)
+
+
+def check_serial(handler: Handler, config: Config, records: tuple[str, ...]) -> None:
+    """The SOA has the zone's serial of now, remembered or not."""
+    for fields in (record.split(" ") for record in records):
+        if fields[3] == "SOA":
+            serial = Serial.CLUSTER
+            if "clusterset" in fields[0] and config.multicluster:
+                serial = Serial.MULTICLUSTER
+            if "outside" in fields[0]:
+                serial = Serial.EXTERNAL
+            assert int(fields[6]) == handler.index.serials[serial]
+
+
+@seed(SEED)
+@thorough
+@given(
+    states=st.lists(clusters(), min_size=1, max_size=4),
+    steps=st.integers(0, 1 << 32),
+    configs=st.lists(st.sampled_from(CONFIGS), min_size=1, max_size=3),
+)
+def test_any_order(states: list[list[Object]], steps: int, configs: list[Config]) -> None:
+    random = Random(steps)
+    handler = Handler(configs[0].policy(), report=fail, memo_bytes=200_000, cheap_bytes=20_000)
+    names = names_of([obj for state in states for obj in state], CONFIGS[3])
+    names += names_of([obj for state in states for obj in state], CONFIGS[0])
+    names += near(names, random, 60)
+    held: State = {}
+    now = 0
+    for number, objects in enumerate(states):
+        goal = state_of(objects)
+        config = configs[number % len(configs)]
+        if number:
+            handler.set_policy(config.policy())
+        changes = [key for key in {**held, **goal} if held.get(key) != goal.get(key)]
+        random.shuffle(changes)
+        lost = set(random.sample(changes, random.randrange(len(changes) + 1) // 2))
+        note(f"{len(changes)} changes, {len(lost)} lost")
+        for count, key in enumerate(changes):
+            now += 1
+            if key in lost:
+                continue
+            change = Change(key[0], key[1], goal.get(key), now)
+            for _ in range(random.choice((1, 1, 2))):
+                handler.apply(change)
+            if key in goal:
+                held[key] = goal[key]
+            else:
+                held.pop(key, None)
+            if handler.index.synced and count % 5 == 0:
+                check_same(handler, held, config, names, random)
+        kinds = list(Kind)
+        random.shuffle(kinds)
+        for kind in kinds:
+            now += 1
+            listed = [(key, body) for (one, key), body in goal.items() if one is kind]
+            random.shuffle(listed)
+            for _ in handler.replace(kind, listed, now):
+                if handler.index.synced:
+                    ask(handler, query(random.choice(names), "A"), OUTSIDE)
+        held = goal
+        check_same(handler, goal, config, names, random)
+        check_bounds(handler)
+
+
+def check_bounds(handler: Handler) -> None:
+    entries, octets = handler.memo_sizes()
+    assert octets <= 220_000
+    handler.clear()
+    assert handler.memo_sizes() == (0, 0)
+    assert not handler._tagged, "tags of answers that are forgotten"
+    assert entries or not handler.stats.misses
+
+
+def test_flood_pushes_out_only_its_like() -> None:
+    """F7: random names that do not exist stay within their own bound."""
+    handler = fresh(state_of([]), Config().policy())
+    asked = query("dns-version.cluster.local.", "TXT")
+    first = ask(handler, asked)
+    for number in range(12_000):
+        ask(handler, query(f"{number:059}.cluster.local.", "A"))
+    entries, octets = handler.memo_sizes()
+    assert 1_000 < entries < 12_000
+    assert octets < 9 << 20
+    assert handler.stats.evictions > 0
+    misses = handler.stats.misses
+    assert ask(handler, asked) == first
+    assert handler.stats.misses == misses
+
+
+def test_negative_answer_goes_when_its_name_comes() -> None:
+    """F38."""
+    handler = fresh({}, Config().policy())
+    asked = query("late.one.svc.cluster.local.", "A")
+    assert read_reply(ask(handler, asked) or b"").rcode == "NXDOMAIN"
+    assert handler.stats.answers[1, NXDOMAIN] == 1
