@@ -118,7 +118,8 @@ class Deferred:
         for lookup, records in pairs:
             section = sections[lookup.section]
             at = lookup.position if lookup.section == Section.ANSWER else len(section)
-            section[at:at] = records or ()
+            # Two look-ups through one alias both bring the alias (RFC 2181 5: once is enough).
+            section[at:at] = [record for record in records or () if record not in section]
         question = self._query.question
         if question is None:
             raise ValueError("an answer to no question")
