@@ -16,7 +16,7 @@ COMPILE := env -u PIP_FIND_LINKS CUSTOM_COMPILE_COMMAND="make lock" $(PY) -m pip
 	--no-emit-trusted-host --no-emit-options
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-fast lint format proto docs lock coverage clean
+.PHONY: help install demo test test-fast bench lint format proto docs lock coverage clean
 
 help:           ## this list
 	@sed -n 's/^\([a-z-]*\): .*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -40,6 +40,10 @@ test: install ## everything, real servers included
 test-fast: install ## what needs no real server and no patience: under a minute
 	$(PYTEST) -n $(JOBS) --dist loadscope -m "not servers and not slow"
 
+bench: install ## ours and CoreDNS side by side, into docs/benchmarks.md; SIZE=, BENCH_ROUNDS=
+	$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-bench.lock
+	$(PY) -m bench --write
+
 lint: install ## style, types, layers, security rules, locks, licences, advisories
 	$(PY) -m ruff check
 	$(PY) -m ruff format --check
@@ -58,10 +62,12 @@ proto: install ## grpcdns/pb, from proto/dns.proto
 docs: install ## the option table in README.md, from the options
 	$(PY) -m docs.generate
 
-lock: install ## both locks anew, from pyproject.toml; UPGRADE=1 takes newer versions
+lock: install ## the locks anew, from pyproject.toml; UPGRADE=1 takes newer versions
 	$(COMPILE) $(if $(UPGRADE),--upgrade) --output-file requirements.lock pyproject.toml
 	$(COMPILE) $(if $(UPGRADE),--upgrade) --extra dev --constraint requirements.lock \
 		--output-file requirements-dev.lock pyproject.toml
+	$(COMPILE) $(if $(UPGRADE),--upgrade) --extra bench --constraint requirements-dev.lock \
+		--output-file requirements-bench.lock pyproject.toml
 
 coverage: install ## branch coverage of the tests that need no real server
 	$(PY) -m coverage run -m pytest -q -m "not servers"

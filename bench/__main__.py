@@ -1,44 +1,60 @@
-"""The command: see `python -m bench --help`."""
+"""Measures grpcdns and CoreDNS side by side.
+
+Without --write the tables are printed and nothing is kept; with it the results go to
+docs/benchmarks/ and the tables and plots of docs/benchmarks.md are made anew. --report does the
+latter alone, from the results that are there.
+"""
 
 from __future__ import annotations
 
 import argparse
-import importlib
 import os
 import sys
-from types import ModuleType
-from typing import Final
 
+from bench import report
 from bench import setup as setups
 from bench.samples import Results
 
-MEASUREMENTS: Final = (
-    "grpc", "memo", "udp", "churn", "propagation", "start", "memory", "growth", "index",
-)  # fmt: skip
-
-
-def module_of(name: str) -> ModuleType:
-    return importlib.import_module(f"bench.measure.{name}")
-
 
 def main() -> int:
-    args = _parser().parse_args()
+    parser = _parser()
+    args = parser.parse_args()
+    names = args.measurement or list(report.MEASUREMENTS)
+    if unknown := set(names) - set(report.MEASUREMENTS):
+        parser.error(f"no such measurement: {', '.join(sorted(unknown))}")
+    if not args.report:
+        _measure(args, names)
+    if args.write or args.report:
+        report.write()
+    return 0
+
+
+def _measure(args: argparse.Namespace, names: list[str]) -> None:
     with setups.make(args.size, args.rounds, args.seconds) as setup:
-        for name in args.measurement or MEASUREMENTS:
-            module = module_of(name)
+        for name in names:
+            module = report.module_of(name)
             results: Results = module.measure(setup)
             print(f"## {name}\n\n{module.table(results)}\n", flush=True)
-    return 0
+            if args.write:
+                report.save(results)
+                report.note_machine(args.size, args.rounds, args.seconds)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument(
-        "measurement", nargs="*", choices=[*MEASUREMENTS, []], metavar="MEASUREMENT"
+        "measurement", nargs="*", help=f"all unless given: {', '.join(report.MEASUREMENTS)}"
     )
-    parser.add_argument("--size", type=int, default=int(os.environ.get("SIZE", "10000")))
-    parser.add_argument("--rounds", type=int, default=int(os.environ.get("BENCH_ROUNDS", "3")))
-    parser.add_argument("--seconds", type=float, default=3.0)
+    parser.add_argument(
+        "--size", type=int, default=int(os.environ.get("SIZE", "10000")), help="Services"
+    )
+    parser.add_argument(
+        "--rounds", type=int, default=int(os.environ.get("BENCH_ROUNDS", "5")),
+        help="how often each is measured",
+    )  # fmt: skip
+    parser.add_argument("--seconds", type=float, default=3.0, help="how long one run takes")
+    parser.add_argument("--write", action="store_true", help="into docs/benchmarks.md")
+    parser.add_argument("--report", action="store_true", help="write the page, measure nothing")
     return parser
 
 

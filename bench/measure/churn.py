@@ -13,7 +13,8 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import Final
 
 from bench import load, servers
@@ -42,20 +43,30 @@ def measure(setup: Setup) -> Results:
         for number, backwards in rounds(setup.rounds):
             for server in reversed(running) if backwards else running:
                 for case, during in ((IDLE, _nothing), (CHURN, _churn), (RELIST, _restart)):
-                    with during(setup):
-                        _note(results, server, case, number, setup)
+                    _note(results, server, case, number, setup, during(setup))
                 _settle(setup, running)
                 if isinstance(server.harness, Grpcdns):
-                    with _killed(server.harness):
-                        _note(results, server, FEED, number, setup)
+                    killed = _killed(server.harness)
+                    _note(results, server, FEED, number, setup, killed)
                     _settle(setup, running)
             say(f"churn: round {number + 1} of {setup.rounds}")
     return results
 
 
-def _note(results: Results, server: Server, case: str, number: int, setup: Setup) -> None:
-    # A server that is up throughout is asked throughout: none of it may fail.
-    found = _ask(server, setup, max(setup.seconds, 2.0) * (2 if case == RELIST else 1))
+def _note(
+    results: Results,
+    server: Server,
+    case: str,
+    number: int,
+    setup: Setup,
+    during: AbstractContextManager[None],
+) -> None:
+    """Ask, and meanwhile enter ``during``. A server that is up throughout answers throughout."""
+    seconds = max(setup.seconds, 2.0) * (3 if case == RELIST else 1)
+    with ThreadPoolExecutor(1) as pool:
+        asking = pool.submit(_ask, server, setup, seconds)
+        with during:
+            found = asking.result()
     results.add(server.name, case, number, **found.values(), max=found.max, late=found.late_p99)
 
 
@@ -114,14 +125,10 @@ def _every(seconds: float, act: Callable[[int], None]) -> Iterator[None]:
 
 @contextmanager
 def _restart(setup: Setup) -> Iterator[None]:
-    """The API server comes back while questions are asked."""
+    """The API server goes and comes back."""
     setup.cluster.apiserver.kill()
-    thread = threading.Thread(target=setup.cluster.start_apiserver)
-    thread.start()
-    try:
-        yield
-    finally:
-        thread.join()
+    setup.cluster.start_apiserver()
+    yield
 
 
 @contextmanager

@@ -1,0 +1,103 @@
+"""docs/benchmarks.md: its tables and plots are written here, from the results; its words are not.
+
+A table stands between ``<!-- bench:NAME -->`` and ``<!-- /bench -->``. Results are kept as JSON in
+docs/benchmarks/, one file a measurement, and the plots beside them.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import platform
+import re
+from importlib import metadata
+from pathlib import Path
+from types import ModuleType
+from typing import Final
+
+from bench import targets
+from bench.samples import Results
+
+ROOT: Final = Path(__file__).parents[1]
+PAGE: Final = ROOT / "docs" / "benchmarks.md"
+FOLDER: Final = ROOT / "docs" / "benchmarks"
+MEASUREMENTS: Final = (
+    "grpc", "memo", "udp", "churn", "propagation", "start", "memory", "growth", "index",
+)  # fmt: skip
+_BLOCK: Final = re.compile(r"(<!-- bench:(\w+) -->\n).*?(<!-- /bench -->)", re.DOTALL)
+
+
+def module_of(name: str) -> ModuleType:
+    """The measurement of that name: ``measure`` and ``table``."""
+    return importlib.import_module(f"bench.measure.{name}")
+
+
+def save(results: Results) -> None:
+    FOLDER.mkdir(exist_ok=True)
+    path = FOLDER / f"{results.name}.json"
+    path.write_text(json.dumps(results.to_json(), indent=1) + "\n")
+
+
+def saved() -> dict[str, Results]:
+    paths = ((name, FOLDER / f"{name}.json") for name in MEASUREMENTS)
+    return {
+        name: Results.from_json(json.loads(path.read_text()))
+        for name, path in paths
+        if path.exists()
+    }
+
+
+def write() -> None:
+    """The page's blocks, and the plots."""
+    found = saved()
+    blocks = {name: module_of(name).table(results) for name, results in found.items()}
+    blocks["targets"] = targets.table(found)
+    machine = FOLDER / "machine.json"
+    if machine.exists():
+        blocks["machine"] = "; ".join(json.loads(machine.read_text())) + "."
+    PAGE.write_text(fill(PAGE.read_text(), blocks))
+    from bench import plots
+
+    plots.draw(found, FOLDER)
+
+
+def fill(page: str, blocks: dict[str, str]) -> str:
+    """The page with each block's content in its place; a block that is not given stays."""
+
+    def put(match: re.Match[str]) -> str:
+        content = blocks.get(match[2])
+        return match[0] if content is None else f"{match[1]}\n{content}\n\n{match[3]}"
+
+    return _BLOCK.sub(put, page)
+
+
+def note_machine(size: int, rounds: int, seconds: float) -> None:
+    """What the figures were taken on."""
+    FOLDER.mkdir(exist_ok=True)
+    facts = [
+        f"{os.cpu_count()} x {_processor()}, {_memory()} GB",
+        f"{platform.system()} {platform.release()}",
+        f"Python {platform.python_version()}, grpcio {metadata.version('grpcio')}",
+        f"CoreDNS {_version('coredns', 'github.com/coredns/coredns')}",
+        f"Kubernetes {_version('kubernetes', 'k8s.io/kubernetes')}",
+        f"{size:,} Services, {rounds} rounds, {seconds:g} s a run",
+    ]
+    (FOLDER / "machine.json").write_text(json.dumps(facts, indent=1) + "\n")
+
+
+def _processor() -> str:
+    for line in Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
+    return platform.machine()
+
+
+def _memory() -> int:
+    return round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9)
+
+
+def _version(module: str, package: str) -> str:
+    text = (ROOT / "tests" / "servers" / module / "go.mod").read_text()
+    match = re.search(rf"{re.escape(package)} v(\S+)", text)
+    return match[1] if match else "?"

@@ -1,0 +1,89 @@
+"""The targets, each a ratio within one run, and what was measured."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Final, NamedTuple
+
+from bench.measure import churn, propagation, start
+from bench.measure.memory import ASKED, SYNCED, TOGETHER
+from bench.samples import Results
+from bench.servers import COREDNS, ECHO, OURS, OURS_2
+from bench.tables import table_of
+
+Found = Mapping[str, Results]
+
+
+class Target(NamedTuple):
+    """``most``: the ratio may be no more than ``bound``; else no less."""
+
+    what: str
+    most: bool
+    bound: float
+    measured: Callable[[Found], float]
+
+    def row(self, found: Found) -> list[str]:
+        try:
+            ratio = self.measured(found)
+        except KeyError:
+            ratio = math.nan
+        if math.isnan(ratio):
+            return [self.what, self._bound, "-", "not measured"]
+        met = ratio <= self.bound if self.most else ratio >= self.bound
+        return [self.what, self._bound, f"{ratio:.2f}", "met" if met else "missed"]
+
+    @property
+    def _bound(self) -> str:
+        return f"{'at most' if self.most else 'at least'} {self.bound:g}"
+
+
+def _ratio(
+    name: str, value: str, over: tuple[str, object], under: tuple[str, object]
+) -> Callable[[Found], float]:
+    return lambda found: found[name].ratio(value, over, under)
+
+
+def _propagation(q: float) -> Callable[[Found], float]:
+    """Services and slices, the worse of them."""
+
+    def measured(found: Found) -> float:
+        results = found["propagation"]
+        return max(
+            propagation.quantile(results, OURS, case, q)
+            / propagation.quantile(results, COREDNS, case, q)
+            for case in results.cases()
+        )
+
+    return measured
+
+
+TARGETS: Final = (
+    Target("CPU a query over gRPC, 64 callers, 1 worker / CoreDNS", True, 0.7,
+           _ratio("grpc", "cpu", (OURS, 64), (COREDNS, 64))),
+    Target("req/s over gRPC, 64 callers, 1 worker / CoreDNS", False, 1.2,
+           _ratio("grpc", "per_second", (OURS, 64), (COREDNS, 64))),
+    Target("req/s over gRPC, 64 callers, 1 worker / the lane's echo", False, 0.8,
+           _ratio("grpc", "per_second", (OURS, 64), (ECHO, 64))),
+    Target("req/s through CoreDNS without cache, 1 worker / CoreDNS", False, 1.1,
+           _ratio("udp", "per_second", (OURS, "no cache"), (COREDNS, "no cache"))),
+    Target("req/s through CoreDNS without cache, 2 workers / CoreDNS", False, 1.1,
+           _ratio("udp", "per_second", (OURS_2, "no cache"), (COREDNS, "no cache"))),
+    Target("p99 under churn / idle", True, 1.5,
+           _ratio("churn", "p99", (OURS, churn.CHURN), (OURS, churn.IDLE))),
+    Target("p99 while all is listed anew / idle", True, 1.5,
+           _ratio("churn", "p99", (OURS, churn.FEED), (OURS, churn.IDLE))),
+    Target("propagation, p50 / CoreDNS", True, 1.5, _propagation(0.5)),
+    Target("propagation, p99 / CoreDNS", True, 1.0, _propagation(0.99)),
+    Target("start to the first answer / CoreDNS", True, 1.0,
+           _ratio("start", "seconds", (OURS_2, start.PLAIN), (COREDNS, start.PLAIN))),
+    Target("memory of feed and 2 workers, synced / CoreDNS", True, 1.0,
+           _ratio("memory", "pss", (TOGETHER, SYNCED), (COREDNS, SYNCED))),
+    Target("memory of feed and 2 workers, every name asked / CoreDNS", True, 1.0,
+           _ratio("memory", "pss", (TOGETHER, ASKED), (COREDNS, ASKED))),
+)  # fmt: skip
+
+
+def table(found: Found) -> str:
+    heads = ("ratio, median of the rounds", "target", "measured", "")
+    return table_of(heads, [target.row(found) for target in TARGETS])
