@@ -162,13 +162,14 @@ TRAPS: Final = (
          _find_not_served),
     Trap("not-asked", WARNING, "Queries for these zones go elsewhere.",
          "Add them to the zones of the server block with grpc.", _find_not_asked),
-    Trap("zone-twice", ERROR, "CoreDNS does not start: a zone may be in one server block of a port.",
+    Trap("zone-twice", ERROR, "CoreDNS does not start: a zone may stand once for a port.",
          "Put both into one block.", _find_twice),
     Trap("kubernetes-left-over", NOTE, "The block with the longer zone is asked, so this one "
-         "holds a copy of the cluster in memory for nothing.", "Take kubernetes out.", _find_left_over),
+         "holds a copy of the cluster in memory for nothing.", "Take kubernetes out.",
+         _find_left_over),
     Trap("no-ready", WARNING, "A Pod whose CoreDNS has not read its Corefile counts as ready. (It "
-         "says nothing of grpcdns: probe that with grpcdns check.)", "Write ready in the block for .",
-         _find_no_ready),
+         "says nothing of grpcdns: probe that with grpcdns check.)",
+         "Write ready in the block for .", _find_no_ready),
     Trap("no-lameduck", NOTE, "CoreDNS closes its port at SIGTERM, while clients still ask it.",
          "Write health { lameduck 5s }, in lines of their own, and stop grpcdns after CoreDNS.",
          _find_no_lameduck),

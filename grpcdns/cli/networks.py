@@ -1,0 +1,100 @@
+"""The networks of a cluster: those of its Services from the ServiceCIDR objects, those of its Pods
+from the Nodes. Asked once, of the API or of manifests; grpcdns itself never needs them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import msgspec
+
+from grpcdns.cli import NotDone
+from grpcdns.config import Config, UserError
+from grpcdns.corefile.write import pod_networks
+from grpcdns.source.clock import WallClock
+from grpcdns.source.documents import Document, ManifestError, read_documents
+from grpcdns.source.login import Login, from_kubeconfig, in_cluster
+from grpcdns.source.throttle import Throttle
+from grpcdns.source.transport import ApiError, Client, Unreachable
+
+SERVICE_CIDRS: Final = "/apis/networking.k8s.io/v1/servicecidrs"
+NODES: Final = "/api/v1/nodes"
+_SUFFIXES: Final = (".yaml", ".yml", ".json")
+
+
+class Networks(NamedTuple):
+    """CIDRs, and remarks on what could not be found out."""
+
+    services: tuple[str, ...]
+    pods: tuple[str, ...]
+    missing: tuple[str, ...]
+
+
+def find_networks(config: Config) -> Networks:
+    """Raises NotDone when the API cannot be reached, `UserError` when nobody knows where it is."""
+    missing: list[str] = []
+    if config.manifests:
+        objects = [*_manifests(config.manifests)]
+        services = [_plain(one) for one in objects if one.kind == "ServiceCIDR"]
+        nodes = [_plain(one) for one in objects if one.kind == "Node"]
+    else:
+        services, nodes = _from_api(config, missing)
+    service_cidrs = tuple(
+        dict.fromkeys(cidr for one in services for cidr in _texts(one, "spec", "cidrs"))
+    )
+    node_cidrs = [cidr for one in nodes for cidr in _texts(one, "spec", "podCIDRs")]
+    if not service_cidrs:
+        missing.append("the Service networks; give --service-cidr, as kube-apiserver has it")
+    if not node_cidrs:
+        missing.append("the Pod networks (Nodes without podCIDRs); give --pod-cidr")
+    return Networks(service_cidrs, pod_networks(node_cidrs), tuple(missing))
+
+
+def _from_api(config: Config, missing: list[str]) -> tuple[list[Any], list[Any]]:
+    client = Client(lambda: _login(config), Throttle(WallClock()))
+    connection = client.connect()
+    found: list[list[Any]] = []
+    try:
+        for path, what in ((SERVICE_CIDRS, "ServiceCIDRs"), (NODES, "Nodes")):
+            try:
+                found.append(msgspec.json.decode(connection.get(path, {}))["items"])
+            except ApiError as error:
+                missing.append(f"{what} cannot be listed: {error}")
+                found.append([])
+            except Unreachable as error:
+                raise NotDone(f"the API cannot be reached: {error}") from error
+    finally:
+        client.stop()
+    return found[0], found[1]
+
+
+def _login(config: Config) -> Login:
+    return from_kubeconfig(config.kubeconfig, config.context) if config.kubeconfig else in_cluster()
+
+
+def _manifests(paths: tuple[str, ...]) -> Iterator[Document]:
+    """The objects in files and folders."""
+    for path in map(Path, paths):
+        files = sorted(path.rglob("*")) if path.is_dir() else [path]
+        for file in files:
+            if file != path and (file.suffix not in _SUFFIXES or file.name.startswith(".")):
+                continue
+            try:
+                yield from read_documents(file.read_text())
+            except (OSError, UnicodeDecodeError, ManifestError) as error:
+                raise UserError(f"--manifests: {file}: {error}") from error
+
+
+def _plain(document: Document) -> Any:
+    """An object as plain values; of JSON it comes as text."""
+    value = document.value
+    return msgspec.json.decode(value) if isinstance(value, msgspec.Raw) else value
+
+
+def _texts(obj: Any, *path: str) -> list[str]:
+    """The list of texts at a path of an object; [] where there is none."""
+    for key in path:
+        obj = obj.get(key) if isinstance(obj, dict) else None
+    return [text for text in obj if isinstance(text, str)] if isinstance(obj, list) else []

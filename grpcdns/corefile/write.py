@@ -1,0 +1,117 @@
+"""A Corefile for a cluster, from what is known of it."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+import msgspec
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+_ROOMY: Final = {4: 16, 6: 56}
+"""What a cluster's Pod network usually is (kubeadm and most others), in bits."""
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
+    """``zones``: forward zones, as names. ``services``, ``pods``: networks in CIDR form.
+
+    ``sockets``: TOs of grpc; ``upstream``: what all other names are forwarded to. ``tls``: CERT,
+    KEY and CA for TCP addresses. ``missing`` are remarks on what could not be found out.
+    """
+
+    zones: tuple[str, ...]
+    services: tuple[str, ...] = ()
+    pods: tuple[str, ...] = ()
+    sockets: tuple[str, ...]
+    upstream: str = "/etc/resolv.conf"
+    tls: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+
+    @property
+    def networks(self) -> tuple[str, ...]:
+        """Service and Pod networks, without those that lie in another."""
+        return merge_networks((*self.services, *self.pods))
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        return (*self.zones, *self.networks)
+
+
+def write_corefile(plan: Plan) -> str:
+    """The text. `check_corefile` finds nothing worse than a note in it."""
+    return "\n".join(_lines(plan)) + "\n"
+
+
+def _lines(plan: Plan) -> Iterator[str]:
+    yield f"# grpcdns serve --zones {','.join(plan.keys)}"
+    for remark in plan.missing:
+        yield f"# MISSING: {remark}"
+    yield f"{' '.join(plan.keys)} {{"
+    yield "    errors"
+    yield f"    grpc . {' '.join(plan.sockets)} {{"
+    if plan.tls:
+        yield f"        tls {' '.join(plan.tls)}"
+    yield "        policy round_robin"
+    yield "    }"
+    yield "    cache {"
+    yield "        servfail 0"
+    yield "    }"
+    yield "    loadbalance"
+    yield "    prometheus :9153"
+    yield "}"
+    yield ""
+    yield ". {"
+    yield "    errors"
+    yield "    health {"
+    yield "        lameduck 5s"
+    yield "    }"
+    yield "    ready"
+    yield f"    forward . {plan.upstream} {{"
+    yield "        max_concurrent 1000"
+    yield "    }"
+    yield "    cache 30"
+    yield "    loop"
+    yield "    loadbalance"
+    yield "    prometheus :9153"
+    yield "    reload"
+    yield "}"
+
+
+def merge_networks(cidrs: Iterable[str]) -> tuple[str, ...]:
+    """Each network once, in order, and none that lies in another: CoreDNS does not start with a
+    zone that it is given twice."""
+    networks = [ipaddress.ip_network(cidr, strict=False) for cidr in dict.fromkeys(cidrs)]
+    kept = [one for one in networks if not any(_inside(one, other) for other in networks)]
+    return tuple(dict.fromkeys(map(str, kept)))
+
+
+def _inside(one: Network, other: Network) -> bool:
+    return one != other and one.version == other.version and one.subnet_of(other)  # type: ignore[arg-type]
+
+
+def pod_networks(node_cidrs: Iterable[str]) -> tuple[str, ...]:
+    """One network for each family that the Nodes' Pod networks lie in.
+
+    A new Node gets a network next to the others', which is not known yet: so the usual size of a
+    cluster's Pod network is taken where all of them fit into one.
+    """
+    found = []
+    for version in (4, 6):
+        networks = [
+            network
+            for cidr in node_cidrs
+            if (network := ipaddress.ip_network(cidr, strict=False)).version == version
+        ]
+        if networks:
+            found.append(str(_cover(networks, _ROOMY[version])))
+    return tuple(found)
+
+
+def _cover(networks: list[Network], roomy: int) -> Network:
+    """The smallest network that has them all, or one of ``roomy`` bits if that has, too."""
+    cover = networks[0]
+    while not all(one.subnet_of(cover) for one in networks):  # type: ignore[arg-type]
+        cover = cover.supernet()
+    return cover.supernet(new_prefix=roomy) if cover.prefixlen > roomy else cover
