@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import msgspec
 import yaml
+
+DEPTH: Final = 500
+_LONG_LINE: Final = re.compile(f".{{{DEPTH}}}")
 
 
 class ManifestError(Exception):
@@ -61,7 +64,7 @@ def read_documents(text: str) -> Iterator[Document]:
     if text.lstrip()[:1] == "{":
         try:
             documents = list(_json_objects(text))
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, RecursionError):
             pass  # YAML's own braces, or a mistake whose line YAML will tell
         else:
             yield from documents
@@ -103,8 +106,26 @@ def _json_objects(text: str) -> Iterator[Document]:
         yield Document(kind, item, (0, index))
 
 
+def _check_depth(text: str) -> None:
+    """Raises ManifestError for what nests deeper than any manifest: libyaml's composer calls itself
+    for each level, and a deep enough file would end the process. A text of few brackets and
+    short lines cannot be deep, and most are such."""
+    if text.count("[") + text.count("{") < DEPTH and not _LONG_LINE.search(text):
+        return
+    depth = 0
+    event: Any
+    for event in yaml.parse(text, yaml.CSafeLoader):
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+        if depth > DEPTH:
+            raise ManifestError(event.start_mark.line + 1, "not YAML: nested too deep")
+
+
 def _values(text: str) -> Iterator[Any]:
     try:
+        _check_depth(text)
         yield from yaml.load_all(text, _Loader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark

@@ -110,6 +110,12 @@ class Manifests:
     def start(self, sink: Sink) -> None:
         """Reads everything, then follows it in a thread. Raises UserError."""
         self._sink = sink
+        self.read(sink)
+        self._thread = threading.Thread(target=self._follow, name="source-manifests", daemon=True)
+        self._thread.start()
+
+    def read(self, sink: Sink) -> None:
+        """Reads everything. Raises UserError."""
         for path in self._paths(strict=True):
             file = self._files[path] = _File()
             try:
@@ -120,8 +126,6 @@ class Manifests:
             except OSError as error:
                 raise UserError(f"--manifests: {path}: {error.strerror}") from error
         self._publish(sink)
-        self._thread = threading.Thread(target=self._follow, name="source-manifests", daemon=True)
-        self._thread.start()
 
     def stop(self) -> None:
         """Follows no more."""
@@ -225,7 +229,7 @@ def read_file(path: Path, fields: Fields) -> tuple[Entry, ...]:
         line = error.object.count(b"\n", 0, error.start) + 1
         raise ManifestError(line, "not UTF-8") from error
     return tuple(
-        _entry(document, text, fields)
+        to_entry(document, text, fields)
         for document in read_documents(text)
         if document.kind in TYPES
     )
@@ -303,7 +307,7 @@ def _texts(labels: Mapping[str, str | None]) -> dict[str, str]:
     return {key: value or "" for key, value in labels.items()}
 
 
-def _entry(document: Document, text: str, fields: Fields) -> Entry:
+def to_entry(document: Document, text: str, fields: Fields) -> Entry:
     """One object, read as its kind, with the API's defaults. Raises ManifestError."""
     kind, value, place = document
     try:
