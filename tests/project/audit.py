@@ -22,6 +22,8 @@ from packaging.utils import canonicalize_name
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 RUNTIME, DEV = ROOT / "requirements.lock", ROOT / "requirements-dev.lock"
+LOCKS: Final = (RUNTIME, DEV, ROOT / "requirements-bench.lock")
+"""Each is an extension of the one before it."""
 
 LOCKED_FOR: Final = {"python_version": "3.11", "python_full_version": "3.11.0"}
 """The oldest Python, for which the locks are made whatever Python reads them."""
@@ -67,7 +69,7 @@ def closure(wanted: list[Requirement]) -> Iterator[str]:
 
 
 def lock_faults(lock: Path, extra: str = "") -> Iterator[str]:
-    """What is wrong with a lock; each a line."""
+    """Where a lock is not what pyproject.toml asks for; each a line."""
     pinned = pins(lock)
     for requirement in required(extra):
         version = pinned.get(canonicalize_name(requirement.name))
@@ -78,11 +80,19 @@ def lock_faults(lock: Path, extra: str = "") -> Iterator[str]:
         yield f"{lock.name}: {name} is needed and not locked: run `make lock`"
     for name in sorted(pinned.keys() - needed):
         yield f"{lock.name}: {name} is locked and not needed: run `make lock`"
+
+
+def text_faults(lock: Path) -> Iterator[str]:
+    """What a lock must not have, or lack, whatever is installed; each a line."""
     text = lock.read_text()
     if bare := re.findall(r"^\S+==\S+\n", text, re.MULTILINE):
         yield f"{lock.name}: no hash for {bare[0].strip()}"
     if leaked := re.search(r"^.*(://|--index|--find-links|--trusted).*$", text, re.MULTILINE):
         yield f"{lock.name}: names a place: {leaked[0]}"
+    base = LOCKS[max(LOCKS.index(lock) - 1, 0)]
+    for name, version in pins(base).items():
+        if name in pins(lock) and pins(lock)[name] != version:
+            yield f"{lock.name}: {name} differs from {base.name}: run `make lock`"
 
 
 def licences(name: str) -> list[str]:
@@ -124,8 +134,7 @@ def main() -> int:
     faults = [
         *lock_faults(RUNTIME),
         *lock_faults(DEV, "dev"),
-        *(f"requirements-dev.lock: {name} differs from requirements.lock: run `make lock`"
-          for name, version in pins(RUNTIME).items() if pins(DEV).get(name) != version),
+        *(fault for lock in LOCKS for fault in text_faults(lock)),
         *licence_faults(),
         *advisories(),
     ]  # fmt: skip

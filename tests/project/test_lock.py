@@ -15,9 +15,10 @@ def test_lock_is_in_step(lock: Path, extra: str) -> None:
     assert list(audit.lock_faults(lock, extra)) == []
 
 
-def test_both_locks_agree() -> None:
-    dev = audit.pins(audit.DEV)
-    assert {name: dev.get(name) for name in audit.pins(audit.RUNTIME)} == audit.pins(audit.RUNTIME)
+@pytest.mark.parametrize("lock", audit.LOCKS, ids=lambda lock: lock.name)
+def test_lock_has_hashes_names_no_places_and_agrees_with_the_others(lock: Path) -> None:
+    assert audit.pins(lock)
+    assert list(audit.text_faults(lock)) == []
 
 
 def test_every_licence_is_allowed() -> None:
