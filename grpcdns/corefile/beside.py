@@ -59,8 +59,16 @@ def _find_answerers(block: Block) -> Found:
     for name, first in BEFORE.items():
         for one in block.server.all(name):
             taken = _covers(one, first, block)
-            if taken and not one.find("fallthrough") and not one.find("match"):
-                yield one.line, f"{name} without fallthrough answers for {_named(taken)}"
+            missing = [word for word in _passing(name) if not one.find(word)]
+            if taken and missing:
+                lacking = " and ".join(missing)
+                yield one.line, f"{name} without {lacking} answers for {_named(taken)}"
+
+
+def _passing(name: str) -> tuple[str, ...]:
+    """The properties with which a plugin passes on what it does not know. A template knows every
+    name unless it has a regular expression to match."""
+    return ("match", "fallthrough") if name == "template" else ("fallthrough",)
 
 
 def _find_external(block: Block) -> Found:
@@ -154,8 +162,9 @@ TRAPS: Final = (
          "Leave it out; lower ndots in the Pods' dnsConfig instead.", _find_autopath),
     Trap("transfer", WARNING, "grpc has no zone to transfer: AXFR and IXFR are REFUSED.",
          "Leave it out; grpcdns zone prints the records.", _find_transfer),
-    Trap("cache-servfail", WARNING, "CoreDNS keeps a SERVFAIL for 5 s, and so repeats it after the "
-         "workers are back.", "Write cache { servfail 0 }, in lines of their own.", _find_servfail),
+    Trap("cache-servfail", NOTE, "CoreDNS keeps a SERVFAIL that it was replied with for 5 s. (One "
+         "that it made itself, for want of a worker, is not kept.)",
+         "Write cache { servfail 0 }, in lines of their own.", _find_servfail),
     Trap("cache-client-aware", WARNING, "The cache's key is name, type, class, DO and CD; EDNS "
          "options and the client are not part of it.",
          "Write disable success ZONE and disable denial ZONE in the cache's block.",

@@ -149,7 +149,7 @@ class _Reader:
             if len(keys) == 1 and keys[0].startswith("(") and keys[0].endswith(")"):
                 self._snippet(keys[0][1:-1], line, braced)
                 continue
-            directives = tuple(self._directives(line, braced))
+            directives = tuple(self._directives(line, braced, outermost=True))
             if keys:
                 yield Server(tuple(keys), line, directives)
 
@@ -174,7 +174,9 @@ class _Reader:
             raise SyntaxProblem(self._tokens[-1].line, "the file ends after a comma")
         return keys, False
 
-    def _directives(self, opened: int, braced: bool) -> Iterator[Directive]:
+    def _directives(
+        self, opened: int, braced: bool, *, outermost: bool = False
+    ) -> Iterator[Directive]:
         while self._at < len(self._tokens):
             token = self._tokens[self._at]
             if token.text == "}":
@@ -186,7 +188,8 @@ class _Reader:
                 self._import()
                 continue
             yield self._directive()
-        if braced:
+        # CoreDNS takes the last brace of a file for the server block's, whatever else it closed.
+        if braced and not (outermost and self._tokens[-1].text == "}"):
             raise SyntaxProblem(opened, "its '{' is never closed")
 
     def _directive(self) -> Directive:

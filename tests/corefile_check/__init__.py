@@ -1,0 +1,1 @@
+"""Every trap that ``grpcdns corefile --check`` knows, confirmed by a real CoreDNS."""

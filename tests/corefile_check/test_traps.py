@@ -1,0 +1,97 @@
+"""Each trap: the check finds it where it is, and a real CoreDNS shows that it is one.
+
+The rows are in rows.py. A bad Corefile is found bad and behaves so; the mended one is not and does
+not.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import dns.edns
+import dns.flags
+import dns.message
+import dns.rcode
+import dns.rrset
+import grpc
+import pytest
+
+from grpcdns.corefile.check import SYNTAX, TRAPS, WHOLE, check_corefile
+from grpcdns.pb.dns_pb2 import DnsPacket
+from tests.corefile_check.rows import HEALTH, READY, ROWS, Row
+from tests.corefile_check.world import World
+from tests.harness.coredns import CoreDNS
+from tests.harness.process import ProcessError
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    with World(tmp_path_factory.mktemp("world")) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def aware() -> Iterator[str]:
+    """A backend that does what grpcdns does not: its answer is the client's address, from the EDNS
+    option 65518, and it replies SERVFAIL to the first question for a name that begins with once."""
+    seen = set()
+
+    def answer(raw: bytes, _context: grpc.ServicerContext) -> bytes:
+        query = dns.message.from_wire(DnsPacket.FromString(raw).msg)
+        reply = dns.message.make_response(query)
+        reply.flags |= dns.flags.AA
+        name = query.question[0].name
+        if name.to_text().startswith("once") and name not in seen:
+            seen.add(name)
+            reply.set_rcode(dns.rcode.SERVFAIL)
+            return DnsPacket(msg=reply.to_wire()).SerializeToString()
+        said = [one.data for one in query.options if isinstance(one, dns.edns.GenericOption)]
+        address = ipaddress.ip_address(said[0]).compressed if said else "192.0.2.1"
+        reply.answer.append(dns.rrset.from_text(name, 30, "IN", "A", address))
+        return DnsPacket(msg=reply.to_wire()).SerializeToString()
+
+    server = grpc.server(ThreadPoolExecutor(2))
+    handler = grpc.unary_unary_rpc_method_handler(answer)
+    server.add_generic_rpc_handlers(
+        (grpc.method_handlers_generic_handler("coredns.dns.DnsService", {"Query": handler}),)
+    )
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    yield f"127.0.0.1:{port}"
+    server.stop(0)
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: "-".join(filter(None, (row.trap, row.id))))
+def test_trap(
+    row: Row, world: World, aware: str, coredns: Callable[..., CoreDNS], tmp_path: Path
+) -> None:
+    words = {"aware": aware, "ready": READY, "health": HEALTH}
+    far = "192.0.2.7:5301"
+    bad, good = (world.text(text, far=far, **words) for text in (row.bad, row.good))
+    assert (row.trap, row.line) in _found(bad, row), "the check finds it"
+    assert row.trap not in {name for name, _ in _found(good, row)}, "and not when it is mended"
+
+    run_bad = world.text(row.bad, far=world.spy.address if row.far else far, **words)
+    if isinstance(row.shows, str):
+        with pytest.raises(ProcessError) as raised:
+            coredns(run_bad)
+        assert row.shows in str(raised.value)
+        coredns(good)
+        return
+    world.api.was()
+    with CoreDNS(run_bad) as running:
+        assert row.shows(running, world), "CoreDNS shows the trap"
+    with CoreDNS(good) as running:
+        world.api.was()
+        assert row.shows(running, world) is (row.id == "same"), "CoreDNS shows it gone"
+
+
+def test_every_trap_has_a_row() -> None:
+    assert {row.trap for row in ROWS} == {trap.name for trap in (*TRAPS, *WHOLE, SYNTAX)}
+
+
+def _found(text: str, row: Row) -> set[tuple[str, int]]:
+    return {(one.trap.name, one.line) for one in check_corefile(text, row.served)}
