@@ -17,6 +17,11 @@ ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *ROOT.glob("docs/*.md")])
 
 
+def test_readme_names_every_command() -> None:
+    rows = re.findall(r"^\| `grpcdns (\w+)", generate.README.read_text(), re.M)
+    assert sorted(rows) == sorted(COMMANDS)
+
+
 def test_option_table_is_in_step() -> None:
     text = generate.README.read_text()
     assert text == generate.with_table(text), "run `make docs` and commit the result"
