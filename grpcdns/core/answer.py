@@ -35,17 +35,17 @@ def answer(
     """The answer to a question of class IN; REFUSED outside our zones and for transfers."""
     if question.qtype in (wire.AXFR, wire.IXFR):
         return Answer(REFUSED, authoritative=False)
-    if zones.external:
-        zone = longest_match(question.name, zones.external)
-        if zone is not None:
-            result = answer_external(question, index, zones, zone, observer)
-            # A zone given to both (a reverse one, say) is looked for in both.
-            if result.rcode != NXDOMAIN or longest_match(question.name, zones.cluster) is None:
-                return result
     zone = longest_match(question.name, zones.cluster)
+    result = Answer()
+    outside = longest_match(question.name, zones.external) if zones.external else None
+    if outside is not None:
+        external = answer_external(question, index, zones, outside, observer)
+        # A zone given to both (a reverse one, say) is looked for in both.
+        if external.rcode != NXDOMAIN or zone is None:
+            return external
+        result.tags |= external.tags
     if zone is None:
         return Answer(REFUSED, authoritative=False)
-    result = Answer()
     view = View(index, zones, zone, result.tags, observer)
     result.serial = Serial.MULTICLUSTER if view.multicluster else Serial.CLUSTER
     found = _BY_TYPE.get(question.qtype, _exists)(view, question, result)

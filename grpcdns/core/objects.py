@@ -60,7 +60,7 @@ class Service(msgspec.Struct, frozen=True, array_like=True):
 
     @property
     def headless(self) -> bool:
-        return self.cluster_ips[0] == "None"
+        return self.cluster_ips[:1] == ("None",)
 
 
 class Endpoint(msgspec.Struct, frozen=True, array_like=True):
@@ -155,4 +155,7 @@ def pack(obj: Object) -> bytes:
 
 def unpack(kind: Kind, body: bytes) -> Object:
     """The object in ``body``. Raises ``msgspec.DecodeError`` when it is not one of ``kind``."""
-    return _decoders[kind].decode(body)
+    try:
+        return _decoders[kind].decode(body)
+    except UnicodeDecodeError as error:
+        raise msgspec.DecodeError(f"text that is not UTF-8: {error.reason}") from error

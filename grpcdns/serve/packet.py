@@ -14,6 +14,7 @@ MAX_MESSAGE: Final = 65535
 MAX_PACKET: Final = MAX_MESSAGE + 4
 """Its DnsPacket: one byte of tag, three of length. Longer ones are refused by the server."""
 
+_MAX_FIELD: Final = (1 << 29) - 1
 _MSG: Final = 0x0A
 """Field 1, wire type 2 (length-delimited)."""
 
@@ -57,7 +58,7 @@ def _from_wire_any(raw: bytes) -> bytes | None:
     at = 0
     while at < len(raw):
         tag, at = _read_varint(raw, at)
-        if at < 0 or tag >> 3 == 0:
+        if at < 0 or not 0 < tag >> 3 <= _MAX_FIELD:
             return None
         start, at = _skip(raw, at, tag & 7)
         if at < 0 or at > len(raw):

@@ -1,0 +1,24 @@
+"""Seeds on disk: ``corpus/TARGET.txt``, a row a seed: its name, then its octets in hex.
+
+    python -m tests.fuzz.seeds      makes them anew
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+FOLDER: Final = Path(__file__).parent / "corpus"
+
+
+def read(target: str) -> dict[str, bytes]:
+    """The seeds of a target, by name."""
+    rows = (FOLDER / f"{target}.txt").read_text().splitlines()
+    return {name: bytes.fromhex(octets) for name, _, octets in (row.partition(" ") for row in rows)}
+
+
+def write(target: str, seeds: Mapping[str, bytes]) -> None:
+    FOLDER.mkdir(exist_ok=True)
+    rows = [f"{name} {octets.hex()}".rstrip() + "\n" for name, octets in seeds.items()]
+    (FOLDER / f"{target}.txt").write_text("".join(rows))

@@ -1,0 +1,53 @@
+"""Octets as a supply of choices: what a fuzzer mutates stays octets, what a target sees has structure.
+
+An empty supply gives zeros, so that every input is a whole one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+class Draw:
+    """Reads octets from the front."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        self._at = 0
+
+    @property
+    def left(self) -> int:
+        return max(0, len(self._data) - self._at)
+
+    def byte(self) -> int:
+        at = self._at
+        self._at = at + 1
+        return self._data[at] if at < len(self._data) else 0
+
+    def word(self) -> int:
+        return self.byte() << 8 | self.byte()
+
+    def below(self, limit: int) -> int:
+        return (self.byte() if limit <= 256 else self.word()) % limit
+
+    def maybe(self, one_in: int = 2) -> bool:
+        """True once in so many; False where nothing is left."""
+        return self.byte() % one_in == one_in - 1
+
+    def pick(self, options: Sequence[T]) -> T:
+        return options[self.below(len(options))]
+
+    def some(self, limit: int) -> range:
+        """As many turns as drawn, fewer than ``limit``."""
+        return range(self.below(limit))
+
+    def take(self, size: int) -> bytes:
+        taken = self._data[self._at : self._at + size]
+        self._at += size
+        return taken
+
+    def rest(self) -> bytes:
+        return self.take(self.left)

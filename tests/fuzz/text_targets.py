@@ -1,0 +1,155 @@
+"""Targets about what is read from outside: the API's JSON, the feed's frames, files."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+from grpcdns.config import Config
+from grpcdns.core.objects import Change, Kind
+from grpcdns.serve import link
+from grpcdns.source import snapshot as snapshots
+from grpcdns.source.decode import Decoder, Item, Unreadable, decode_status, parse_time
+from grpcdns.source.documents import ManifestError
+from grpcdns.source.manifests import assemble, read_file
+from grpcdns.source.selector import SelectorError, parse_selector
+from grpcdns.source.shapes import Fields
+from tests.core.reply import query
+from tests.fuzz.draw import Draw
+from tests.fuzz.oracle import check_reply
+from tests.fuzz.world import POLICIES, answer, make_handler
+
+_DECODERS: Final = {kind: Decoder(kind) for kind in Kind}
+_QUERIES: Final = tuple(
+    query(name, qtype)
+    for name in ("a.a.svc.cluster.local", "a.a.a.svc.cluster.local", "cluster.local")
+    for qtype in ("A", "SRV", "NS")
+)
+
+
+def json(data: bytes) -> None:
+    """The API's JSON: one object, a list, a watch's line, an error. Refused by the object only."""
+    kind = tuple(Kind)[data[0] % len(Kind)] if data else Kind.SERVICE
+    decoder, text = _DECODERS[kind], data[1:]
+    decode_status(text)
+    parse_time(text.decode("latin-1"))
+    items: list[Item] = []
+    try:
+        items.append(decoder.item(text))
+    except Unreadable:
+        pass
+    try:
+        items += decoder.page(text).items
+    except Unreadable:
+        pass
+    try:
+        event = decoder.event(text)
+        items += [event.item] if event.item is not None else []
+    except Unreadable:
+        pass
+    _serve(kind, items)
+
+
+def _serve(kind: Kind, items: list[Item]) -> None:
+    """What was read can be served."""
+    if not any(item.body for item in items):
+        return
+    handler = make_handler(POLICIES[1])
+    for listed in Kind:
+        for _ in handler.replace(listed, (), 0):
+            pass
+    for item in items:
+        if item.body is not None:
+            handler.apply(Change(kind, item.key, item.body, 1))
+    for message in _QUERIES:
+        check_reply(message, answer(handler, message))
+
+
+def frames(data: bytes) -> None:
+    """The feed's frames in whatever pieces: the same messages, or the same refusal."""
+    size = 1 + (data[0] if data else 0)
+    text = data[1:]
+    whole, whole_error = _read([text])
+    pieces = [text[at : at + size] for at in range(0, len(text), size)]
+    parts, parts_error = _read(pieces)
+    assert (parts, parts_error) == (whole, whole_error), "pieces matter"
+    for message in whole:
+        again, _ = _read([link.to_frame(message)])
+        # NaN is not itself.
+        assert again == [message] or "nan" in repr(message), "a message is not what was sent"
+
+
+def _read(pieces: list[bytes]) -> tuple[list[link.Message], bool]:
+    reader = link.Reader()
+    found: list[link.Message] = []
+    try:
+        for piece in pieces:
+            found += reader.feed(piece)
+    except link.LinkError:
+        return found, True
+    return found, False
+
+
+def snapshot(data: bytes) -> None:
+    """A snapshot file: octets as they are, and octets as a frame of one that is else right."""
+    path = _scratch() / "snapshot"
+    draw = Draw(data)
+    if draw.maybe(2):
+        path.write_bytes(draw.rest())
+    else:
+        entries = [(draw.pick(tuple(Kind)), repr(turn), draw.take(8)) for turn in draw.some(4)]
+        header = snapshots.Header("print", float(draw.byte()), 0.0, draw.word())
+        snapshots.save(path, header, entries)
+        whole = bytearray(path.read_bytes())
+        assert list(snapshots.load(path, "print").objects()) == entries
+        flips = [draw.word() for _ in draw.some(3)]
+        for flip in flips:
+            whole[flip % len(whole)] ^= draw.byte()
+        path.write_bytes(bytes(whole[: len(whole) - draw.below(4)]))
+    try:
+        list(snapshots.load(path, "print").objects())
+    except snapshots.SnapshotError:
+        pass
+
+
+def manifest(data: bytes) -> None:
+    """A manifest: read, or refused with the line."""
+    path = _scratch() / "manifest.yaml"
+    path.write_bytes(data)
+    try:
+        entries = read_file(path, Fields())
+    except ManifestError as error:
+        assert error.line >= 1
+        assert "\n" not in str(error)
+        return
+    assemble(entries, _config(), POLICIES[1])
+
+
+def selector(data: bytes) -> None:
+    """A label selector: what is read is what is written out, and reads the same again."""
+    text = data.decode("latin-1")
+    try:
+        found = parse_selector(text)
+    except SelectorError:
+        return
+    assert parse_selector(str(found)) == found
+    found.matches({"a": "b"})
+
+
+@cache
+def _config() -> Config:
+    return Config(manifests=("none",))
+
+
+@cache
+def _scratch() -> Path:
+    """A folder in memory, gone with the process."""
+    memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+    _scratch_folder.append(tempfile.TemporaryDirectory(prefix="grpcdns-fuzz-", dir=memory))
+    return Path(_scratch_folder[0].name)
+
+
+_scratch_folder: list[tempfile.TemporaryDirectory[str]] = []
