@@ -5,8 +5,11 @@ because grpcio's public servers hand each call from thread to thread and reach a
 throughput. What is not ``Query`` is served by a public `grpc.server` on the same addresses.
 
 A call is three events of the queue: it came (ask for another such, start to receive its message);
-its message came (answer it, send everything in one batch); it is over. The operations that carry
-nothing of a call are made once and shared by all.
+its message came (answer it, send everything in one batch); it is over. Operations without content
+are made once and shared by all calls.
+
+Beware: an operation owns what it carries from the start of a batch to its event. One with content
+(a message, a status with details) that two batches share is freed twice.
 
 Stopping: once the server shuts down, asking for another call raises ValueError, what was asked for
 comes back with success False, and grpcio's core ends every call that nobody has asked for yet. So
@@ -110,8 +113,6 @@ class Lane:
         close = cygrpc.ReceiveCloseOnServerOperation(no_flags)
         self._head, self._close = head, close
         self._ok = _status(cygrpc.StatusCode.ok, b"")
-        self._no_message = (head, _status(cygrpc.StatusCode.unimplemented, NO_MESSAGE), close)
-        self._not_now = (head, _status(cygrpc.StatusCode.unavailable, NOT_NOW), close)
 
     def start(self) -> None:
         self._edge.bind(self._server)
@@ -172,7 +173,7 @@ class Lane:
         now = time.perf_counter()
         if self._pressure.high(now):
             self.stats.shed += 1
-            call.start_server_batch(self._not_now, _DONE)
+            self._refuse(call, cygrpc.StatusCode.unavailable, NOT_NOW)
             return
         tag = (call, now)
         self._waiting[tag] = None
@@ -185,7 +186,7 @@ class Lane:
         raw = event.batch_operations[0].message()
         if raw is None:
             self.stats.broken += 1
-            call.start_server_batch(self._no_message, _DONE)
+            self._refuse(call, cygrpc.StatusCode.unimplemented, NO_MESSAGE)
         elif self._held is not None:
             self._held.append((call, came, raw))
         else:
@@ -221,11 +222,14 @@ class Lane:
     def _finish(self, call: Any, came: float, reply: bytes | None) -> None:
         if reply is None:
             self.stats.unavailable += 1
-            call.start_server_batch(self._not_now, _DONE)
+            self._refuse(call, cygrpc.StatusCode.unavailable, NOT_NOW)
         else:
             send = cygrpc.SendMessageOperation(to_wire(reply), 0)
             call.start_server_batch((self._head, send, self._ok, self._close), _DONE)
         self.stats.took(time.perf_counter() - came)
+
+    def _refuse(self, call: Any, code: Any, details: bytes) -> None:
+        call.start_server_batch((self._head, _status(code, details), self._close), _DONE)
 
 
 def _status(code: Any, details: bytes) -> Any:

@@ -1,4 +1,9 @@
-"""The fallback transport: ``Query`` by grpcio's public server and its thread pool, on raw bytes."""
+"""The fallback transport: ``Query`` by grpcio's public server and its thread pool, on raw bytes.
+
+Beware: grpcio keeps a thread for each call whose message has not come yet. Callers that leave as
+many calls open as there are threads stop this worker until it is replaced; the lane has no such
+bound.
+"""
 
 from __future__ import annotations
 
@@ -24,8 +29,8 @@ from grpcdns.serve.transport import (
 
 _log = logging.getLogger(__name__)
 
-_THREADS: Final = 32
-"""Few work at once: the others wait for an upstream's answer (`Later`), each holding one."""
+_THREADS: Final = 64
+"""Few work at once: the others wait for a message, or an upstream's answer (`Later`)."""
 _UPSTREAM_LIMIT: Final = 10.0
 """No `Later` takes as long; a bound on what a fault can hold."""
 

@@ -1,0 +1,1 @@
+"""`grpcdns.serve`: the gRPC edge on both transports, the link, the processes and their faults."""
