@@ -39,6 +39,11 @@ class Health:
     def serving(self) -> bool:
         return self._status is SERVING
 
+    @property
+    def watchers(self) -> int:
+        """How many are told of changes."""
+        return len(self._watchers)
+
     def set(self, *, serving: bool) -> bool:
         """Tell every watcher; whether it was a change."""
         status = SERVING if serving else NOT_SERVING

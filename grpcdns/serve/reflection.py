@@ -37,8 +37,32 @@ def _reflect(requests: Iterator[bytes], context: grpc.ServicerContext) -> Iterat
             except DecodeError:
                 context.abort(grpc.StatusCode.INVALID_ARGUMENT, "not a ServerReflectionRequest")
 
-    for response in servicer.ServerReflectionInfo(parsed(), context):
-        yield response.SerializeToString()
+    for request in parsed():
+        found = request_type.FromString(request.SerializeToString())
+        if found.HasField("file_containing_symbol"):
+            found.file_containing_symbol = _holder(found.file_containing_symbol)
+        for response in servicer.ServerReflectionInfo(iter((found,)), context):
+            response.original_request.CopyFrom(request)
+            yield response.SerializeToString()
+
+
+def _holder(symbol: str) -> str:
+    """What a symbol is found by: a method's service, a field's message, else the symbol itself."""
+    from google.protobuf import descriptor_pool
+
+    pool = descriptor_pool.Default()
+    parent, _, name = symbol.rpartition(".")
+    try:
+        if name in pool.FindServiceByName(parent).methods_by_name:
+            return parent
+    except KeyError:
+        pass
+    try:
+        if name in pool.FindMessageTypeByName(parent).fields_by_name:
+            return parent
+    except KeyError:
+        pass
+    return symbol
 
 
 @functools.cache
@@ -66,7 +90,8 @@ def _rename(file: Any) -> None:
     file.ClearField("options")
     for message in file.message_type:
         for field in message.field:
-            field.type_name = _v1(field.type_name)
+            if field.type_name:
+                field.type_name = _v1(field.type_name)
     for service in file.service:
         for method in service.method:
             method.input_type = _v1(method.input_type)

@@ -140,9 +140,7 @@ def test_headers_in_continuation_frames(serve: Serve) -> None:
         middle = len(http2.REQUEST) // 2
         connection.send(
             http2.frame(http2.HEADERS, 0, 1, http2.REQUEST[:middle])
-            + http2.frame(
-                http2.CONTINUATION, http2.END_HEADERS, 1, http2.REQUEST[middle:]
-            )
+            + http2.frame(http2.CONTINUATION, http2.END_HEADERS, 1, http2.REQUEST[middle:])
             + http2.frame(http2.DATA, http2.END_STREAM, 1, http2.message(X))
         )
         assert http2.DATA in connection.read_end(1)
