@@ -1,6 +1,6 @@
 """Fuzzing: octets into one part, and what must hold of what comes out.
 
-    targets.py     a table: the name of a part -> a function of octets that raises when a rule is broken
+    targets.py     a table: a part's name -> a function of octets that raises on a broken rule
     world.py       the cluster and the policies that the targets share
     oracle.py      the rules of a reply, written without the code under test
     draw.py        octets read as choices, for targets that need structure

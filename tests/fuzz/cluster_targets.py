@@ -30,24 +30,32 @@ from tests.core.reply import name_wire, query
 from tests.fuzz.draw import Draw
 from tests.fuzz.messages import draw_query
 from tests.fuzz.oracle import check_reply
-from tests.fuzz.world import POLICIES, answer, make_handler, objects as known_objects, pairs
+from tests.fuzz.world import POLICIES, answer, make_handler, pairs
+from tests.fuzz.world import objects as known_objects
 
-NAMES: Final = ("a", "b", "testns", "x-1", "A", "", "a.b", "/", "*", "\0", "\xe9", "\u65e5", "\ud7ff",
-                "_tcp", "l" * 63, "l" * 64, "svc", "a..b", "0", "\u0130")  # fmt: skip
+NAMES: Final = (
+    "a", "b", "testns", "x-1", "A", "", "a.b", "/", "*", "\0", "\xe9", "\u65e5", "\ud7ff",
+    "_tcp", "l" * 63, "l" * 64, "svc", "a..b", "0", "\u0130",
+)  # fmt: skip
 """What an API server would take, and what only a broken one would."""
-ADDRESSES: Final = ("10.0.0.1", "10.0.0.2", "10.0.0.3", "fd00::", "fd00::1", "::ffff:10.0.0.1", "None",
-                    "", "10.0.0", "10.0.0.01", "fe80::1%eth0", "a.example", "0.0.0.0", "\0", "::")  # fmt: skip
-TARGETS_OF_NAMES: Final = ("a.a.svc.cluster.local", "b.a.svc.cluster.local.", "A.B.SVC.cluster.local",
-                           "www.example.net", "10.0.0.1", ".", "", "..", "x" * 300, "\u65e5.example",
-                           "cluster.local", "1.0.0.10.in-addr.arpa", "a.a.svc.outside.example")  # fmt: skip
+ADDRESSES: Final = (
+    "10.0.0.1", "10.0.0.2", "10.0.0.3", "fd00::", "fd00::1", "::ffff:10.0.0.1", "None", "",
+    "10.0.0", "10.0.0.01", "fe80::1%eth0", "a.example", "0.0.0.0", "\0", "::",
+)  # fmt: skip
+TARGETS_OF_NAMES: Final = (
+    "a.a.svc.cluster.local", "b.a.svc.cluster.local.", "A.B.SVC.cluster.local", "www.example.net",
+    "10.0.0.1", ".", "", "..", "x" * 300, "\u65e5.example", "cluster.local",
+    "1.0.0.10.in-addr.arpa", "a.a.svc.outside.example",
+)  # fmt: skip
 _NUMBERS: Final = (-1, 0, 53, 65535, 65536, -65536, 1 << 40)
-_QTYPES: Final = ("A", "AAAA", "SRV", "PTR", "CNAME", "TXT", "NS", "SOA", "ANY")
 
 
 def upstream(data: bytes) -> None:
     """What an upstream may have answered, put into the reply that waited for it."""
     draw = Draw(data)
-    message = query(draw.pick(_external_names()), draw.pick(("A", "AAAA", "SRV")), edns=draw.maybe())
+    message = query(
+        draw.pick(_external_names()), draw.pick(("A", "AAAA", "SRV")), edns=draw.maybe()
+    )
     reply = draw.pick(pairs()).remembering.handle(message)
     if isinstance(reply, Deferred):
         results = [_records(draw) for _ in reply.lookups]
@@ -138,8 +146,9 @@ def draw_object(draw: Draw, namespace: str = "") -> Object:
 
 def _endpoint(draw: Draw) -> Endpoint:
     hostname = _name(draw) if draw.maybe(2) else ""
-    return Endpoint(tuple(_some(draw, ADDRESSES)), not draw.maybe(4), hostname,
-                    _name(draw) if draw.maybe(2) else "", draw.pick(("", "zone-a", "B.c")))  # fmt: skip
+    pod = _name(draw) if draw.maybe(2) else ""
+    zone = draw.pick(("", "zone-a", "B.c"))
+    return Endpoint(tuple(_some(draw, ADDRESSES)), not draw.maybe(4), hostname, pod, zone)
 
 
 def _ports(draw: Draw) -> tuple[Port, ...]:
@@ -207,7 +216,9 @@ def _all_queries() -> tuple[bytes, ...]:
 
 def _external_names() -> tuple[str, ...]:
     """Names that wait for an upstream, whole or in part."""
-    under = [f"{name}.testns.svc.cluster.local" for name in ("ext", "ext-cname", "ext-over", "ext-port")]
+    under = [
+        f"{name}.testns.svc.cluster.local" for name in ("ext", "ext-cname", "ext-over", "ext-port")
+    ]
     return (*under, "lb-name.testns.outside.example", "lb-mixed.testns.outside.example")
 
 

@@ -1,4 +1,4 @@
-"""Octets as a supply of choices: what a fuzzer mutates stays octets, what a target sees has structure.
+"""Octets as a supply of choices: a fuzzer goes on mutating octets, a target sees structure.
 
 An empty supply gives zeros, so that every input is a whole one.
 """

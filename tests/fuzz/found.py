@@ -15,6 +15,6 @@ class Found(NamedTuple):
 
 
 FOUND: Final = (
-    Found("packet-tag-over-32-bits", "packet", bytes.fromhex("d5b0cb98eb5177eb7e58891a24835810bf60"),
+    Found("tag-over-32-bits", "packet", bytes.fromhex("d5b0cb98eb5177eb7e58891a24835810bf60"),
           "a field number that protobuf refuses was skipped"),
 )  # fmt: skip

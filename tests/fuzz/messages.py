@@ -89,10 +89,7 @@ def _draw_option(draw: Draw) -> bytes:
 
 
 def _draw_label(draw: Draw) -> bytes:
-    if draw.maybe(16):
-        label = draw.take(1 + draw.below(64))
-    else:
-        label = draw.pick(LABELS)
+    label = draw.take(1 + draw.below(64)) if draw.maybe(16) else draw.pick(LABELS)
     size = len(label)
     if draw.maybe(64):
         size = draw.byte()

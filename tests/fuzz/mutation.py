@@ -5,7 +5,9 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 
-_ODD = (b"\0", b"\xff", b"\xc0\x0c", b"\xff\xff", b"\0\0\x29", b"\x40", b"\x3f", b"null", b"-1", b"{}")
+_ODD = (
+    b"\0", b"\xff", b"\xc0\x0c", b"\xff\xff", b"\0\0\x29", b"\x40", b"\x3f", b"null", b"-1", b"{}",
+)  # fmt: skip
 
 
 class Mutator:

@@ -1,6 +1,6 @@
 """What every reply must be, whatever the query was: written from the RFCs, not from the code.
 
-    check_reply(query, reply)    raises AssertionError naming the rule that does not hold
+check_reply(query, reply)    raises AssertionError naming the rule that does not hold
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def check_content(expected: Expected, content: bytes) -> None:
         assert bits & 0x0400, "AA is not set"
     else:
         assert not bits & 0x0400, "AA on an error"
-        assert not (message.answer or message.authority), "records with an error"
+        assert message.answer + message.authority == [], "records with an error"
     if rcode == 0 and not message.answer:
         assert len(message.authority) == 1, "NODATA without a SOA"
     if rcode == 3:

@@ -2,8 +2,8 @@
 
 Coverage-guided by atheris (``pip install .[fuzz]``), one process a target, which begins with the
 seeds and keeps what it learns in ``--corpus``. ``--plain`` mutates the seeds without it. The last
-line of each target says how many inputs it took; the first broken rule ends a run, its input is left
-in ``--corpus`` as ``crash-...`` and belongs, cut down, into found.py.
+line of each target says how many inputs it took; the first broken rule ends a run, and its input is
+in ``--corpus`` as ``crash-...``: cut down, it belongs into found.py.
 """
 
 from __future__ import annotations

@@ -82,7 +82,7 @@ def json_seeds() -> Iterator[tuple[str, bytes]]:
         name = f"{obj['kind']}-{obj['metadata']['name'][:20]}"
         first = bytes([kinds.index(kind)])
         yield name, first + text
-        yield f"{name}-list", first + b'{"metadata":{"resourceVersion":"1"},"items":[' + text + b"]}"
+        yield f"{name}-list", first + b'{"metadata":{},"items":[' + text + b"]}"
         yield f"{name}-event", first + b'{"type":"MODIFIED","object":' + text + b"}"
     yield "bookmark", b'\1{"type":"BOOKMARK","object":{"metadata":{"resourceVersion":"9"}}}'
     yield "gone", b'\1{"type":"ERROR","object":{"code":410,"reason":"Expired"}}'
@@ -121,12 +121,13 @@ def manifest_seeds() -> Iterator[tuple[str, bytes]]:
     listed = {"apiVersion": "v1", "kind": "List", "items": OBJECTS[5:8]}
     yield "list", yaml.safe_dump(listed).encode()
     yield "json", msgspec.json.encode(listed)
-    yield "aliases", b"kind: Service\nmetadata: &a {name: a}\nspec: *a\n---\nkind: List\nitems: [*a]\n"
+    yield "aliases", b"kind: Service\nmetadata: &a {name: a}\nspec: *a\n"
     yield "tabs", b"kind:\tService\n"
 
 
 def selector_seeds() -> Iterator[tuple[str, bytes]]:
-    for number, text in enumerate(("a=b", "a==b,c!=d", "a in (b, c)", "!a,x.y/z", "a notin ()", "")):
+    texts = ("a=b", "a==b,c!=d", "a in (b, c)", "!a,x.y/z", "a notin ()", "")
+    for number, text in enumerate(texts):
         yield str(number), text.encode()
 
 
@@ -149,4 +150,3 @@ SEEDS: Final[dict[str, Callable[[], Iterator[tuple[str, bytes]]]]] = {
 if __name__ == "__main__":
     for target, make in SEEDS.items():
         corpus.write(target, dict(make()))
-

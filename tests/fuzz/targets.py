@@ -47,7 +47,7 @@ def message(data: bytes) -> None:
 
 
 def query(data: bytes) -> None:
-    """Structured queries, each asked in a few forms of one handler: what is remembered, what not."""
+    """Structured queries, a few in a row."""
     draw = Draw(data)
     which = draw.byte()
     for _ in range(1 + draw.below(3)):
