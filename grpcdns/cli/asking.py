@@ -127,7 +127,7 @@ class Comparer:
         raise NotDone(f"{where}: no answer in {settings.seconds:g} s, {_TRIES} times")
 
     def _records(self, reply: dns.message.Message) -> set[str]:
-        """The answer's records that are in our zones; SOA serials are each server's own."""
+        """The answer's records that are in our zones; a SOA's serial is each server's own."""
         found = set()
         for rrset in reply.answer:
             owner = tuple(label.decode("latin-1").lower() for label in rrset.name.labels[:-1])
@@ -139,6 +139,7 @@ class Comparer:
                 data = record.to_text().lower()
                 if rrset.rdtype == dns.rdatatype.SOA:
                     words = data.split()
-                    data = " ".join((*words[:2], "SERIAL", *words[3:]))
+                    minimum = words[6] if self._settings.ttl else "TTL"
+                    data = " ".join((*words[:2], "SERIAL", *words[3:6], minimum))
                 found.add(f"{name_to_text(owner)}{ttl} IN {rtype} {data}")
         return found

@@ -113,7 +113,10 @@ class Collector:
 
     def replace(self, kind: Kind, objects: Collection[Packed]) -> int:
         with self._changed:
-            self.objects[kind] = {key: body for key, body, _ in objects}
+            known = self.objects.get(kind, {})
+            self.objects[kind] = {
+                key: known[key] if body is None else body for key, body, _ in objects
+            }
             self._changed.notify_all()
         return len(objects)
 

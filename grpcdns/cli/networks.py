@@ -66,7 +66,7 @@ def _from_api(config: Config, missing: list[str]) -> tuple[list[Any], list[Any]]
             except Unreachable as error:
                 raise NotDone(f"the API cannot be reached: {error}") from error
     finally:
-        client.stop()
+        connection.close()
     return found[0], found[1]
 
 

@@ -137,13 +137,13 @@ class Witness(Index):
         return self._note("ServiceImport", key, super().service_import(key))
 
     def slices(self, service_key: str) -> Iterator[EndpointSlice]:
-        return self._note_slices(service_key, super().slices(service_key))
+        return self._note_slices(f"of {service_key}", super().slices(service_key))
 
     def imported_slices(self, import_key: str) -> Iterator[EndpointSlice]:
-        return self._note_slices(import_key, super().imported_slices(import_key))
+        return self._note_slices(f"of {import_key}", super().imported_slices(import_key))
 
     def slices_at(self, address: bytes) -> Iterator[EndpointSlice]:
-        return self._note_slices(address_to_text(address), super().slices_at(address))
+        return self._note_slices(f"at {address_to_text(address)}", super().slices_at(address))
 
     def services_at(self, address: bytes) -> Iterator[Service]:
         for service in super().services_at(address):
@@ -161,10 +161,10 @@ class Witness(Index):
         if not found:
             self._note("Pod", address, None)
 
-    def _note_slices(self, of: str, slices: Iterator[EndpointSlice]) -> Iterator[EndpointSlice]:
+    def _note_slices(self, asked: str, slices: Iterator[EndpointSlice]) -> Iterator[EndpointSlice]:
         found = list(slices)
         if not found:
-            self._note("EndpointSlice", f"of {of}", None)
+            self._note("EndpointSlice", asked, None)
         for slice_ in found:
             yield self._note("EndpointSlice", key_of(slice_), slice_)
 

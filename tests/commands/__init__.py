@@ -1,0 +1,1 @@
+"""The commands for people: explain, compare, zone, corefile."""
