@@ -41,9 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", metavar="NAME", help="the name, absolute; an address with -x")
     parser.add_argument("type", metavar="TYPE", nargs="?", help="record type [A; PTR with -x]")
     parser.add_argument("-x", "--reverse", action="store_true", help="NAME is an address")
-    parser.add_argument(
-        "--server", metavar="ADDR", help="a running worker's address"
-    )
+    parser.add_argument("--server", metavar="ADDR", help="a running worker's address")
     parser.add_argument("--timeout", metavar="DURATION", default="10s", help="wait this long [10s]")
     parser.add_argument("--json", action="store_true", help="print JSON")
     cluster.add_arguments(parser)
