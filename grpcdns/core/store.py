@@ -36,15 +36,18 @@ class Store:
         return Change(kind, key, None, at)
 
     def replace(
-        self, kind: Kind, objects: Iterable[tuple[str, bytes]], at: int
+        self, kind: Kind, objects: Iterable[tuple[str, bytes | None]], at: int
     ) -> Iterator[Change]:
-        """Take a complete list of a kind: yields what it changes, deletions last.
+        """Take a complete list of a kind: yields what it changes, deletions last. A body of None
+        stands for the object as it is known.
 
         The kind counts as listed once the iterator is exhausted.
         """
         gone = set(self.bodies[kind])
         for key, body in objects:
             gone.discard(key)
+            if body is None:
+                continue
             change = self.upsert(kind, key, body, at)
             if change is not None:
                 yield change

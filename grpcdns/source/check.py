@@ -24,8 +24,8 @@ from typing import Final, NamedTuple
 import msgspec
 
 from grpcdns.source.clock import Clock
+from grpcdns.source.decode import number
 from grpcdns.source.journal import Journal
-from grpcdns.source.listing import number
 from grpcdns.source.rules import PAGE_SIZE
 from grpcdns.source.shapes import ApiAny, ApiList, ApiListMeta, ApiMeta
 from grpcdns.source.transport import ApiError, Client, Connection, Params, Stopped, Unreachable

@@ -8,7 +8,9 @@ Measured with 10,000 slices of ten endpoints (38 MB): 0.14 s for a list, 0.14 s 
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -27,9 +29,11 @@ from grpcdns.source.shapes import (
     ApiStatus,
     Fields,
 )
+from grpcdns.source.splitter import Splitter
 
 TRIGGER_TIME: Final = "endpoints.kubernetes.io/last-change-trigger-time"
 INITIAL_EVENTS_END: Final = "k8s.io/initial-events-end"
+NOTHING: Final[Mapping[str, int]] = MappingProxyType({})
 FINISHED: Final = frozenset({"Succeeded", "Failed", "Unknown"})
 
 
@@ -42,8 +46,13 @@ class Unreadable(Exception):
         self.version = version
 
 
+class Cut(Unreadable):
+    """Not even JSON, or not one object of it: where a list was cut in the wrong place."""
+
+
 class Item(NamedTuple):
-    """One object of the API. ``body`` is None where DNS has no use for it (a finished Pod).
+    """One object of the API. ``body`` is None where DNS has no use for it (a finished Pod), and
+    where it is ``same``: of the very version that is known already.
 
     ``terminating``: a Pod on its way out. It is not taken up any more, but one that is known stays
     until it is deleted (cases oe-06).
@@ -54,16 +63,16 @@ class Item(NamedTuple):
     body: bytes | None
     triggered: float = 0.0
     terminating: bool = False
+    same: bool = False
 
 
 class Page(NamedTuple):
-    """One page of a list. ``remaining`` is None where the API does not say."""
+    """A page of a list. ``token``: where the next one begins, "" at the end."""
 
-    items: list[Item]
-    unreadable: list[Unreadable]
     version: str
     token: str
-    remaining: int | None
+    items: tuple[Item, ...] = ()
+    unreadable: tuple[Unreadable, ...] = ()
 
 
 class Status(NamedTuple):
@@ -101,42 +110,34 @@ class Decoder:
         )
         self._event: msgspec.json.Decoder[Any] = msgspec.json.Decoder(event)
 
-    def item(self, raw: bytes | msgspec.Raw) -> Item:
-        """One object. Raises Unreadable."""
+    def item(self, raw: bytes | msgspec.Raw, known: Mapping[str, int] = NOTHING) -> Item:
+        """One object. Raises Unreadable, and Cut for what is no JSON of one object.
+
+        ``known``: versions by key; an object of the version that is known is ``same``, and not
+        looked at any further.
+        """
         try:
-            return self._item(self._object.decode(raw))
+            return self._item(self._object.decode(raw), known)
+        except msgspec.ValidationError as error:
+            raise _unreadable(raw, error) from error
+        except msgspec.DecodeError as error:
+            raise Cut("", "", f"not JSON: {error}") from error
         except Exception as error:
             raise _unreadable(raw, error) from error
 
-    def page(self, body: bytes | bytearray) -> Page:
-        """One page of a list. Raises Unreadable where it is no list at all."""
-        try:
-            page = _list.decode(body)
-        except Exception as error:
-            raise Unreadable("", "", f"not a list: {error}") from error
-        items: list[Item] = []
-        unreadable: list[Unreadable] = []
-        for raw in page.items or ():
-            try:
-                items.append(self.item(raw))
-            except Unreadable as error:
-                unreadable.append(error)
-        meta = page.metadata or ApiListMeta()
-        return Page(
-            items,
-            unreadable,
-            meta.resource_version or "",
-            meta.continue_ or "",
-            meta.remaining_item_count,
-        )
+    def page(self, body: bytes) -> Page:
+        """A whole page at once. Raises Unreadable where it is no list at all."""
+        reader = ListReader(self)
+        items = (*reader.feed(body), *reader.finish())
+        return reader.page._replace(items=items, unreadable=tuple(reader.unreadable))
 
-    def event(self, line: bytes) -> Event:
+    def event(self, line: bytes, known: Mapping[str, int] = NOTHING) -> Event:
         """One line of a watch. Raises Unreadable; an object of another kind is that too."""
         try:
             event = self._event.decode(line)
             if event.type in ("ADDED", "MODIFIED", "DELETED"):
                 _expect_kind(event.object, self.name)
-                item = self._item(event.object)
+                item = self._item(event.object, known)
                 return Event(event.type, item.version, item)
         except Unreadable:
             raise
@@ -144,11 +145,15 @@ class Decoder:
             return self._odd_event(line, error)
         return self._odd_event(line, None)
 
-    def _item(self, raw: ApiAny) -> Item:
+    def _item(self, raw: ApiAny, known: Mapping[str, int]) -> Item:
         meta = raw.metadata or NO_META
         if not meta.name:
             raise ValueError("it has no metadata.name")
         version = meta.resource_version or ""
+        if known:
+            key = f"{meta.namespace or ''}/{meta.name}"
+            if known.get(key) == number(version):
+                return Item(key, version, None, same=True)
         obj = self._convert(raw, meta, self.fields)
         key = key_of(obj)
         if isinstance(raw, ApiPod):
@@ -174,6 +179,55 @@ class Decoder:
         return Event(type_, "")
 
 
+class ListReader:
+    """Reads a page of a list while it arrives."""
+
+    def __init__(self, decoder: Decoder, known: Mapping[str, int] = NOTHING) -> None:
+        self.unreadable: list[Unreadable] = []
+        self._decoder = decoder
+        self._known = known
+        self._splitter = Splitter()
+        self._held = b""
+
+    def feed(self, data: bytes) -> Iterator[Item]:
+        """The objects that have arrived with ``data``."""
+        for piece in self._splitter.feed(data):
+            yield from self._read(piece)
+
+    def finish(self) -> Iterator[Item]:
+        """The last ones. Raises Unreadable where it was no list; ``page`` is known afterwards."""
+        last, without, whole = self._splitter.finish(self._held)
+        try:
+            yield from self._one(last) if last else ()
+        except Cut:
+            without = whole
+        try:
+            page = _list.decode(without)
+        except Exception as error:
+            raise Unreadable("", "", f"not a list: {error}") from error
+        for raw in page.items or ():
+            yield from self._one(raw)
+        meta = page.metadata or ApiListMeta()
+        self.page = Page(meta.resource_version or "", meta.continue_ or "")
+
+    def _read(self, piece: bytes) -> Iterator[Item]:
+        if self._held:
+            piece = self._held + b"," + piece
+        try:
+            yield from self._one(piece)
+            self._held = b""
+        except Cut:
+            self._held = piece
+
+    def _one(self, raw: bytes | msgspec.Raw) -> Iterator[Item]:
+        try:
+            yield self._decoder.item(raw, self._known)
+        except Cut:
+            raise
+        except Unreadable as error:
+            self.unreadable.append(error)
+
+
 def decode_status(body: bytes) -> Status:
     """The Status in ``body``; whatever is not one becomes a Status that says so."""
     try:
@@ -192,6 +246,11 @@ def decode_status(body: bytes) -> Status:
         causes,
         details.retry_after_seconds,
     )
+
+
+def number(version: str) -> int:
+    """A version, to be compared; one that is no number can only be equal or not."""
+    return int(version) if version.isdecimal() and version != "0" else abs(hash(version)) or 1
 
 
 def parse_time(text: str | None) -> float:

@@ -11,8 +11,9 @@ from typing import Protocol
 
 from grpcdns.core.objects import Kind
 
-Packed = tuple[str, bytes, float]
-"""An object as it travels: its key, its packed body, when it was triggered (0: unknown)."""
+Packed = tuple[str, bytes | None, float]
+"""An object of a list: its key, its packed body, when it was triggered (0: unknown). A body of None
+stands for the object as it was last given: a list made anew is mostly that."""
 
 
 class Sink(Protocol):

@@ -126,19 +126,25 @@ class Connection:
 
     def get(self, path: str, params: Params, accept: str = JSON) -> bytearray:
         """The whole body of an answer. Raises ApiError, Unreachable, Stopped."""
+        body = bytearray()
+        for data in self.read(path, params, accept):
+            body += data
+        return body
+
+    def read(self, path: str, params: Params, accept: str = JSON) -> Iterator[bytes]:
+        """The body of an answer, piece by piece. Raises ApiError, Unreachable, Stopped: then what
+        came before is of no use."""
         with self._client.throttle.request():
             response = self._request(path, params, accept)
-            body = bytearray()
             try:
                 while data := response.read1(BUFFER):
-                    body += data
+                    yield data
                 if response.length:
                     raise http.client.IncompleteRead(b"", response.length)
                 response.close()  # what is read to its end is not closed by read1
             except (OSError, http.client.HTTPException, ValueError) as error:
                 self._close()
                 raise self._failure(error) from error
-            return body
 
     def stream(self, path: str, params: Params) -> Stream:
         """A watch, begun. Raises ApiError, Unreachable, Stopped."""

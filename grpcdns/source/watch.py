@@ -21,9 +21,17 @@ from typing import Final, NamedTuple
 
 from grpcdns.source import rules
 from grpcdns.source.clock import Clock
-from grpcdns.source.decode import Decoder, Event, Item, Page, Unreadable
+from grpcdns.source.decode import (
+    Decoder,
+    Event,
+    Item,
+    ListReader,
+    Page,
+    Unreadable,
+    number,
+)
 from grpcdns.source.journal import Journal
-from grpcdns.source.listing import Listing, number
+from grpcdns.source.listing import Listing
 from grpcdns.source.rules import Backoff, Next
 from grpcdns.source.shapes import Fields
 from grpcdns.source.sink import Sink
@@ -83,6 +91,7 @@ class Watch:
         clock: Clock,
         *,
         streaming: bool = True,
+        streaming_first: bool = False,
     ) -> None:
         self.kind = decoder.kind
         self.resource = resource
@@ -95,6 +104,8 @@ class Watch:
         self._clock = clock
         self._backoff = Backoff()
         self._streaming = streaming
+        self._streaming_first = streaming_first
+        self._given_by: Decoder | None = None
         self._paged = False
         self._wanted = ""
         self._broken = ""
@@ -148,7 +159,7 @@ class Watch:
     def _list_and_watch(self, position: Position) -> None:
         """Ends with an exception: _Relist, ApiError, Unreachable, Stopped."""
         stream: Iterator[Event] | None = None
-        if self._streaming:
+        if self._streaming and (self.synced or self._streaming_first):
             position, stream = self._stream_list(position)
         if stream is None:
             position = self._list(position)
@@ -215,19 +226,22 @@ class Watch:
             self.versions[key] = number(item.version)
             self._sink.upsert(self.kind, key, body, item.triggered)
 
-    def _events(self, stream: Stream, began: float) -> Iterator[Event]:
+    def _events(
+        self, stream: Stream, began: float, listing: Listing | None = None
+    ) -> Iterator[Event]:
         """The events of a stream, until it ends. Raises ApiError for the API's own ERROR, _Useless
         where there is no point in a next stream. ``began`` is before it was asked for: a proxy may
-        hold back its head until the first event."""
+        hold back its head until the first event. ``listing`` is what initial events are for."""
         seen = False
         try:
             for line in stream:
-                event = self._read(line)
+                event = self._read(line, listing)
                 if event is None:
                     continue
                 if event.status is not None:
                     raise ApiError(*event.status)
                 seen = True
+                listing = None if event.initial_end else listing
                 yield event
         finally:
             stream.close()
@@ -237,14 +251,17 @@ class Watch:
             raise _Useless("the watch ended at once, without an event")
         self._journal.rewatch(self.kind, stream.ended)
 
-    def _read(self, line: bytes) -> Event | None:
+    def _read(self, line: bytes, listing: Listing | None) -> Event | None:
         """One line; None for what only deserves a line in the log (rf-20, rf-21).
 
         An object that cannot be read is not served: its last good state would be a lie, and one
         that a fresh list does not tell.
         """
         try:
-            event = self._decoder.event(line)
+            if listing is not None:
+                event = listing.decoder.event(line, listing.given)
+            else:
+                event = self._decoder.event(line)
         except Unreadable as bad:
             if not bad.key:
                 self._journal.odd(self.kind, str(bad))
@@ -268,8 +285,9 @@ class Watch:
             self._wanted = ""
             try:
                 params = self._watch_params(position, initial=True)
-                events = self._events(self._connection.stream(self.resource.path, params), began)
-                listing = Listing(self.versions)
+                listing = self._new_listing(position)
+                stream = self._connection.stream(self.resource.path, params)
+                events = self._events(stream, began, listing)
                 version = self._collect(events, listing)
             except _Useless:
                 return position, None
@@ -306,39 +324,35 @@ class Watch:
         began = self._clock.now()
         self._wanted = ""
         try:
-            listing, version = self._pages(rules.list_version(*position))
+            listing, version = self._pages(rules.list_version(*position), position)
         except ApiError as error:
             if rules.after_list(error) is not Next.LIST_LATEST:
                 raise
-            listing, version = self._pages("")
+            listing, version = self._pages("", Position(lost=True))
         self._replace(listing, began, "list")
         return Position(version)
 
-    def _pages(self, at: str) -> tuple[Listing, str]:
+    def _pages(self, at: str, position: Position) -> tuple[Listing, str]:
         """The complete list at a version, and the version it is of."""
-        listing = Listing(self.versions)
+        listing = self._new_listing(position)
         limit = rules.list_limit(at, self._paged)
         token = ""
         while True:
             try:
-                page = self._page(at, limit, token)
+                page = self._page(at, limit, token, listing)
             except ApiError as error:
                 if not token or not rules.is_expired(error):
                     raise
-                listing, limit, token = Listing(self.versions), 0, ""  # rf-04: all at once, then
+                listing, limit, token = self._new_listing(position), 0, ""  # rf-04: all at once
                 continue
-            for item in page.items:
-                listing.add(item)
-            for bad in page.unreadable:
-                self._journal.skipped(self.kind, bad.key, str(bad))
-                listing.pass_over(bad)
             self._sink.heard(self.kind)
             if not page.token:
                 return listing, page.version
             token = page.token
             self._paged = self._paged or at == "0"
 
-    def _page(self, at: str, limit: int, token: str) -> Page:
+    def _page(self, at: str, limit: int, token: str, listing: Listing) -> Page:
+        """One page, into the list in the making."""
         params = dict(self.resource.selectors)
         if limit:
             params["limit"] = str(limit)
@@ -346,21 +360,37 @@ class Watch:
             params["continue"] = token
         else:
             params["resourceVersion"] = at
+        reader = ListReader(listing.decoder, listing.given)
         try:
-            return self._decoder.page(self._connection.get(self.resource.path, params))
+            for data in self._connection.read(self.resource.path, params):
+                for item in reader.feed(data):
+                    listing.add(item)
+            for item in reader.finish():
+                listing.add(item)
         except Unreadable as error:
             raise ApiError(500, "Unreadable", str(error)) from error
+        for bad in reader.unreadable:
+            self._journal.skipped(self.kind, bad.key, str(bad))
+            listing.pass_over(bad)
+        return reader.page
+
+    def _new_listing(self, position: Position) -> Listing:
+        """An empty one. An object of a version that is known is not read again, unless there is
+        reason to doubt: other fields are wanted, events were lost, versions ran backwards."""
+        trusted = self._given_by is self._decoder and not self._broken and not position.lost
+        return Listing(self.versions, self._decoder, trusted=trusted)
 
     def _replace(self, listing: Listing, began: float, how: str) -> None:
         """A complete list to the sink. Keys known before stay the same str objects, which the
         sink's store shares."""
-        changes = self._sink.replace(self.kind, listing.objects.values())
+        changes = self._sink.replace(self.kind, listing)
+        self._given_by = listing.decoder
         for key in self.versions.keys() - listing.versions.keys():
             del self.versions[key]
         self.versions.update(listing.versions)
         self.synced = True
         seconds = self._clock.now() - began
-        self._journal.listed(self.kind, len(listing.objects), changes, seconds, how)
+        self._journal.listed(self.kind, len(listing), changes, seconds, how)
         if self._broken:
             self._journal.repaired(self.kind, changes, self._broken)
             self._broken = ""

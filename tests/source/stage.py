@@ -36,11 +36,15 @@ class RecordingSink:
         self.calls: list[str] = []
         self.notes: list[tuple[str, dict[str, object]]] = []
         self.heard_count = 0
+        self.same: list[str] = []
 
     def replace(self, kind: Kind, objects: Any) -> int:
         packed: list[Packed] = list(objects)
         keys = [key for key, _, _ in packed]
         assert len(keys) == len(set(keys))
+        same = [key for key, body, _ in packed if body is None]
+        assert set(same) <= self.store.bodies[kind].keys()
+        self.same.append(" ".join(map(_short, same)))
         self.calls.append(f"replace {' '.join(sorted(map(_short, keys)))}".strip())
         pairs = ((key, body) for key, body, _ in packed)
         return len(list(self.store.replace(kind, pairs, 0)))
@@ -113,6 +117,7 @@ class Stage:
             self.journal,
             self.clock,
             streaming=self.streaming,
+            streaming_first=self.streaming,
         )
 
     def run(self) -> Outcome:

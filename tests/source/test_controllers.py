@@ -136,7 +136,7 @@ def made(text: str, policy: Policy) -> Spread:
     fields = Fields()
     entries = [to_entry(document, text, fields) for document in read_documents(text)]
     found = assemble(entries, Config(), policy)[Kind.ENDPOINT_SLICE]
-    slices = [unpack(Kind.ENDPOINT_SLICE, body) for _, body, _ in found.values()]
+    slices = [unpack(Kind.ENDPOINT_SLICE, body) for _, body, _ in found.values() if body]
     return {
         (each.address_type, address, end.ready, end.hostname, end.pod,
          tuple(sorted((p.name, p.protocol, p.number) for p in each.ports)))

@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 
 from grpcdns.core.objects import EndpointSlice, Kind, Service
+from grpcdns.source.decode import Decoder
+from grpcdns.source.shapes import Fields
 from tests.source.fake_api import (
     Do,
     Reset,
@@ -257,6 +259,67 @@ def test_every_order_of_events_ends_in_the_last_state() -> None:
     found = outcome.sink.get("a")
     assert isinstance(found, Service)
     assert found.cluster_ips == ("10.0.0.3",)
+
+
+# Relists (F15): what has not changed is neither read again nor kept twice.
+
+
+def test_f15_a_relist_hands_over_only_what_is_of_another_version() -> None:
+    first = [service("a", "1"), service("b", "2"), service("c", "3")]
+    again = [service("a", "1"), service("b", "12", ip="10.0.0.2"), service("d", "13")]
+    for script in (
+        [lists(*first), refuses(410, *EXPIRED), lists(*again, version="20")],
+        [lists(*first), refuses(410, *EXPIRED), refuses(410, *EXPIRED), lists(*again)],
+    ):
+        sink = play(script).sink
+        assert sink.calls == ["replace a b c", "replace a b d"]
+        assert sink.same == (["", "a"] if len(script) == 3 else ["", ""])
+        found = sink.get("b")
+        assert isinstance(found, Service)
+        assert found.cluster_ips == ("10.0.0.2",)
+
+
+def test_f15_by_stream_too() -> None:
+    end = bookmark("10", end="true")
+    events = [event("ADDED", service("a", "1")), event("ADDED", service("b", "2"))]
+    script: list[Step] = [watches(*events, end), refuses(410, *EXPIRED),
+              watches(*events, modified("b", "12", ip="10.0.0.2"), end)]  # fmt: skip
+    sink = play(script, streaming=True).sink
+    assert sink.calls == ["replace a b", "replace a b"]
+    assert sink.same == ["", "a"]
+
+
+def test_versions_of_another_history_are_not_trusted() -> None:
+    """A restored cluster has given the same number to another object."""
+    script: list[Step] = [
+        lists(service("a", "7"), version="5000"),
+        watches(added("x", "120")),
+        lists(service("a", "7", ip="10.0.0.9"), version="130"),
+    ]
+    found = play(script).sink.get("a")
+    assert isinstance(found, Service)
+    assert found.cluster_ips == ("10.0.0.9",)
+
+
+def test_new_fields_are_read_of_known_versions_too() -> None:
+    slice_ = {
+        "kind": "EndpointSlice",
+        "metadata": {"name": "s", "namespace": "ns", "resourceVersion": "7"},
+        "endpoints": [{"addresses": ["10.0.0.1"], "targetRef": {"name": "pod-1"}}],
+    }
+    stage = Stage(
+        [lists(slice_), watches(bookmark("11"), end="hang"), lists(slice_, version="20")],
+        kind=Kind.ENDPOINT_SLICE,
+    )
+    again = threading.Event()
+    stage.api.script.append(Do(again.set, watches(end="hang")))
+    with stage.running():
+        assert stage.api.held.wait(5)
+        stage.watch.use(Decoder(Kind.ENDPOINT_SLICE, Fields(pods=False)))
+        assert again.wait(5)
+    found = stage.sink.get("s", Kind.ENDPOINT_SLICE)
+    assert isinstance(found, EndpointSlice)
+    assert found.endpoints[0].pod == ""
 
 
 # Stopping (rf-23, P8): no further request, and at once.

@@ -11,6 +11,8 @@ from typing import Any, Final, NamedTuple
 import pytest
 
 from grpcdns.core.objects import Service
+from grpcdns.source.decode import Decoder
+from grpcdns.source.watch import Watch
 from tests.source.fake_api import (
     Reset,
     Step,
@@ -25,7 +27,7 @@ from tests.source.fake_api import (
     status,
     watches,
 )
-from tests.source.stage import BACKOFF, play
+from tests.source.stage import BACKOFF, Stage, play
 
 QUIET: Final[Any] = {"lasting": 400.0}
 """A watch that lasted its time."""
@@ -318,9 +320,11 @@ def test_rf_37_nothing_is_listed_before_the_list_is_whole() -> None:
     assert not outcome.sink.store.listed
 
 
-def test_rf_38_streaming_is_the_default() -> None:
-    from inspect import signature
-
-    from grpcdns.source.watch import Watch
-
-    assert signature(Watch).parameters["streaming"].default is True
+def test_rf_38_streaming_is_the_default_of_every_list_but_the_first() -> None:
+    """The first one is the way of rf-01, which is twice as quick: nothing is served before it."""
+    stage = Stage([A, refuses(410, *EXPIRED), watches(added("a", "3"), END)])
+    stage.watch = Watch(
+        stage.watch.resource, Decoder(stage.kind), stage.client, stage.sink, stage.journal,
+        stage.clock,
+    )  # fmt: skip
+    assert stage.run().requests == [FIRST, WATCH, "WATCH initial at '10'", WATCH]
