@@ -8,11 +8,20 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
+import msgspec
+
 from grpcdns.config import Config
 from grpcdns.core.objects import Change, Kind
 from grpcdns.serve import link
 from grpcdns.source import snapshot as snapshots
-from grpcdns.source.decode import Decoder, Item, Unreadable, decode_status, parse_time
+from grpcdns.source.decode import (
+    Decoder,
+    Item,
+    ListReader,
+    Unreadable,
+    decode_status,
+    parse_time,
+)
 from grpcdns.source.documents import ManifestError
 from grpcdns.source.manifests import assemble, read_file
 from grpcdns.source.selector import SelectorError, parse_selector
@@ -41,16 +50,53 @@ def json(data: bytes) -> None:
         items.append(decoder.item(text))
     except Unreadable:
         pass
-    try:
-        items += decoder.page(text).items
-    except Unreadable:
-        pass
+    items += _list_items(decoder, text, 1 + len(text) % 97)
     try:
         event = decoder.event(text)
         items += [event.item] if event.item is not None else []
     except Unreadable:
         pass
     _serve(kind, items)
+
+
+def _list_items(decoder: Decoder, text: bytes, size: int) -> list[Item]:
+    """A list as it arrives in pieces: whatever the pieces, the items of the whole JSON."""
+    found = _read_list(decoder, [text[at : at + size] for at in range(0, len(text), size)])
+    assert found == _read_list(decoder, [text]), "pieces matter"
+    try:
+        whole = msgspec.json.decode(text, type=_List).items or []
+    except (msgspec.DecodeError, ValueError, RecursionError):
+        return []
+    expected = [item for raw in whole for item in _one_item(decoder, raw)]
+    # Not where the API itself is at odds with how it writes lists: items once, and last.
+    if found is not None and text.count(b'"items":[') == 1:
+        assert found == expected, "not the items that JSON has"
+    return found or []
+
+
+def _read_list(decoder: Decoder, pieces: list[bytes]) -> list[Item] | None:
+    reader = ListReader(decoder)
+    items: list[Item] = []
+    try:
+        for piece in pieces:
+            items += reader.feed(piece)
+        items += reader.finish()
+    except Unreadable:
+        return None
+    return items
+
+
+def _one_item(decoder: Decoder, raw: msgspec.Raw) -> list[Item]:
+    try:
+        return [decoder.item(bytes(raw))]
+    except Unreadable:
+        return []
+
+
+class _List(msgspec.Struct):
+    """What JSON's own parser sees in a list."""
+
+    items: list[msgspec.Raw] | None = None
 
 
 def _serve(kind: Kind, items: list[Item]) -> None:
