@@ -4,3 +4,12 @@ May live here: everything that owns a socket, a thread, a signal or a clock. Wha
 why, is in `core`; where objects come from is in `source`. Of the processes, only the worker
 imports grpc and only the feed imports a source.
 """
+
+from __future__ import annotations
+
+import os
+
+# A thread that polls a completion queue of grpcio's then reads the sockets itself. By default it
+# is handed each event by threads of grpcio's core, at the price of two context switches: a quarter
+# of the CPU time of a query. Read once, when grpc is imported.
+os.environ.setdefault("GRPC_EXPERIMENTS", "-event_engine_listener")

@@ -85,13 +85,13 @@ class Child:
     def frozen(self, now: float) -> str | None:
         """Why it is to be killed, None when it is well."""
         silent = now - self._heard
-        if not self._beating:
-            return "did not come up" if silent > self.grace else None
         if silent <= self.silence / 2:
             self._waited = None
             return None
         if _state(self.pid) == "T":
             return "was stopped"
+        if not self._beating:
+            return "did not come up" if silent > self.grace else None
         if self._waited is None:
             self._waited = (now, _cpu_wait(self.pid))
         if silent <= self.silence or self._starves(now, silent):

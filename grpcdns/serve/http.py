@@ -6,6 +6,7 @@ Every connection is closed after its answer; slow ones are given up, and few are
 from __future__ import annotations
 
 import logging
+import os
 import socket
 import threading
 from collections.abc import Callable, Mapping
@@ -122,5 +123,5 @@ def _listen(address: str) -> socket.socket:
             (host, int(port)), family=family, dualstack_ipv6=host == "::" and socket.has_ipv6
         )
     except OSError as error:
-        why = (error.strerror or str(error)).lower()
+        why = os.strerror(error.errno).lower() if error.errno else str(error)
         raise UserError(f"--metrics {address}: {why}") from error

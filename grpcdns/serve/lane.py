@@ -1,8 +1,10 @@
-"""The fast transport: ``Query`` on a completion queue of its own, polled by one thread.
+"""The fast transport: one thread polls grpcio's completion queue, answers and sends.
 
 Beware: this module, and no other, leans on grpcio's private API (`check` names every part of it),
 because grpcio's public servers hand each call from thread to thread and reach a fifth of its
-throughput. What is not ``Query`` is served by a public `grpc.server` on the same addresses.
+throughput. What is not ``Query`` is served by a public `grpc.server` on the same addresses. Its
+thread is ours: it polls a queue that keeps the events of ``Query`` to itself. (Two threads that
+poll wake each other for every other event.)
 
 A call is three events of the queue: it came (ask for another such, start to receive its message);
 its message came (answer it, send everything in one batch); it is over. Operations without content
@@ -21,8 +23,8 @@ the last call is over.
 from __future__ import annotations
 
 import logging
-import threading
 import time
+from collections.abc import Callable
 from typing import Any, Final
 
 from grpcdns.serve.edge import Edge
@@ -50,7 +52,8 @@ _OUTSTANDING: Final = 16
 """Calls asked for ahead of their coming; more does not make it faster."""
 _REQUESTED: Final = "requested"
 _DONE: Final = "done"
-"""Tags of events. Every other tag is (call, when it came), its message being awaited."""
+"""Tags of events. A tuple is (call, when it came), its message being awaited; what is neither of
+these is the public server's."""
 
 _NEEDED: Final = {
     "": (
@@ -64,8 +67,7 @@ _NEEDED: Final = {
         "Server",
         "StatusCode",
     ),
-    "CompletionQueue": ("poll", "shutdown"),
-    "CompletionType": ("queue_shutdown",),
+    "CompletionQueue": ("poll",),
     "Server": ("register_completion_queue", "register_method", "request_registered_call"),
     "StatusCode": ("ok", "unavailable", "unimplemented"),
     "Call": ("cancel", "start_server_batch"),
@@ -89,8 +91,37 @@ def check() -> str | None:
     return None
 
 
+def _queue(
+    came: Callable[[Any], None], received: Callable[[tuple[Any, float], Any], None]
+) -> Any:
+    """A queue for grpcio's server to poll, that gives it what is not ours."""
+
+    class Queue(cygrpc.CompletionQueue):  # type: ignore[misc, unused-ignore]
+        def poll(self, deadline: float | None = None) -> Any:
+            poll = super().poll
+            while True:
+                event = poll(deadline)
+                tag = event.tag
+                try:
+                    if tag is _DONE:
+                        pass
+                    elif tag is _REQUESTED:
+                        if event.success:
+                            came(event.call)
+                    elif type(tag) is tuple:
+                        received(tag, event)
+                    else:
+                        return event
+                except Exception:
+                    _log.exception("the lane could not serve a call")
+                # An event keeps its call alive: let go of it before waiting for the next.
+                event = tag = None
+
+    return Queue()
+
+
 class Lane:
-    """`Transport` on one thread that polls, answers and sends."""
+    """`Transport` on the public server's thread, which polls, answers and sends."""
 
     name = "lane"
 
@@ -100,11 +131,12 @@ class Lane:
         self._answer = answer
         self._pressure = pressure
         self._server = edge.build(())
-        self._core: Any = self._server._state.server  # type: ignore[attr-defined]
+        self._started = False
+        state: Any = self._server._state  # type: ignore[attr-defined]
+        self._core = state.server
         self._core.register_method(QUERY)
-        self._queue: Any = cygrpc.CompletionQueue()
+        self._queue = state.completion_queue = _queue(self._came, self._received)
         self._core.register_completion_queue(self._queue)
-        self._thread = threading.Thread(target=self._serve, name="lane", daemon=True)
         self._waiting: dict[tuple[Any, float], None] = {}
         self._held: list[tuple[Any, float, bytes]] | None = None
         """While stopping: calls that are answered when the callers know of it."""
@@ -119,11 +151,12 @@ class Lane:
         self._server.start()
         for _ in range(_OUTSTANDING):
             self._core.request_registered_call(self._queue, self._queue, QUERY, _REQUESTED)
-        self._thread.start()
+        self._started = True
 
     def stop(self, grace: float) -> None:
-        if not self._thread.is_alive():
+        if not self._started:
             return
+        self._started = False
         held: list[tuple[Any, float, bytes]] = []
         self._held = held
         quiet(lambda: len(held) + len(self._waiting))
@@ -133,8 +166,6 @@ class Lane:
         while held or not over.wait(0.01):
             while held:
                 self._reply(*held.pop())
-        self._queue.shutdown()
-        self._thread.join()
 
     def sweep(self, limit: float) -> int:
         late = time.perf_counter() - limit
@@ -142,27 +173,6 @@ class Lane:
         for call in stuck:
             call.cancel()
         return len(stuck)
-
-    def _serve(self) -> None:
-        poll, over = self._queue.poll, cygrpc.CompletionType.queue_shutdown
-        came, received = self._came, self._received
-        while True:
-            event = poll()
-            tag = event.tag
-            try:
-                if tag is _DONE:
-                    pass
-                elif tag is _REQUESTED:
-                    if event.success:
-                        came(event.call)
-                elif tag is not None:
-                    received(tag, event)
-                elif event.completion_type == over:
-                    return
-            except Exception:
-                _log.exception("the lane could not serve a call")
-            # An event keeps its call alive: let go of it before waiting for the next.
-            event = tag = None
 
     def _came(self, call: Any) -> None:
         """A call is here. Ask for another such first: it may be waiting already."""

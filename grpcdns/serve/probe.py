@@ -64,18 +64,22 @@ class Probe:
         self._thread.join()
 
     def _run(self) -> None:
-        while not self._stopped.wait(EVERY):
+        while not self._stopped.is_set():
             if self._draining:
                 self._beat()
-                continue
-            try:
-                with _Caller(self._path) as caller:
-                    self._probe(caller)
-            except OSError as error:
-                if not self._draining:
-                    _log.warning("the probe of our own socket failed: %s", error)
-            finally:
-                self._pressure.sent = 0.0
+            else:
+                self._connect()
+            self._stopped.wait(EVERY)
+
+    def _connect(self) -> None:
+        try:
+            with _Caller(self._path) as caller:
+                self._probe(caller)
+        except OSError as error:
+            if not self._draining:
+                _log.warning("the probe of our own socket failed: %s", error)
+        finally:
+            self._pressure.sent = 0.0
 
     def _probe(self, caller: _Caller) -> None:
         for _ in range(_RENEW):

@@ -15,7 +15,10 @@ from grpcdns.serve.lane import Lane
 from grpcdns.serve.threads import Threads
 from grpcdns.serve.transport import QUERY, Answer, Pressure, Transport
 
-TRANSPORTS: Final = {"lane": Lane, "threads": Threads}
+TRANSPORTS: Final[dict[str, Callable[[Edge, Answer, Pressure], Transport]]] = {
+    "lane": Lane,
+    "threads": Threads,
+}
 
 Query = Callable[..., bytes]
 
@@ -48,7 +51,7 @@ def serving(
 ) -> Iterator[Served]:
     health, pressure = Health(serving=True), Pressure()
     edge = Edge([address], health, credentials=credentials)
-    transport: Transport = TRANSPORTS[name](edge, answer, pressure)
+    transport = TRANSPORTS[name](edge, answer, pressure)
     transport.start()
     try:
         yield Served(transport, health, pressure, address)

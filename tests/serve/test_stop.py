@@ -126,7 +126,7 @@ def test_a_watcher_is_told_and_let_go(serve: Serve, serving: bool) -> None:
     served.health.set(serving=serving)
     with served.channel() as channel:
         watch = channel.unary_stream("/grpc.health.v1.Health/Watch", None, None)
-        stream = watch(b"", timeout=20.0)
+        stream = iter(watch(b"", timeout=20.0))
         assert next(stream) == (b"\x08\x01" if serving else b"\x08\x02")
         served.transport.stop(0.2)
         with pytest.raises(grpc.RpcError):
