@@ -49,7 +49,7 @@ class Answerer:
         """`Answer`: what the transports call."""
         with self._lock:
             result = self._handler.handle(message)
-        if isinstance(result, Deferred):
+        if type(result) is Deferred:
             return self._upstream.complete(result)
         return result
 
@@ -60,6 +60,11 @@ class Answerer:
     @property
     def live(self) -> bool:
         return self.synced and not self.restored
+
+    def bodies(self, kind: Kind) -> dict[str, bytes]:
+        """The objects of a kind, packed, by key."""
+        with self._lock:
+            return dict(self._handler.index.store.bodies[kind])
 
     def apply(self, change: Change) -> None:
         with self._lock:

@@ -74,8 +74,8 @@ class Hub:
         """From any thread: a peer has something to send."""
         try:
             self._wake_writer.send(b"\0")
-        except BlockingIOError:
-            pass  # it is awake already
+        except OSError:
+            pass  # it is awake already, or closed
 
     def reports(self, timeout: float) -> dict[str, link.Report]:
         """The numbers of every worker that gives them in time, by its name; from any thread."""
@@ -132,6 +132,8 @@ class Hub:
     def _take(self, peer: Peer, message: link.Message) -> None:
         assert self._fanout is not None  # noqa: S101 - peers are accepted with it only
         if isinstance(message, link.Hello):
+            if peer.name:
+                raise link.LinkError("says Hello twice")
             if message.version != link.VERSION:
                 raise link.LinkError(f"speaks version {message.version}, not {link.VERSION}")
             peer.name, peer.live = message.name, message.live

@@ -42,11 +42,17 @@ from grpcdns.serve.transport import (
 )
 
 try:
+    from grpc import _server
     from grpc._cython import cygrpc
 except ImportError:  # pragma: no cover - `check` says so
-    cygrpc = None
+    cygrpc = _server = None  # type: ignore[assignment]
 
 _log = logging.getLogger(__name__)
+
+# Names of the hot path, looked up once.
+_now: Final = time.perf_counter
+_ReceiveMessage: Any = getattr(cygrpc, "ReceiveMessageOperation", None)
+_SendMessage: Any = getattr(cygrpc, "SendMessageOperation", None)
 
 _OUTSTANDING: Final = 16
 """Calls asked for ahead of their coming; more does not make it faster."""
@@ -75,6 +81,8 @@ _NEEDED: Final = {
     "RequestCallEvent": ("call", "success", "tag"),
     "BatchOperationEvent": ("batch_operations", "success", "tag"),
 }
+_NEEDED_STATE: Final = ("completion_queue", "server")
+"""What the lane looks for in, and puts into, the public server's state."""
 
 
 def check() -> str | None:
@@ -88,12 +96,14 @@ def check() -> str | None:
         for name in names:
             if not hasattr(holder, name):
                 return ".".join(filter(None, ("grpc._cython.cygrpc", owner, name)))
+    state = getattr(_server, "_ServerState", None)
+    for name in _NEEDED_STATE:
+        if name not in getattr(state, "__annotations__", ()):
+            return f"grpc._server._ServerState.{name}"
     return None
 
 
-def _queue(
-    came: Callable[[Any], None], received: Callable[[tuple[Any, float], Any], None]
-) -> Any:
+def _queue(came: Callable[[Any], None], received: Callable[[tuple[Any, float], Any], None]) -> Any:
     """A queue for grpcio's server to poll, that gives it what is not ours."""
 
     class Queue(cygrpc.CompletionQueue):  # type: ignore[misc, unused-ignore]
@@ -168,7 +178,7 @@ class Lane:
                 self._reply(*held.pop())
 
     def sweep(self, limit: float) -> int:
-        late = time.perf_counter() - limit
+        late = _now() - limit
         stuck = [call for call, came in list(self._waiting) if came < late]
         for call in stuck:
             call.cancel()
@@ -180,27 +190,26 @@ class Lane:
             self._core.request_registered_call(self._queue, self._queue, QUERY, _REQUESTED)
         except ValueError:  # the server is stopping
             pass
-        now = time.perf_counter()
-        if self._pressure.high(now):
+        now = _now()
+        if self._pressure.sent and self._pressure.high(now):
             self.stats.shed += 1
             self._refuse(call, cygrpc.StatusCode.unavailable, NOT_NOW)
             return
         tag = (call, now)
         self._waiting[tag] = None
-        call.start_server_batch((cygrpc.ReceiveMessageOperation(0),), tag)
+        call.start_server_batch((_ReceiveMessage(0),), tag)
 
     def _received(self, tag: tuple[Any, float], event: Any) -> None:
         """A call's message is here, or will never be."""
         del self._waiting[tag]
-        call, came = tag
         raw = event.batch_operations[0].message()
         if raw is None:
             self.stats.broken += 1
-            self._refuse(call, cygrpc.StatusCode.unimplemented, NO_MESSAGE)
+            self._refuse(tag[0], cygrpc.StatusCode.unimplemented, NO_MESSAGE)
         elif self._held is not None:
-            self._held.append((call, came, raw))
+            self._held.append((*tag, raw))
         else:
-            self._reply(call, came, raw)
+            self._reply(*tag, raw)
 
     def _reply(self, call: Any, came: float, raw: bytes) -> None:
         try:
@@ -209,11 +218,9 @@ class Lane:
             _log.exception("a query could not be answered")
             reply = None
         if type(reply) is bytes:
-            call.start_server_batch(
-                (self._head, cygrpc.SendMessageOperation(to_wire(reply), 0), self._ok, self._close),
-                _DONE,
-            )
-            self.stats.took(time.perf_counter() - came)
+            send = _SendMessage(to_wire(reply), 0)
+            call.start_server_batch((self._head, send, self._ok, self._close), _DONE)
+            self.stats.took(_now() - came)
         elif reply is None:
             self._finish(call, came, None)
         else:
@@ -234,9 +241,9 @@ class Lane:
             self.stats.unavailable += 1
             self._refuse(call, cygrpc.StatusCode.unavailable, NOT_NOW)
         else:
-            send = cygrpc.SendMessageOperation(to_wire(reply), 0)
+            send = _SendMessage(to_wire(reply), 0)
             call.start_server_batch((self._head, send, self._ok, self._close), _DONE)
-        self.stats.took(time.perf_counter() - came)
+        self.stats.took(_now() - came)
 
     def _refuse(self, call: Any, code: Any, details: bytes) -> None:
         call.start_server_batch((self._head, _status(code, details), self._close), _DONE)

@@ -49,6 +49,11 @@ class Peer:
     def pending(self) -> bool:
         return bool(self._queue or self._to_list or self._listing)
 
+    @property
+    def waiting(self) -> int:
+        """Bytes that wait for it."""
+        return self._size
+
     def push(self, frame: bytes) -> None:
         """Send one frame now, or after what waits already."""
         if self._size + len(frame) > QUEUE:
