@@ -5,6 +5,7 @@ python -m bench.echo ADDRESS
 
 from __future__ import annotations
 
+import gc
 import signal
 import sys
 
@@ -19,6 +20,7 @@ def main() -> None:
     health.set(serving=True)
     lane = Lane(Edge([sys.argv[1]], health), lambda message: message, Pressure())
     lane.start()
+    gc.disable()  # as in a worker
     signal.sigwait({signal.SIGTERM, signal.SIGINT})
     lane.stop(1.0)
 

@@ -49,7 +49,7 @@ class Answerer:
         """`Answer`: what the transports call."""
         with self._lock:
             result = self._handler.handle(message)
-        if type(result) is Deferred:
+        if isinstance(result, Deferred):
             return self._upstream.complete(result)
         return result
 
