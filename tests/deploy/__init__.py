@@ -1,0 +1,1 @@
+"""deploy/: built, applied to a real API, run natively, and undone."""

@@ -1,0 +1,57 @@
+"""A cluster of its own with CoreDNS as kubeadm lays it down: its kube-system may be changed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+import yaml
+
+from tests.deploy.kustomize import KUSTOMIZE
+from tests.harness.cluster import Cluster
+from tests.harness.fixtures import MISSING
+from tests.servers.build import Unavailable, binary, build
+
+STOCK: Final = Path(__file__).with_name("stock.yaml")
+Apply = Callable[..., list[dict[str, Any]]]
+
+
+@pytest.fixture(scope="session")
+def kustomize() -> Path:
+    try:
+        return build(KUSTOMIZE)
+    except Unavailable as error:
+        pytest.skip(f"{MISSING}: {error}")
+
+
+@pytest.fixture(scope="module")
+def kubeadm(kustomize: Path) -> Iterator[Cluster]:
+    try:
+        for name in ("etcd", "kube-apiserver"):
+            binary(name)
+    except Unavailable as error:
+        pytest.skip(f"{MISSING}: {error}")
+    with Cluster(controllers=False) as running:
+        for obj in yaml.safe_load_all(STOCK.read_text()):
+            path = running.api._collection(obj)
+            running.api.request("POST", f"{path}?fieldManager=kubeadm", obj)
+        yield running
+
+
+@pytest.fixture(scope="module")
+def apply(kubeadm: Cluster) -> Apply:
+    """Server-side apply of objects, as `kubectl apply --server-side --field-manager grpcdns`."""
+
+    def run(objects: list[dict[str, Any]], *, dry: bool = False) -> list[dict[str, Any]]:
+        done = []
+        for obj in objects:
+            query = "fieldManager=grpcdns&force=true&fieldValidation=Strict"
+            path = f"{kubeadm.api._path(obj)}?{query}{'&dryRun=All' if dry else ''}"
+            done.append(
+                kubeadm.api.request("PATCH", path, obj, content_type="application/apply-patch+yaml")
+            )
+        return done
+
+    return run
