@@ -1,0 +1,1 @@
+"""TLS between a real CoreDNS and ``grpcdns serve``."""
