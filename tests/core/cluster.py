@@ -175,6 +175,10 @@ HEADLESS: Final = [
     sliced("long-a", LONG, [ready("10.244.7.1", hostname="h" * 63)], [tcp(80, "http")]),
     # Slices whose Service is not there, or not named.
     sliced("orphan-a", "orphan", [ready("10.244.8.1"), ready("fd00::8:1")][:1], [tcp(80, "http")]),
+    sliced("odd-owner-a", "Odd.Owner_x", [ready("10.244.8.5")], HTTP),
+    svc("several-addresses", headless=True, ports=[port(80, "http")]),
+    sliced("several-addresses-a", "several-addresses",
+           [ready("10.244.8.6", "10.244.8.7", hostname="both")], HTTP),
     svc("shared-name", headless=True, ports=[port(80, "http")], namespace="empty"),
     sliced("shared-name-a", "shared-name", [ready("10.244.8.3")], HTTP, namespace="empty"),
     svc("external-endpoints", "10.96.0.30", ports=[port(80, "http")]),
@@ -205,6 +209,8 @@ EXTERNAL_NAMES: Final = [
     external("ext-pong", "ext-ping.testns.svc.cluster.local"),
     external("ext-label", "localhost"),
     external("ext-hidden", "svc1.hidden.svc.cluster.local"),
+    external("ext-pod", "10-244-3-1.testns.pod.cluster.local"),
+    external("ext-reverse", "10.0.96.10.in-addr.arpa"),
     external("ext-over", "ext.testns.svc.cluster.local"),
     # F22: endpoints of an ExternalName.
     sliced("ext-a", "ext", [ready("10.244.9.1", hostname="x")], [tcp(80, "http")]),
@@ -250,6 +256,9 @@ IMPORTS: Final = [
     imported("imported-hdls-c", "imported-hdls", "east", [unready("10.97.2.3")],
              [tcp(80, "http")]),
     service_import("imported-empty", ["10.97.0.2"], [tcp(80, "http")], namespace="testns"),
+    # Written in ways that are not the shortest: two of them are one address.
+    service_import("imported-written", ["fd00:97::1", "FD00:97:0::0001", "10.97.0.4"],
+                   [tcp(80, "http")], namespace="testns"),
     service_import("imported-bare", ["10.97.0.3"], [], namespace="testns"),
     service_import("imported-nothing", [], [], namespace="testns"),
     service_import("imported", ["10.97.0.9"], [tcp(80, "http")], namespace="hidden"),
@@ -270,6 +279,22 @@ PODS: Final = [
     running("pod-hidden", "10.244.3.30", ns="hidden"),
 ]
 
-OBJECTS: Final[list[Object]] = [
+ASKABLE: Final[list[Object]] = [
     *NAMESPACES, *CLUSTER_IP, *HEADLESS, *EXTERNAL_NAMES, *PUBLIC, *IMPORTS, *PODS,
 ]  # fmt: skip
+
+NAMELESS: Final = [
+    relabel(
+        sliced("nameless-a", "x", [ready("10.244.8.4")], HTTP),
+        {"kubernetes.io/service-name": None},
+    )
+]
+"""A slice of no Service: CoreDNS's plugin gives no reply at all for its address (D13)."""
+
+CROSSING: Final = [
+    external("ext-cross", "ext-back.testns.svc.cluster2.example"),
+    external("ext-back", "ext-cross.testns.svc.cluster.local"),
+]
+"""A loop through two zones: CoreDNS's plugin follows it until CoreDNS is dead (D14)."""
+
+OBJECTS: Final[list[Object]] = [*ASKABLE, *NAMELESS, *CROSSING]

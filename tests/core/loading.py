@@ -10,7 +10,7 @@ from grpcdns.core.memo import Deferred, Handler
 from grpcdns.core.objects import Change, Kind
 from grpcdns.core.policy import Policy
 from grpcdns.core.wire import Record
-from grpcdns.source.decode import Decoder
+from grpcdns.source.decode import Decoder, ListReader
 from grpcdns.source.scope import fields_of
 from tests.core.reply import Reply, read_reply
 from tests.harness.api import Object
@@ -42,11 +42,12 @@ def packed(lists: Lists, policy: Policy) -> dict[Kind, list[tuple[str, bytes]]]:
     """What the source makes of the lists: keys and packed objects. All must be readable."""
     found: dict[Kind, list[tuple[str, bytes]]] = {}
     for kind, body in lists.items():
-        page = Decoder(kind, fields_of(policy)).page(body)
-        if page.unreadable:
-            raise AssertionError(f"unreadable: {page.unreadable}")
+        reader = ListReader(Decoder(kind, fields_of(policy)))
+        items = [*reader.feed(body), *reader.finish()]
+        if reader.unreadable:
+            raise AssertionError(f"unreadable: {reader.unreadable}")
         found[kind] = [
-            (item.key, item.body) for item in page.items if item.body and not item.terminating
+            (item.key, item.body) for item in items if item.body and not item.terminating
         ]
     return found
 

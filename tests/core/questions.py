@@ -26,13 +26,13 @@ def names_of(objects: Iterable[Object], config: Config) -> list[str]:
     for zone in (*config.zones, *config.external_zones):
         under = zone.lstrip(".")
         for left in _apex_names(config):
-            seen[f"{left}{under}"] = None
+            seen[f"{left}{under}" or "."] = None
         for obj in objects:
             for left in _lefts(obj):
-                seen[f"{left}{under}"] = None
+                seen[f"{left}{under}" or "."] = None
     for text in [*STRANGERS, *_addresses(objects)]:
         seen[ipaddress.ip_address(text).reverse_pointer + "."] = None
-    return list(seen)
+    return [name for name in seen if _fits(name)]
 
 
 def _apex_names(config: Config) -> Iterator[str]:
@@ -139,5 +139,7 @@ def near(names: Sequence[str], random: Random, count: int) -> list[str]:
 
 
 def _fits(name: str) -> bool:
-    labels = name.rstrip(".").split(".")
+    if name == ".":
+        return True
+    labels = name.removesuffix(".").split(".")
     return len(name) < 254 and all(0 < len(label) < 64 for label in labels)

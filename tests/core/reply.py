@@ -41,7 +41,7 @@ class Reply(NamedTuple):
         """What two servers must agree on: rcode, AA, TC and the sections as sets, names in lower
         case, the SOA's serial left out."""
         sections = tuple(
-            tuple(sorted(without_serial(record).lower() for record in part))
+            tuple(sorted({without_serial(record).lower() for record in part}))
             for part in self.sections
         )
         return self.rcode, "aa" in self.flags, "tc" in self.flags, *sections

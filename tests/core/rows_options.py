@@ -122,6 +122,9 @@ MULTICLUSTER: Final = Group("multicluster (KEP-1645)", [
                  f"_http._tcp.{HI} 5 IN SRV 0 50 81 10-97-2-2.West-2.{HI}"],
          additional=[f"web-0.east.{HI} 5 IN A 10.97.2.1",
                      f"10-97-2-2.West-2.{HI} 5 IN A 10.97.2.2"]),
+    # D7: one address, however it is written
+    Case(f"imported-written.{C}", "AAAA", answer=[f"imported-written.{C} 5 IN AAAA fd00:97::1"],
+         differs="D7"),
     *absent(f"web-0.{I}", f"web-0.north.{I}", f"10-97-2-3.east.{HI}", f"imported-bare.{C}",
             f"imported-nothing.{C}", f"svc1.{C}", f"_none._tcp.{I}", f"nowhere.{C}"),
     Case(f"svc1.{T}", answer=[f"svc1.{T} 5 IN A 10.96.0.10"]),
@@ -164,6 +167,8 @@ ZONES: Final = Group("several zones, reverse zones from CIDRs", [
     Case(f"ext-other-zone.{T}",
          answer=[f"ext-other-zone.{T} 5 IN CNAME svc1.{Z}", f"svc1.{Z} 5 IN A 10.96.0.10"]),
     Case(f"ext-in.{Z}", answer=[f"ext-in.{Z} 5 IN CNAME svc1.{T}", f"svc1.{T} 5 IN A 10.96.0.10"]),
+    # A loop through two zones ends where it began.
+    Case(f"ext-cross.{T}", answer=[f"ext-cross.{T} 5 IN CNAME ext-back.{Z}"], differs="D14"),
     # A target that is missing in another zone of ours leaves the bare CNAME.
     Case(f"ext-missing.{Z}", answer=[f"ext-missing.{Z} 5 IN CNAME missing.{T}"]),
 ], Config(zones=("96.10.in-addr.arpa.", "cluster2.example.", "sub.cluster2.example.",
@@ -181,12 +186,12 @@ NAME_LIMIT: Final = Group("names of 255 octets and one over", [
     Case(f"{LONG}.testns.svc.{OVER}",
          answer=[f"{LONG}.testns.svc.{OVER} 5 IN A 10.244.7.1"], id="service"),
     # What cannot be written is left out.
-    Case(f"{LONG}.testns.svc.{OVER}", "SRV", id="SRV over", differs="D13"),
+    Case(f"{LONG}.testns.svc.{OVER}", "SRV", id="SRV over", differs="D15"),
     Case(reverse("10.244.7.1"), "PTR",
          answer=[f"{reverse('10.244.7.1')} 5 IN PTR {'h' * 63}.{LONG}.testns.svc.{FITS}"]),
 ], Config(zones=(FITS, OVER, "in-addr.arpa.")))  # fmt: skip
 PTR_LIMIT: Final = Group("a PTR of one octet over 255", [
-    *absent(reverse("10.244.7.1"), qtypes=("PTR",), differs="D13"),
+    *absent(reverse("10.244.7.1"), qtypes=("PTR",), differs="D15"),
 ], Config(zones=(OVER, "in-addr.arpa.")))  # fmt: skip
 
 ROOT: Final = Group("any cluster domain: the root", [

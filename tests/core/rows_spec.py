@@ -139,6 +139,8 @@ HEADLESS: Final = Group("2.4 headless services", [
     Case("1.8.244.10.in-addr.arpa.", "PTR",
          answer=[f"1.8.244.10.in-addr.arpa. 5 IN PTR 10-244-8-1.orphan.{T}"]),
     *absent(f"orphan.{T}", f"10-244-8-1.orphan.{T}"),
+    # One whose label names no Service, or could name none, has none.
+    *absent(reverse("10.244.8.4"), reverse("10.244.8.5"), qtypes=("PTR",), differs="D13"),
     *absent("5.1.244.10.in-addr.arpa.", "6.1.244.10.in-addr.arpa.", qtypes=("PTR",)),
     # A cluster IP's Service wins over an endpoint of the same address.
     Case("10.0.96.10.in-addr.arpa.", "PTR",
@@ -171,6 +173,9 @@ EXTERNAL_NAME: Final = Group("2.5 ExternalName", [
          answer=[f"ext-endpoint.{T} 5 IN CNAME web-0.{H}", f"web-0.{H} 5 IN A 10.244.1.1"]),
     Case(f"ext-over.{T}",
          answer=[f"ext-over.{T} 5 IN CNAME ext.{T}", f"ext.{T} 5 IN CNAME www.example.net.", E]),
+    Case(f"ext-reverse.{T}",
+         answer=[f"ext-reverse.{T} 5 IN CNAME 10.0.96.10.in-addr.arpa."]),
+    *empty(f"ext-pod.{T}"),
     *empty(f"ext-missing.{T}", f"ext-self.{T}", f"ext-ping.{T}", f"ext-pong.{T}",
            f"ext-apex.{T}"),
     Case(f"ext-missing.{T}", "CNAME",
@@ -216,7 +221,7 @@ NAMES: Final = Group("apex, empty non-terminals, names that are not", [
     Case(f"any.{T}", answer=[f"any.{T} 5 IN A 10.96.0.24"]),
     # outside our zones, and what we do not do
     *(Case(name, qtype, REFUSED, id=f"outside-{name}{qtype}") for name in
-      ("example.net.", "local.", "xcluster.local.", ".") for qtype in ("A", "SOA")),
+      ("example.com.", "local.", "xcluster.local.", ".") for qtype in ("A", "SOA")),
     Case("cluster.local.", "AXFR", REFUSED),
     Case(f"svc1.{T}", "IXFR", REFUSED),
 ])  # fmt: skip

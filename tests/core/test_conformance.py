@@ -8,14 +8,13 @@ import pytest
 
 from grpcdns.config import Config
 from grpcdns.core.memo import Handler
-from tests.core import rows_external, rows_options, rows_spec
 from tests.core.case import Case, expected, shown
 from tests.core.cluster import OBJECTS
+from tests.core.groups import GROUPS
 from tests.core.loading import handler_of, lists_of, reply_to
 from tests.core.outside import OUTSIDE
 from tests.core.reply import query, read_reply
 
-GROUPS = [*rows_spec.GROUPS, *rows_options.GROUPS, *rows_external.GROUPS]
 ROWS = [
     pytest.param(group.config, case, id=f"{group.title}: {case.name()}")
     for group in GROUPS

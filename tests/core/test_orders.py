@@ -84,8 +84,8 @@ def check_same(
 
 def check_serial(handler: Handler, config: Config, records: tuple[str, ...]) -> None:
     """The SOA has the zone's serial of now, remembered or not."""
-    for fields in (record.split(" ") for record in records):
-        if fields[3] == "SOA":
+    for fields in (record.lower().split(" ") for record in records):
+        if fields[3] == "soa":
             serial = Serial.CLUSTER
             if "clusterset" in fields[0] and config.multicluster:
                 serial = Serial.MULTICLUSTER

@@ -1,0 +1,58 @@
+"""What was asked and what differed, over a whole run."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import Final
+
+from grpcdns.config import Config
+from tests.core.reply import Reply
+from tests.differential.expected import Facts, Seen, explain
+
+TALLY: Final[Counter[str]] = Counter()
+"""Questions by where they were asked ("asked ..."), meant differences by id."""
+
+
+def compare(
+    where: str,
+    config: Config,
+    facts: Facts,
+    asked: Iterable[tuple[str, str]],
+    plugin: Iterable[Reply | None],
+    ours: Iterable[Reply | None],
+) -> None:
+    """Fails with every difference that is not meant; counts the rest."""
+    wrong: list[str] = []
+    for (qname, qtype), theirs, mine in zip(asked, plugin, ours, strict=True):
+        TALLY[f"asked, {where}"] += 1
+        if mine is None:
+            wrong.append(f"{qname} {qtype}: we gave no reply")
+            continue
+        if any(len(part) != len(set(part)) for part in mine.sections):
+            wrong.append(f"{qname} {qtype}: one record twice: {_text(mine)}")
+        if theirs is not None and theirs.folded() == mine.folded():
+            continue
+        key = explain(Seen(config, facts, qname, qtype, theirs, mine))
+        TALLY[key or "unexpected"] += 1
+        if key is None:
+            wrong.append(f"{qname} {qtype}\n  plugin: {_text(theirs)}\n  ours:   {_text(mine)}")
+    assert not wrong, f"{len(wrong)} differences:\n" + "\n".join(wrong[:20])
+
+
+def _text(reply: Reply | None) -> str:
+    return "no reply" if reply is None else f"{reply.rcode} {sorted(reply.flags)} {reply.sections}"
+
+
+def lines() -> list[str]:
+    """The outcome, for people."""
+    asked = {name[7:]: count for name, count in TALLY.items() if name.startswith("asked, ")}
+    if not asked:
+        return []
+    meant = {name: count for name, count in sorted(TALLY.items()) if name.startswith("D")}
+    return [
+        f"differential: {sum(asked.values())} questions asked of CoreDNS's plugins and of us: "
+        + ", ".join(f"{count} {name}" for name, count in sorted(asked.items())),
+        f"differential: {TALLY['unexpected']} unexpected differences; {sum(meant.values())} meant: "
+        + ", ".join(f"{name} {count}" for name, count in meant.items()),
+    ]

@@ -1,0 +1,144 @@
+"""The same questions to CoreDNS's plugins and to us, over one real Kubernetes API.
+
+One CoreDNS has a server for every set of options, all on the same API server. What it answers is
+held against the rows of tests/core, against our Handler fed with what the same API lists, and
+against `grpcdns serve` behind another CoreDNS's `grpc` plugin. Clusters: the one made by hand, and
+random ones. GRPCDNS_QUESTIONS (by hand, each option), GRPCDNS_CLUSTERS (random ones) and
+GRPCDNS_SEED say how much and which; `make differential` asks for much more.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+from collections.abc import Iterator
+from random import Random
+from typing import Final
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, note, seed, settings
+
+from grpcdns.config import Config
+from tests.core.case import Group, expected, shown
+from tests.core.cluster import ASKABLE, NAMELESS
+from tests.core.groups import GROUPS
+from tests.core.questions import QTYPES, names_of, near
+from tests.core.random_cluster import clusters
+from tests.core.test_orders import SEED
+from tests.differential.expected import facts_of, is_silent
+from tests.differential.options import CONFIGS
+from tests.differential.tally import TALLY, compare
+from tests.differential.world import Question, World, ask_ours, create
+from tests.harness.api import Object
+from tests.harness.waiting import WaitError, wait_until
+
+pytestmark = [pytest.mark.servers, pytest.mark.slow]
+QUESTIONS: Final = int(os.environ.get("GRPCDNS_QUESTIONS", "1500"))
+CLUSTERS: Final = int(os.environ.get("GRPCDNS_CLUSTERS", "5"))
+DEADLY: Final = {"D14"}
+_rounds = itertools.count()
+
+
+@pytest.fixture(scope="module")
+def world() -> Iterator[World]:
+    """The cluster made by hand, but for what CoreDNS would die of, and CoreDNS."""
+    print(f"GRPCDNS_SEED={SEED}")
+    configs = {**CONFIGS, **{f"rows: {group.title}": group.config for group in GROUPS}}
+    with World(configs) as made:
+        create(made.cluster.api, [*ASKABLE, *NAMELESS])
+        made.settle()
+        yield made
+
+
+# -- the rows of tests/core
+
+
+@pytest.mark.parametrize("group", GROUPS, ids=lambda group: group.title)
+def test_rows(world: World, group: Group) -> None:
+    """The plugin answers as the rows say, but for those that say that it does not."""
+    rows = [case for case in group.rows if case.differs not in DEADLY]
+    asked = [(case.qname, case.qtype) for case in rows]
+    policy = group.config.policy()
+    wrong: list[str] = []
+
+    def as_rows_say() -> bool:
+        replies = world.ask_plugin(f"rows: {group.title}", asked)
+        wrong[:] = [
+            f"{case.name()} {case.differs}\n  row:    {expected(case, policy)}\n  plugin: {reply}"
+            for case, reply in zip(rows, replies, strict=True)
+            if (reply is not None and shown(reply) == expected(case, policy)) == bool(case.differs)
+        ]
+        return not wrong
+
+    try:
+        wait_until(as_rows_say, "the plugin says what the rows say", timeout=5)
+    except WaitError:
+        pytest.fail("\n".join(wrong))
+    TALLY["asked, rows"] += len(rows)
+    TALLY.update(case.differs for case in rows if case.differs)
+
+
+# -- the cluster made by hand
+
+
+@pytest.mark.parametrize("option", CONFIGS)
+def test_by_hand(world: World, option: str) -> None:
+    config, facts = world.configs[option], facts_of([*ASKABLE, *NAMELESS])
+    asked = questions([*ASKABLE, *NAMELESS], config, Random(f"{SEED}{option}"), QUESTIONS)
+    asked = [one for one in asked if not is_silent(config, facts, one)]
+    ours = ask_ours(world.handler(option), asked)
+    compare("by hand", config, facts, asked, world.ask_plugin(option, asked), ours)
+
+
+def questions(objects: list[Object], config: Config, random: Random, count: int) -> list[Question]:
+    """Names that are and names that are nearly, each with one type or another."""
+    names = names_of(objects, config)
+    names += near(names, random, len(names))
+    pairs = [(name, qtype) for name in names for qtype in QTYPES]
+    return random.sample(pairs, min(count, len(pairs)))
+
+
+# -- random clusters
+
+
+@seed(SEED)
+@settings(
+    max_examples=CLUSTERS,
+    deadline=None,
+    database=None,
+    print_blob=True,
+    phases=(Phase.generate, Phase.shrink),
+    suppress_health_check=list(HealthCheck),
+)
+@given(template=clusters())
+def test_random(world: World, template: list[Object]) -> None:
+    number = next(_rounds)
+    objects = placed(template, number)
+    note(f"in Namespaces r{number}-a and r{number}-b")
+    made = world.put(objects)
+    try:
+        random = Random(f"{SEED}{number}")
+        facts = facts_of([*objects, *ASKABLE, *NAMELESS])
+        for option in CONFIGS:
+            config = world.configs[option]
+            asked = questions(objects, config, random, 200)
+            asked = [one for one in asked if not is_silent(config, facts, one)]
+            ours = ask_ours(world.handler(option), asked)
+            compare("random", config, facts, asked, world.ask_plugin(option, asked), ours)
+    finally:
+        world.remove(made)
+
+
+def placed(objects: list[Object], number: int) -> list[Object]:
+    """The objects in Namespaces of their own; those whose Namespace is not there are left out.
+
+    Their cluster IPs are new as well: the API server frees one only a while after its Service.
+    """
+    text = json.dumps(objects).replace("10.96.200.", f"10.96.{number % 150 + 50}.")
+    text = text.replace("fd00:96::200:", f"fd00:96::{number + 1:x}:")
+    for name, here in (("one", f"r{number}-a"), ("two", f"r{number}-b")):
+        text = text.replace(f'"{name}"', f'"{here}"').replace(f".{name}.svc", f".{here}.svc")
+    moved: list[Object] = json.loads(text)
+    there = {obj["metadata"]["name"] for obj in moved if obj["kind"] == "Namespace"}
+    return [obj for obj in moved if obj["metadata"].get("namespace") in {None, *there}]
