@@ -40,8 +40,10 @@ def answer(
     outside = longest_match(question.name, zones.external) if zones.external else None
     if outside is not None:
         external = answer_external(question, index, zones, outside, observer)
-        # A zone given to both (a reverse one, say) is looked for in both.
-        if external.rcode != NXDOMAIN or zone is None:
+        # A zone given to both (a reverse one, say) is looked for in both, but for the names of
+        # its name servers.
+        apex = (zones.policy.external_apex, *outside)
+        if external.rcode != NXDOMAIN or zone is None or is_below(question.name, apex):
             return external
         result.tags |= external.tags
     if zone is None:

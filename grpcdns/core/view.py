@@ -174,9 +174,10 @@ class View:
     def _find_endpoints(self, service: Service, asked: Asked, target: Name) -> list[Hit] | None:
         if not self.policy.endpoints:
             self.passed(Reason.NO_ENDPOINTS, service)
-        slices = list(self.index.slices(asked.key)) if self.policy.endpoints else []
+        slices = list(self.index.slices(asked.key, asked)) if self.policy.endpoints else []
         hits = list(self.endpoint_hits(slices, asked, target, asked.zone))
         if not hits and asked.prefer:
+            self.cheap = True  # any zone's name would do
             hits = list(self.endpoint_hits(slices, asked, target, ""))
         if hits or asked.zone:
             return hits
@@ -192,7 +193,7 @@ class View:
         imported = self.index.service_import(asked.key)
         if imported is None:
             return None
-        slices = list(self.index.imported_slices(asked.key))
+        slices = list(self.index.imported_slices(asked.key, asked))
         if self.policy.ignore_empty_service and not imported.headless and not any_ready(slices):
             self.passed(Reason.EMPTY_SERVICE, imported)
             return None
@@ -258,13 +259,13 @@ class View:
                 return [name]
         names: dict[Name, bool] = {}
         for slice_ in self.index.slices_at(address) if self.policy.endpoints else ():
-            if not self.shown_at(slice_.namespace):
+            # Without a Service's name there is no name to point at; no such name has a dot.
+            if not slice_.service or "." in slice_.service or not self.shown_at(slice_.namespace):
                 continue
             for endpoint, packed, text in ready(slice_):
                 if packed == address:
                     label = endpoint_label(endpoint, text, self.policy.endpoint_pod_names)
-                    service_labels = (slice_.service,) if slice_.service else ()
-                    name = (label, *service_labels, slice_.namespace, SVC, *primary)
+                    name = (label, slice_.service, slice_.namespace, SVC, *primary)
                     if fits_wire(name):
                         names[name] = not endpoint.hostname
         return sorted(names, key=lambda name: (names[name], name))
@@ -278,6 +279,8 @@ class View:
             return []
         target = (service.name, service.namespace, SVC, *self.zone)
         if service.headless:
-            hits = self.endpoint_hits(self.index.slices(key), Asked(), target, "")
-            return list(dict.fromkeys(hit._replace(port=0) for hit in hits))
+            hits = self.endpoint_hits(self.index.slices(key, Asked()), Asked(), target, "")
+            return list(
+                dict.fromkeys(hit._replace(port=0) for hit in hits if fits_wire(hit.target))
+            )
         return cluster_hits(service.cluster_ips, (NO_PORT,), Asked(), target) or []
