@@ -136,10 +136,18 @@ class Witness(Index):
     def service_import(self, key: str) -> ServiceImport | None:
         return self._note("ServiceImport", key, super().service_import(key))
 
-    def slices(self, service_key: str) -> Iterator[EndpointSlice]:
+    def slices(
+        self,
+        service_key: str,
+        asked: Asked | None = None,  # noqa: ARG002 - what is passed over is of interest here
+    ) -> Iterator[EndpointSlice]:
         return self._note_slices(f"of {service_key}", super().slices(service_key))
 
-    def imported_slices(self, import_key: str) -> Iterator[EndpointSlice]:
+    def imported_slices(
+        self,
+        import_key: str,
+        asked: Asked | None = None,  # noqa: ARG002
+    ) -> Iterator[EndpointSlice]:
         return self._note_slices(f"of {import_key}", super().imported_slices(import_key))
 
     def slices_at(self, address: bytes) -> Iterator[EndpointSlice]:

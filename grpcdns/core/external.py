@@ -53,7 +53,8 @@ def answer_external(
             _answer_addresses(question, hits, zones.external_ttl, result)
     if not result.sections[0]:
         result.sections[1].append(_soa(view, apex))
-        result.cheap = True
+        view.cheap = True
+    result.cheap = view.cheap
     return result
 
 
@@ -90,7 +91,7 @@ def _name_server_addresses(view: View) -> list[bytes]:
     if service is None:
         return []
     if view.policy.external_headless and service.headless:
-        hits = view.endpoint_hits(view.index.slices(key), Asked(), (), "")
+        hits = view.endpoint_hits(view.index.slices(key, Asked()), Asked(), (), "")
         return [hit.host for hit in hits if isinstance(hit.host, bytes)]
     return [
         packed for text in service.external_ips if (packed := address_from_text(text)) is not None
@@ -140,9 +141,11 @@ def _find_service(view: View, service: Service, asked: Asked) -> list[Hit] | Non
     if not service.external_ips:
         if not view.policy.external_headless or not (service.headless or asked.endpoint):
             return None
-        slices = view.index.slices(asked.key) if view.policy.endpoints else ()
+        slices = view.index.slices(asked.key, asked) if view.policy.endpoints else ()
         return list(view.endpoint_hits(slices, asked, target, "")) or None
-    # As in the plugin, an endpoint label before a Service with external addresses is ignored.
+    # As in the plugin, an endpoint label before a Service with external addresses is ignored:
+    # there is no end of such names.
+    view.cheap = bool(asked.endpoint)
     ports = [port.number for port in service.ports or (NO_PORT,) if port_matches(port, asked)]
     if not ports:
         view.passed(Reason.OTHER_PORT, service)

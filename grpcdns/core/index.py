@@ -16,8 +16,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from enum import IntEnum
-from typing import Final, TypeVar, cast
+from itertools import islice
+from typing import Final, cast
 
+import msgspec
+
+from grpcdns.core.endpoints import port_matches
+from grpcdns.core.keymap import KeyMap
 from grpcdns.core.names import address_from_text
 from grpcdns.core.objects import (
     Change,
@@ -25,15 +30,33 @@ from grpcdns.core.objects import (
     Kind,
     Object,
     Pod,
+    Port,
     Service,
     ServiceImport,
     unpack,
 )
 from grpcdns.core.policy import Policy
+from grpcdns.core.query import Asked
+from grpcdns.core.shown import (
+    cluster_addresses,
+    external_addresses,
+    inside,
+    labels,
+    outside,
+    ready_addresses,
+    shown,
+)
 from grpcdns.core.store import Store
 
 Tag = str | bytes
-K = TypeVar("K")
+
+MAX_SLICES: Final = 2048
+MAX_ENDPOINTS: Final = 8192
+"""What one answer is made from at most: a bound on the time it takes. A message holds 4,093
+addresses."""
+_MANY: Final = 16
+"""Slices of a Service from which on they are chosen before they are unpacked."""
+_PROTOCOLS: Final = frozenset({"_tcp", "_udp", "_sctp"})
 
 
 class Serial(IntEnum):
@@ -56,28 +79,6 @@ def needed_kinds(policy: Policy) -> frozenset[Kind]:
     return frozenset(kinds)
 
 
-class KeyMap(dict[K, str | tuple[str, ...]]):
-    """A map to one key or several, in order: one key is kept bare, as nearly all are."""
-
-    def add(self, entry: K, key: str) -> None:
-        old = self.get(entry)
-        if old is None:
-            self[entry] = key
-        elif key not in self.find(entry):
-            self[entry] = tuple(sorted((*self.find(entry), key)))
-
-    def discard(self, entry: K, key: str) -> None:
-        rest = tuple(other for other in self.find(entry) if other != key)
-        if not rest:
-            self.pop(entry, None)
-        else:
-            self[entry] = rest[0] if len(rest) == 1 else rest
-
-    def find(self, entry: K) -> tuple[str, ...]:
-        found = self.get(entry, ())
-        return (found,) if isinstance(found, str) else found
-
-
 class Index:
     """What is known of a cluster. ``serials``: unix seconds of the last change to be seen."""
 
@@ -89,6 +90,8 @@ class Index:
         self._service_addresses: KeyMap[bytes] = KeyMap()
         self._external_addresses: KeyMap[bytes] = KeyMap()
         self._endpoint_addresses: KeyMap[bytes] = KeyMap()
+        # "ns/service/label" -> slices, of endpoints whose label is not made from their address.
+        self._endpoint_labels: KeyMap[str] = KeyMap()
         self._pods: KeyMap[str] = KeyMap()
         self.set_policy(policy)
 
@@ -113,13 +116,16 @@ class Index:
     def service_import(self, key: str) -> ServiceImport | None:
         return cast("ServiceImport | None", self._object(Kind.SERVICE_IMPORT, key))
 
-    def slices(self, service_key: str) -> Iterator[EndpointSlice]:
-        """The slices labelled with a Service."""
-        return self._slices_at(self._slices.find(service_key))
+    def slices(self, service_key: str, asked: Asked | None = None) -> Iterator[EndpointSlice]:
+        """The slices labelled with a Service; with ``asked`` those that may have what it asks for,
+        and no more of them than an answer is made from."""
+        return self._chosen(self._slices, service_key, asked)
 
-    def imported_slices(self, import_key: str) -> Iterator[EndpointSlice]:
-        """The slices labelled with a ServiceImport."""
-        return self._slices_at(self._imported_slices.find(import_key))
+    def imported_slices(
+        self, import_key: str, asked: Asked | None = None
+    ) -> Iterator[EndpointSlice]:
+        """The same for a ServiceImport."""
+        return self._chosen(self._imported_slices, import_key, asked)
 
     def services_at(self, address: bytes) -> Iterator[Service]:
         """The Services with this cluster IP: one, but for the moment in which it changes hands."""
@@ -131,7 +137,7 @@ class Index:
 
     def slices_at(self, address: bytes) -> Iterator[EndpointSlice]:
         """The slices with a ready endpoint at this address."""
-        return self._slices_at(self._endpoint_addresses.find(address))
+        return _bounded(self._slices_at(self._endpoint_addresses.find(address)))
 
     def pods_at(self, address: str) -> Iterator[Pod]:
         """The Pods whose status.podIP is this very text."""
@@ -149,6 +155,33 @@ class Index:
     def _slices_at(self, keys: Iterable[str]) -> Iterator[EndpointSlice]:
         for key in keys:
             yield cast("EndpointSlice", self._object(Kind.ENDPOINT_SLICE, key))
+
+    def _chosen(
+        self, owners: KeyMap[str], owner: str, asked: Asked | None
+    ) -> Iterator[EndpointSlice]:
+        keys: Iterable[str] = owners.find(owner)
+        if asked is None:
+            return self._slices_at(keys)
+        if len(owners.find(owner)) > _MANY:
+            if asked.endpoint and asked.endpoint not in _PROTOCOLS:
+                keys = (key for key in self._keys_of(owner, asked) if owners.has(owner, key))
+            keys = islice(keys, MAX_SLICES)
+            if asked.port or asked.protocol:
+                keys = [key for key in keys if self._has_port(key, asked)]
+        return _bounded(self._slices_at(keys))
+
+    def _keys_of(self, owner: str, asked: Asked) -> Iterable[str]:
+        """The slices that have an endpoint of that label, and perhaps some more."""
+        named = self._endpoint_labels.find(f"{owner}/{asked.endpoint}")
+        dashed = asked.endpoint
+        address = address_from_text(dashed.replace("-", ".")) or address_from_text(
+            dashed.replace("-", ":")
+        )
+        return dict.fromkeys((*named, *(self._endpoint_addresses.find(address) if address else ())))
+
+    def _has_port(self, key: str, asked: Asked) -> bool:
+        ports = _ports_decoder.decode(self.store.bodies[Kind.ENDPOINT_SLICE][key]).ports
+        return any(port_matches(port, asked) for port in ports or (Port(),))
 
     # -- taking Changes
 
@@ -201,27 +234,27 @@ class Index:
         self._move(
             self._service_addresses,
             change.key,
-            _cluster_addresses(before),
-            _cluster_addresses(after),
+            cluster_addresses(before),
+            cluster_addresses(after),
             tags,
         )
         self._move(
             self._external_addresses,
             change.key,
-            _external_addresses(before),
-            _external_addresses(after),
+            external_addresses(before),
+            external_addresses(after),
             tags,
         )
-        if _inside(before) != _inside(after):
+        if inside(before) != inside(after):
             self._bump(Serial.CLUSTER, change.at)
-        if _outside(before) != _outside(after):
+        if outside(before) != outside(after):
             self._bump(Serial.EXTERNAL, change.at)
 
     def _take_slice(
         self, change: Change, old: Object | None, new: Object | None, tags: set[Tag]
     ) -> None:
         before, after = cast("EndpointSlice | None", old), cast("EndpointSlice | None", new)
-        if _shown(before) == _shown(after):
+        if shown(before) == shown(after):
             return
         for keys, attribute in (
             (self._slices, "service"),
@@ -232,7 +265,13 @@ class Index:
                     service_key = f"{slice_.namespace}/{getattr(slice_, attribute)}"
                     tags.add(service_key)
                     move(service_key, change.key)
-        old_addresses, new_addresses = _ready_addresses(before), _ready_addresses(after)
+                    for label in labels(slice_):
+                        labelled = f"{service_key}/{label}"
+                        if slice_ is before:
+                            self._endpoint_labels.discard(labelled, change.key)
+                        else:
+                            self._endpoint_labels.add(labelled, change.key)
+        old_addresses, new_addresses = ready_addresses(before), ready_addresses(after)
         self._move(self._endpoint_addresses, change.key, old_addresses, new_addresses, tags)
         # A hostname may have changed where the address did not: its PTR has.
         tags |= old_addresses | new_addresses
@@ -285,46 +324,25 @@ def pod_tag(namespace: str, address: str) -> str:
     return f"{namespace}/:{address}"
 
 
-def _packed(texts: Iterable[str]) -> set[bytes]:
-    return {packed for text in texts if (packed := address_from_text(text)) is not None}
+def _bounded(slices: Iterator[EndpointSlice]) -> Iterator[EndpointSlice]:
+    """As many as an answer is made from."""
+    left = MAX_ENDPOINTS
+    for slice_ in islice(slices, MAX_SLICES):
+        yield slice_
+        left -= len(slice_.endpoints)
+        if left <= 0:
+            return
 
 
-def _cluster_addresses(service: Service | None) -> set[bytes]:
-    return set() if service is None else _packed(service.cluster_ips)
+class _Ports(msgspec.Struct, frozen=True, array_like=True):
+    """A packed EndpointSlice of which only the ports are read."""
+
+    namespace: str
+    name: str
+    service: str
+    address_type: str
+    endpoints: msgspec.Raw
+    ports: tuple[Port, ...]
 
 
-def _external_addresses(service: Service | None) -> set[bytes]:
-    return set() if service is None else _packed(service.external_ips)
-
-
-def _inside(service: Service | None) -> object:
-    """What the cluster's zones show of a Service."""
-    return service and (service.type, service.cluster_ips, service.external_name, service.ports)
-
-
-def _outside(service: Service | None) -> object:
-    """What external zones show of a Service: nothing while it has no external address."""
-    return service and service.external_ips and (service.external_ips, service.ports)
-
-
-def _ready_addresses(slice_: EndpointSlice | None) -> set[bytes]:
-    if slice_ is None or slice_.address_type == "FQDN":
-        return set()
-    return _packed(
-        text for endpoint in slice_.endpoints if endpoint.ready for text in endpoint.addresses
-    )
-
-
-def _shown(slice_: EndpointSlice | None) -> object:
-    """What answers show of a slice: endpoints that are not ready are not seen."""
-    if slice_ is None:
-        return None
-    ready = [endpoint for endpoint in slice_.endpoints if endpoint.ready]
-    return (
-        slice_.service,
-        slice_.imported_service,
-        slice_.cluster,
-        slice_.address_type,
-        slice_.ports,
-        ready,
-    )
+_ports_decoder: Final = msgspec.msgpack.Decoder(_Ports)

@@ -47,6 +47,7 @@ CHEAP_BYTES: Final = 8 << 20
 _OVERHEAD: Final = 700
 # How many different parts of an answer too long for a message are given in turn.
 _PARTS: Final = 8
+_OTHER_TYPE: Final = 65535
 _PLAIN_COUNTS: Final = b"\0\1\0\0\0\0\0"
 _OPT_START: Final = b"\0\0\x29"
 _OPTS: Final = (wire.opt_record(False, NOERROR), wire.opt_record(True, NOERROR))
@@ -215,7 +216,9 @@ class Handler:
             return self._error(wire.parse_query(message), SERVFAIL)
 
     def _answer(self, query: Query, question: Question) -> bytes | Deferred | None:
-        key = question.wire.lower() + struct.pack("!2H", question.qtype, question.qclass)
+        # Types that no answer depends on are remembered as one: there are 65,000 of them.
+        qtype = question.qtype if question.qtype in wire.TYPE_NAMES else _OTHER_TYPE
+        key = question.wire.lower() + struct.pack("!2H", qtype, question.qclass)
         entry = self._named.get(key) or self._cheap.get(key)
         if entry is None:
             result = answer(question, self.index, self._zones)

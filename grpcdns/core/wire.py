@@ -150,7 +150,7 @@ def _parse_question(message: bytes) -> tuple[Question | None, int]:
         if length == 0:
             break
         # A first question has nothing before it that a compression pointer could point at.
-        if length > 63:
+        if length > 63 or at - HEADER > 255:
             return None, at
         at += length
     if at - HEADER > 255 or at + 4 > len(message):

@@ -1,0 +1,68 @@
+"""What of an object shows in answers: the addresses and labels it is found by, and what makes a
+change of it one that somebody could see."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from grpcdns.core.endpoints import endpoint_label
+from grpcdns.core.names import address_from_text
+from grpcdns.core.objects import EndpointSlice, Service
+
+
+def _packed(texts: Iterable[str]) -> set[bytes]:
+    return {packed for text in texts if (packed := address_from_text(text)) is not None}
+
+
+def cluster_addresses(service: Service | None) -> set[bytes]:
+    return set() if service is None else _packed(service.cluster_ips)
+
+
+def external_addresses(service: Service | None) -> set[bytes]:
+    return set() if service is None else _packed(service.external_ips)
+
+
+def inside(service: Service | None) -> object:
+    """What the cluster's zones show of a Service."""
+    return service and (service.type, service.cluster_ips, service.external_name, service.ports)
+
+
+def outside(service: Service | None) -> object:
+    """What external zones show of a Service: nothing while it has no external address."""
+    return service and service.external_ips and (service.external_ips, service.ports)
+
+
+def ready_addresses(slice_: EndpointSlice | None) -> set[bytes]:
+    if slice_ is None or slice_.address_type == "FQDN":
+        return set()
+    return _packed(
+        text for endpoint in slice_.endpoints if endpoint.ready for text in endpoint.addresses
+    )
+
+
+def labels(slice_: EndpointSlice) -> set[str]:
+    """The labels of ready endpoints that cannot be told from their addresses."""
+    found: set[str] = set()
+    for endpoint in slice_.endpoints:
+        if endpoint.ready:
+            found.update((endpoint.hostname.lower(), endpoint.pod.lower()))
+            if not endpoint.hostname:
+                # An IPv4 address in the clothes of an IPv6 one.
+                mapped = (text for text in endpoint.addresses if "." in text and ":" in text)
+                found.update(endpoint_label(endpoint, text, False).lower() for text in mapped)
+    return found - {""}
+
+
+def shown(slice_: EndpointSlice | None) -> object:
+    """What answers show of a slice: endpoints that are not ready are not seen."""
+    if slice_ is None:
+        return None
+    ready = [endpoint for endpoint in slice_.endpoints if endpoint.ready]
+    return (
+        slice_.service,
+        slice_.imported_service,
+        slice_.cluster,
+        slice_.address_type,
+        slice_.ports,
+        ready,
+    )
