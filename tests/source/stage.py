@@ -70,7 +70,10 @@ class RecordingSink:
         return " ".join(sorted(map(_short, self.store.bodies[kind])))
 
     def get(self, name: str, kind: Kind = Kind.SERVICE) -> Object:
-        return unpack(kind, self.store.bodies[kind][f"ns/{name}"])
+        return self.get_key(kind, f"ns/{name}")
+
+    def get_key(self, kind: Kind, key: str) -> Object:
+        return unpack(kind, self.store.bodies[kind][key])
 
 
 def _short(key: str) -> str:
