@@ -1,0 +1,1 @@
+"""deploy/monitoring against the metrics that a running grpcdns really has."""
