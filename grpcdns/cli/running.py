@@ -72,6 +72,7 @@ class _Snapshot:
                 self._apply(change)
         elif isinstance(message, link.State):
             self.restored = message.saved if message.restored else 0.0
+            self.heard = message.heard
 
     def _apply(self, change: Change) -> None:
         bodies = self.objects.setdefault(change.kind, {})

@@ -188,5 +188,7 @@ class Fanout:
 
     def _tell_state(self, peer: Peer) -> None:
         restored = bool(self.restored) and not peer.live
-        peer.state = link.to_frame(link.State(restored, self.restored if restored else 0.0))
+        heard = min((self.heard_at.get(kind, 0.0) for kind in self.needed), default=0.0)
+        saved = self.restored if restored else 0.0
+        peer.state = link.to_frame(link.State(restored, saved, heard))
         self._push(peer, peer.state)

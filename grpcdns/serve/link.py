@@ -64,6 +64,8 @@ class State(msgspec.Struct, frozen=True, array_like=True, tag="state"):
 
     restored: bool
     saved: float = 0.0
+    heard: float = 0.0
+    """When the least recently heard of kind was heard of, as this was sent: for `explain`."""
 
 
 class Ask(msgspec.Struct, frozen=True, array_like=True, tag="ask"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -89,6 +90,7 @@ def test_a_running_worker(tmp_path: Path, explain: Run) -> None:
         assert "answers just so" in text
         assert "ClusterIP 10.96.7.7" in text
         assert "last changed" in text
+        assert re.search(r"heard of (just now|\d+ s ago)", text)
 
         web = folder / "web.yaml"
         web.write_text(web.read_text().replace("10.96.7.7", "10.96.7.8"))
