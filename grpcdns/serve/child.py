@@ -60,6 +60,9 @@ class Child:
                 setsigmask=(),
                 setsigdef=(signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGPIPE),
             )
+        except OSError:
+            os.close(reader)
+            raise
         finally:
             os.close(writer)
         self.beat_fd = reader

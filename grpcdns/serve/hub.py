@@ -63,7 +63,8 @@ class Hub:
             if time.monotonic() >= due:
                 due = time.monotonic() + TICK
                 self._tick()
-        self._close()
+        signal.set_wakeup_fd(-1)
+        self.close()
 
     def stop(self) -> None:
         """From a signal handler or any thread."""
@@ -186,8 +187,8 @@ class Hub:
         except BlockingIOError:
             pass
 
-    def _close(self) -> None:
-        signal.set_wakeup_fd(-1)
+    def close(self) -> None:
+        """Let go of every socket; `serve` does so at its end."""
         for peer in self._peers.values():
             peer.sock.close()
         for sock in (self._listener, self._wake_reader, self._wake_writer):

@@ -96,9 +96,11 @@ class Metrics:
         return {"/metrics": self._metrics, "/healthz": self._healthz, "/readyz": self._readyz}
 
     def _metrics(self) -> Response:
-        reports = self._hub.reports(_PATIENCE)
-        samples = [*self._own(reports), *_of_workers(reports)]
-        return Response(200, to_text(samples), _CONTENT)
+        return Response(200, self.text(self._hub.reports(_PATIENCE)), _CONTENT)
+
+    def text(self, reports: Mapping[str, link.Report]) -> str:
+        """Everything, with the numbers of the workers that gave theirs."""
+        return to_text([*self._own(reports), *_of_workers(reports)])
 
     def _healthz(self) -> Response:
         """The feed's own main loop turns: the supervisor sees to the rest."""

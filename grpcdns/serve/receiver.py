@@ -104,7 +104,7 @@ class Receiver:
 
     def _take(self, sock: socket.socket, message: link.Message) -> None:
         if isinstance(message, link.Changes):
-            for change in _yielding(message.changes):
+            for change in _yielding(message.changes, self._answerer):
                 self._answerer.apply(change)
         elif isinstance(message, link.Objects):
             self._lists[message.kind].add(message.entries)
@@ -132,15 +132,16 @@ class _List:
 
     def __init__(self, answerer: Answerer, listing: link.Listing) -> None:
         self._entries: deque[tuple[str, bytes]] = deque()
+        self._answerer = answerer
         self._steps = answerer.replace(listing.kind, self._objects(), listing.at)
 
     def add(self, entries: tuple[tuple[str, bytes], ...]) -> None:
         self._entries.extend(entries)
-        for _ in _yielding(range(len(entries))):
+        for _ in _yielding(range(len(entries)), self._answerer):
             next(self._steps)
 
     def finish(self) -> None:
-        for _ in _yielding(self._steps):
+        for _ in _yielding(self._steps, self._answerer):
             pass
 
     def _objects(self) -> Iterator[tuple[str, bytes]]:
@@ -149,10 +150,11 @@ class _List:
             yield self._entries.popleft()
 
 
-def _yielding(items: Iterable[T]) -> Iterator[T]:
-    began = time.perf_counter()
+def _yielding(items: Iterable[T], answerer: Answerer) -> Iterator[T]:
+    """The items, with moments for others in between: of use once it is synced."""
+    synced, began = answerer.synced, time.perf_counter()
     for item in items:
         yield item
-        if time.perf_counter() - began > _SLICE:
+        if synced and time.perf_counter() - began > _SLICE:
             time.sleep(0)
             began = time.perf_counter()

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
 from grpcdns.config import Config, UserError
+
+_LONGEST: Final = 107 - len("/probe-99999.sock")
+"""A unix socket's path has 107 bytes at most."""
 
 
 class RunDir:
@@ -20,16 +23,19 @@ class RunDir:
 
     @classmethod
     def make(cls) -> RunDir:
-        """A new one, under $XDG_RUNTIME_DIR or the system's temporary folder."""
-        parent = os.environ.get("XDG_RUNTIME_DIR")
-        if not parent or not os.access(parent, os.W_OK | os.X_OK):
-            parent = os.environ.get("TMPDIR") or "/tmp"  # noqa: S108 - the folder in it is private
-        path = os.path.join(parent, f"grpcdns-{os.urandom(6).hex()}")
-        try:
-            os.mkdir(path, 0o700)
-        except OSError as error:
-            raise UserError(f"{path}: {error.strerror}; set TMPDIR to a writable folder") from error
-        return cls(path)
+        """A new one, under $XDG_RUNTIME_DIR, $TMPDIR or /tmp: the first that can be used."""
+        name, why = f"grpcdns-{os.urandom(6).hex()}", ""
+        for parent in (os.environ.get("XDG_RUNTIME_DIR"), os.environ.get("TMPDIR"), "/tmp"):  # noqa: S108 - the folder in it is private
+            path = os.path.join(parent or "", name)
+            if not parent or len(os.fsencode(path)) > _LONGEST:
+                continue
+            try:
+                os.mkdir(path, 0o700)
+            except OSError as error:
+                why = why or f"{parent}: {(error.strerror or str(error)).lower()}"
+            else:
+                return cls(path)
+        raise UserError(f"{why}; set TMPDIR to a folder that can be written to")
 
     def probe(self, worker: int) -> str:
         """A worker's own socket, for the probe and for nobody else."""

@@ -136,7 +136,9 @@ class Upstream:
         query = dns.message.make_query(name, kind, use_edns=0, payload=_PAYLOAD)
         try:
             async with asyncio.timeout(TIMEOUT):
-                message, _ = await dns.asyncquery.udp_with_fallback(query, host, TIMEOUT, port)
+                message, _ = await dns.asyncquery.udp_with_fallback(
+                    query, host, port=port, ignore_unexpected=True, ignore_errors=True
+                )
         except (OSError, TimeoutError, dns.exception.DNSException):
             self._counts["failed"] += 1
             return None

@@ -73,6 +73,7 @@ class WorkerProcess:
         signal.pthread_sigmask(signal.SIG_BLOCK, waited)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         sys.setswitchinterval(SWITCH_INTERVAL)
+        gc.disable()
         self._transport.start()
         self._receiver.start()
         self._probe.start()
@@ -116,13 +117,12 @@ class WorkerProcess:
     def _freeze(self) -> None:
         """What is there now is here to stay: the collector need not look at it again."""
         self._frozen = True
-        gc.disable()
         gc.collect()
         gc.freeze()
 
     def _keep_house(self, count: int) -> None:
         self._transport.sweep(MESSAGE_LIMIT)
-        if self._frozen and count % _COLLECT_EVERY == 0:
+        if count % _COLLECT_EVERY == 0:
             gc.collect(1)
 
     def _reload(self) -> None:

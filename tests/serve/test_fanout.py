@@ -239,7 +239,7 @@ class _Reading(threading.Thread):
 
 @pytest.mark.parametrize("seed", range(4))
 def test_changes_and_lists_at_once_end_in_the_same_state(house: House, seed: int) -> None:
-    """Two sources' threads, workers that come in the middle, and a feed's worth of random Changes."""
+    """Two threads of a source, workers that come in the middle, and random Changes."""
     chance = random.Random(seed)
     house.list_all(*(service(f"s{n}") for n in range(300)))
     workers = [house.worker("worker-0")]

@@ -12,7 +12,7 @@ from grpcdns.core.objects import Change, Kind
 from grpcdns.serve import link
 from grpcdns.serve.link import LinkError, Reader, to_frame
 
-MESSAGES = (
+MESSAGES: tuple[link.Message, ...] = (
     link.Hello("worker-0", live=True),
     link.Listing(Kind.SERVICE, 7),
     link.Objects(Kind.SERVICE, (("a/b", b"\0\xff"), ("a/c", b""))),

@@ -48,7 +48,7 @@ def probed(transport: str, tmp_path: Path) -> Iterator[type[Probed]]:
             super().__init__(transport, tmp_path, answer)
             made.append(self)
 
-    yield Made  # type: ignore[misc]
+    yield Made
     for one in made:
         one.close()
 

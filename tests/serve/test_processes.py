@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import stat
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -130,15 +131,20 @@ def test_sigterm_under_load_drops_nothing(ours: Grpcdns) -> None:
     assert codes <= {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED}
 
 
-def test_the_run_folder_is_private_and_removed(manifests: Path, tmp_path: Path) -> None:
-    run = tmp_path / "run"
-    run.mkdir(mode=0o700)
-    env = {"XDG_RUNTIME_DIR": str(run)}
-    with Grpcdns("--manifests", manifests, folder=tmp_path, env=env):
-        (folder,) = run.iterdir()
-        assert stat.S_IMODE(folder.stat().st_mode) == 0o700
-        assert stat.S_IMODE((folder / "config.json").stat().st_mode) == 0o600
-    assert not list(run.iterdir())
+@pytest.mark.parametrize("fault", ["", "too long", "not there"])
+def test_the_run_folder_is_private_and_removed(manifests: Path, tmp_path: Path, fault: str) -> None:
+    """In the first of the folders for such things that will do."""
+    with tempfile.TemporaryDirectory() as made:
+        run = Path(made)
+        first = {"": made, "too long": str(tmp_path / ("x" * 90)), "not there": "/no/such"}[fault]
+        if fault == "too long":
+            Path(first).mkdir()
+        env = {"XDG_RUNTIME_DIR": first, "TMPDIR": made}
+        with Grpcdns("--manifests", manifests, folder=tmp_path, env=env):
+            (folder,) = run.iterdir()
+            assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+            assert stat.S_IMODE((folder / "config.json").stat().st_mode) == 0o600
+        assert not list(run.iterdir())
 
 
 def ended(*options: str | Path, folder: Path) -> tuple[int, str]:

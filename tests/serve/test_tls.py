@@ -60,7 +60,7 @@ def serial(address: Address) -> int:
     """Of the certificate that the server shows."""
     from cryptography import x509
 
-    pem = ssl.get_server_certificate(tuple(address), timeout=5.0)
+    pem = ssl.get_server_certificate((address.host, address.port), timeout=5.0)
     return x509.load_pem_x509_certificate(pem.encode()).serial_number
 
 
@@ -100,7 +100,7 @@ def test_versions(serve: Serve, ca: Authority, version: ssl.TLSVersion, accepted
     context.set_ciphers("DEFAULT:@SECLEVEL=0")
     context.minimum_version = context.maximum_version = version
     context.set_alpn_protocols(["h2"])
-    with socket.create_connection(tuple(address), timeout=5.0) as plain:
+    with socket.create_connection((address.host, address.port), timeout=5.0) as plain:
         try:
             with context.wrap_socket(plain, server_hostname="server") as sock:
                 assert accepted
