@@ -254,7 +254,7 @@ class Index:
         self, change: Change, old: Object | None, new: Object | None, tags: set[Tag]
     ) -> None:
         before, after = cast("EndpointSlice | None", old), cast("EndpointSlice | None", new)
-        if shown(before) == shown(after):
+        if before is not None and after is not None and shown(before) == shown(after):
             return
         for keys, attribute in (
             (self._slices, "service"),

@@ -316,6 +316,8 @@ class Handler:
                     del self._tagged[group]
 
     def _drop(self, tags: Iterable[Tag]) -> None:
+        if not self._tagged:  # as while everything is taken in
+            return
         for tag in tags:
             group, member = _split(tag)
             members = self._tagged.get(group)

@@ -44,13 +44,17 @@ def labels(slice_: EndpointSlice) -> set[str]:
     """The labels of ready endpoints that cannot be told from their addresses."""
     found: set[str] = set()
     for endpoint in slice_.endpoints:
-        if endpoint.ready:
-            found.update((endpoint.hostname.lower(), endpoint.pod.lower()))
-            if not endpoint.hostname:
-                # An IPv4 address in the clothes of an IPv6 one.
-                mapped = (text for text in endpoint.addresses if "." in text and ":" in text)
-                found.update(endpoint_label(endpoint, text, False).lower() for text in mapped)
-    return found - {""}
+        if not endpoint.ready:
+            continue
+        if endpoint.pod:
+            found.add(endpoint.pod.lower())
+        if endpoint.hostname:
+            found.add(endpoint.hostname.lower())
+            continue
+        for text in endpoint.addresses:
+            if ":" in text and "." in text:  # an IPv4 address in the clothes of an IPv6 one
+                found.add(endpoint_label(endpoint, text, False).lower())
+    return found
 
 
 def shown(slice_: EndpointSlice | None) -> object:
