@@ -234,6 +234,7 @@ class Watch:
         hold back its head until the first event. ``listing`` is what initial events are for."""
         seen = False
         try:
+            self._check_wanted()
             for line in stream:
                 event = self._read(line, listing)
                 if event is None:
@@ -245,11 +246,16 @@ class Watch:
                 yield event
         finally:
             stream.close()
-        if self._wanted:
-            raise _Useless(self._wanted, lost=True)
+        self._check_wanted()
         if not seen and self._clock.now() - began < rules.SHORT_WATCH:
             raise _Useless("the watch ended at once, without an event")
         self._journal.rewatch(self.kind, stream.ended)
+
+    def _check_wanted(self) -> None:
+        """Before a stream is read and after it: ``relist`` may come while it is being opened, when
+        there is nothing to interrupt yet."""
+        if self._wanted:
+            raise _Useless(self._wanted, lost=True)
 
     def _read(self, line: bytes, listing: Listing | None) -> Event | None:
         """One line; None for what only deserves a line in the log (rf-20, rf-21).

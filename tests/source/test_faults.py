@@ -380,6 +380,18 @@ def test_a_relist_asked_for_from_another_thread_ends_the_stream() -> None:
     assert stage.sink.noted("relist") == [{"reason": "for a test"}]
 
 
+def test_a_relist_asked_for_while_a_stream_is_opened_is_not_lost() -> None:
+    stage = Stage([lists(service("a"))])
+    relist = stage.watch.relist
+    stage.api.script.append(Do(lambda: relist("for a test"), watches(bookmark("11"), end="hang")))
+    again = threading.Event()
+    stage.api.script += [watches(end="hang")]  # the kept connection was cut: asked once more
+    stage.api.script += [lists(service("b"), version="20"), Do(again.set, watches(end="hang"))]
+    with stage.running():
+        assert again.wait(5)
+    assert stage.sink.names() == "b"
+
+
 def test_selectors_are_part_of_every_request() -> None:
     selectors = {"labelSelector": "a=b"}
     script: list[Step] = [lists(token="t"), lists(), watches(**QUIET)]
