@@ -25,7 +25,7 @@ NAMES: Final = ("web", "db", "x", "svc", "pod", "ns", "any", "a" * 63)
 V4: Final = tuple(f"10.244.200.{number}" for number in range(1, 9))
 V6: Final = ("fd00:200::", "fd00:200::1", "fd00:200::a:b", "2001:db8:200:0:1:2:3:4", "fd00:200:1::")
 CLUSTER_V4: Final = tuple(f"10.96.200.{number}" for number in range(1, 30))
-CLUSTER_V6: Final = tuple(f"fd00:96::200:{number}" for number in range(1, 20))
+CLUSTER_V6: Final = tuple(f"fd00:96::c8{number:02}" for number in range(1, 20))
 EXTERNAL: Final = ("203.0.113.200", "203.0.113.201", "2001:db8:113::1")
 HOSTNAMES: Final = ("web-0", "web-1", "10-244-200-1", "zone", "h" * 63)
 POD_NAMES: Final = ("pod-a", "pod-b", "web-0", "dotted.pod", "p" * 63, "p" * 64)
@@ -118,7 +118,7 @@ def a_service(draw: st.DrawFn, name: str, ns: str, ips: tuple[str, str]) -> Obje
 @st.composite
 def an_import(draw: st.DrawFn, name: str, ns: str) -> Object:
     ips = draw(st.sampled_from(([], ["10.97.200.1"], ["10.97.200.2", "fd00:97::2"])))
-    ports = draw(SLICE_PORTS)
+    ports = [one for one in draw(SLICE_PORTS) if "port" in one]
     return _in(draw, service_import(name, ips, ports, namespace=ns), ns)
 
 

@@ -96,8 +96,11 @@ def _own_name(seen: Seen) -> bool:
 
 
 def _other_type_at_reverse(seen: Seen) -> bool:
-    is_reverse = _V4.fullmatch(seen.name) or _V6.fullmatch(seen.name)
-    return seen.now_exists and bool(is_reverse) and seen.qtype != "PTR"
+    if seen.qtype == "PTR" or not (_V4.fullmatch(seen.name) or _V6.fullmatch(seen.name)):
+        return False
+    # A SOA asked of a zone that both plugins have: the one answers that the other passes on to.
+    both = seen.qtype == "SOA" and bool({*seen.config.zones} & {*seen.config.external_zones})
+    return seen.now_exists or (both and not seen.ours.answer)
 
 
 def _above_port(seen: Seen) -> bool:

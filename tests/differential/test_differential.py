@@ -38,6 +38,8 @@ QUESTIONS: Final = int(os.environ.get("GRPCDNS_QUESTIONS", "1500"))
 CLUSTERS: Final = int(os.environ.get("GRPCDNS_CLUSTERS", "5"))
 DEADLY: Final = {"D14"}
 _rounds = itertools.count()
+_suspects: set[str] = set()
+"""Options that a random cluster failed under: while it is shrunk, only these are asked about."""
 
 
 @pytest.fixture(scope="module")
@@ -120,12 +122,16 @@ def test_random(world: World, template: list[Object]) -> None:
     try:
         random = Random(f"{SEED}{number}")
         facts = facts_of([*objects, *ASKABLE, *NAMELESS])
-        for option in CONFIGS:
+        for option in _suspects or CONFIGS:
             config = world.configs[option]
-            asked = questions(objects, config, random, 200)
+            asked = questions(objects, config, random, 600 if _suspects else 200)
             asked = [one for one in asked if not is_silent(config, facts, one)]
             ours = ask_ours(world.handler(option), asked)
-            compare("random", config, facts, asked, world.ask_plugin(option, asked), ours)
+            try:
+                compare("random", config, facts, asked, world.ask_plugin(option, asked), ours)
+            except AssertionError:
+                _suspects.add(option)
+                raise
     finally:
         world.remove(made)
 
@@ -136,7 +142,7 @@ def placed(objects: list[Object], number: int) -> list[Object]:
     Their cluster IPs are new as well: the API server frees one only a while after its Service.
     """
     text = json.dumps(objects).replace("10.96.200.", f"10.96.{number % 150 + 50}.")
-    text = text.replace("fd00:96::200:", f"fd00:96::{number + 1:x}:")
+    text = text.replace("fd00:96::c8", f"fd00:96::{number % 150 + 16:x}")
     for name, here in (("one", f"r{number}-a"), ("two", f"r{number}-b")):
         text = text.replace(f'"{name}"', f'"{here}"').replace(f".{name}.svc", f".{here}.svc")
     moved: list[Object] = json.loads(text)
