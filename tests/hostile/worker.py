@@ -1,0 +1,95 @@
+"""A worker of a real ``grpcdns serve``, watched: memory, descriptors, honest callers."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final, Self
+
+import msgspec
+
+from tests.core.cluster import OBJECTS
+from tests.harness.grpcdns import Grpcdns
+from tests.harness.objects import endpoint_slice, service
+from tests.hostile.abuse import QUERY
+from tests.serve import http2
+from tests.serve.http2 import Connection, frame
+
+WINDOW_UPDATE: Final = 8
+BIG: Final = 2000
+"""Endpoints of the Service ``big``: an answer of 32 KiB."""
+
+
+def write_manifests(folder: Path) -> Path:
+    """The cluster of the tests of the core, and a Service with a big answer."""
+    points = [{"addresses": [f"10.9.{n >> 8}.{n & 255}"]} for n in range(BIG)]
+    big = [
+        service("big", namespace="testns", headless=True),
+        *(endpoint_slice(f"big-{n}", "big", points[n : n + 100], [], namespace="testns")
+          for n in range(0, BIG, 100)),
+    ]  # fmt: skip
+    path = folder / "cluster.json"
+    path.write_bytes(msgspec.json.encode({"kind": "List", "items": [*OBJECTS, *big]}))
+    return path
+
+
+class Worker:
+    """The one worker of a `Grpcdns`."""
+
+    def __init__(self, grpcdns: Grpcdns) -> None:
+        self.grpcdns = grpcdns
+        self.path = grpcdns.listen[0].removeprefix("unix://")
+        self.pid = grpcdns.children()["worker 0"]
+
+    @classmethod
+    @contextmanager
+    def run(cls, folder: Path, transport: str, *options: str) -> Iterator[Self]:
+        chosen = ("--manifests", str(write_manifests(folder)), "--transport", transport, *options)
+        with Grpcdns(*chosen, workers=1, folder=folder) as grpcdns:
+            yield cls(grpcdns)
+
+    @property
+    def same(self) -> bool:
+        """Whether it is the process it was: neither crashed nor restarted."""
+        return self.grpcdns.children().get("worker 0") == self.pid
+
+    @property
+    def rss(self) -> int:
+        """MiB."""
+        return int(Path(f"/proc/{self.pid}/statm").read_text().split()[1]) * 4096 >> 20
+
+    @property
+    def descriptors(self) -> int:
+        return len(list(Path(f"/proc/{self.pid}/fd").iterdir()))
+
+    def p99(self, seconds: float) -> float:
+        """Of one honest caller, who asks again as soon as it is answered."""
+        took = []
+        with Connection(self.path) as honest:
+            honest.send(frame(WINDOW_UPDATE, 0, 0, (1 << 30).to_bytes(4, "big")))
+            end = time.perf_counter() + seconds
+            stream = 1
+            while (began := time.perf_counter()) < end:
+                honest.call(stream, QUERY)
+                kinds = honest.read_end(stream)
+                assert http2.DATA in kinds, "an honest caller got no answer"
+                took.append(time.perf_counter() - began)
+                stream += 2
+        return sorted(took)[len(took) * 99 // 100]
+
+
+@contextmanager
+def abused(worker: Worker, how: str) -> Iterator[None]:
+    """While the harm goes on; it is killed at the end."""
+    argv = ["nice", sys.executable, "-m", "tests.hostile.abuse", how, worker.path]
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as child:
+        try:
+            assert child.stdout is not None
+            assert child.stdout.readline() == "ready\n"
+            yield
+        finally:
+            child.kill()
