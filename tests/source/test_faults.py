@@ -74,14 +74,14 @@ def test_an_object_that_breaks_later_is_served_no_more_and_comes_back() -> None:
 
 
 def test_f12_a_silent_link_is_given_up() -> None:
-    stage = Stage([lists(service("a")), watches(bookmark("11"), end="hang")], read_timeout=0.05)
+    stage = Stage([lists(service("a")), watches(bookmark("11"), end="hang")], read_timeout=0.4)
     outcome = stage.run()
     assert outcome.requests[1:] == ["WATCH at '10'", "WATCH at '11'"]
     assert outcome.sink.noted("rewatch") == [{"how": "silent"}]
 
 
 def test_f12_a_list_that_stalls_is_given_up() -> None:
-    outcome = Stage([watches(end="hang")], read_timeout=0.05).run()
+    outcome = Stage([watches(end="hang")], read_timeout=0.4).run()
     assert outcome.requests == ["LIST at '0' limit 500"] * 2
     assert outcome.sink.noted("api_lost") == [{"error": "no answer in time"}]
 
