@@ -199,6 +199,8 @@ ROOT: Final = Group("any cluster domain: the root", [
     *empty(".", "svc."),
     *absent("missing.testns.svc.", "example.net."),
     Case(".", "SOA", answer=["{soa}"]),
+    Case(reverse("10.96.0.10"), "PTR",
+         answer=[f"{reverse('10.96.0.10')} 5 IN PTR svc1.testns.svc."], differs="D13"),
 ], Config(zones=(".",)))  # fmt: skip
 
 GROUPS: Final = [
