@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 MAX_IMPORTS: Final = 1000
+MAX_DEPTH: Final = 100
 
 
 class SyntaxProblem(Exception):
@@ -137,6 +138,7 @@ class _Reader:
         self._at = 0
         self._snippets: dict[str, list[Token]] = {}
         self._expanded = 0
+        self._depth = 0
         self.imports: list[Directive] = []
 
     def servers(self) -> Iterator[Server]:
@@ -164,6 +166,8 @@ class _Reader:
                     raise SyntaxProblem(token.line, "another address is missing after the comma")
                 self._at += 1
                 return keys, True
+            if token.text == "}":
+                raise SyntaxProblem(token.line, "a '}' too many, which CoreDNS takes for a zone")
             if keys and token.first and not more:
                 return keys, False
             more = token.text.endswith(",")
@@ -177,6 +181,13 @@ class _Reader:
     def _directives(
         self, opened: int, braced: bool, *, outermost: bool = False
     ) -> Iterator[Directive]:
+        if self._depth == MAX_DEPTH:
+            raise SyntaxProblem(opened, f"braces more than {MAX_DEPTH} deep")
+        self._depth += 1
+        yield from self._lines(opened, braced, outermost)
+        self._depth -= 1
+
+    def _lines(self, opened: int, braced: bool, outermost: bool) -> Iterator[Directive]:
         while self._at < len(self._tokens):
             token = self._tokens[self._at]
             if token.text == "}":
