@@ -1,0 +1,1 @@
+"""The benchmark itself: the generator tells right from wrong, every measurement runs."""

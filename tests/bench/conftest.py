@@ -1,0 +1,33 @@
+"""The load generator, and the lane's echo for it to ask."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from bench import load, servers
+from tests.servers.build import Unavailable
+
+
+@pytest.fixture(scope="session")
+def generator() -> Path:
+    try:
+        return load.binary()
+    except Unavailable as error:
+        pytest.skip(f"REAL SERVER MISSING: {error}")
+
+
+@pytest.fixture(scope="module")
+def echo(generator: Path) -> Iterator[servers.Server]:
+    assert generator.exists()
+    with servers.echo() as running:
+        yield running
+
+
+@pytest.fixture
+def names(tmp_path: Path) -> Path:
+    path = tmp_path / "names"
+    path.write_text("".join(f"name-{number}.example. A\n" for number in range(50)))
+    return path
