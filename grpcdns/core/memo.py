@@ -217,7 +217,7 @@ class Handler:
 
     def _answer(self, query: Query, question: Question) -> bytes | Deferred | None:
         # Types that no answer depends on are remembered as one: there are 65,000 of them.
-        qtype = question.qtype if question.qtype in wire.TYPE_NAMES else _OTHER_TYPE
+        qtype = _known(question.qtype)
         key = question.wire.lower() + struct.pack("!2H", qtype, question.qclass)
         entry = self._named.get(key) or self._cheap.get(key)
         if entry is None:
@@ -229,7 +229,7 @@ class Handler:
                 return None
             if result.lookups:
                 self.stats.deferred += 1
-                self.stats.answers[question.qtype, result.rcode] += 1
+                self.stats.answers[qtype, result.rcode] += 1
                 return Deferred(query, result)
             self.stats.misses += 1
             entry = self._pack(question, result)
@@ -238,7 +238,7 @@ class Handler:
             self.stats.hits += 1
             if entry.serial_at >= 0:
                 entry.renew_serial(self.index.serials[entry.kind])
-        self.stats.answers[question.qtype, entry.rcode] += 1
+        self.stats.answers[qtype, entry.rcode] += 1
         head, reply = query.head, _reply(query, entry.rcode, entry.counts, entry.tail)
         # Only what a plain query can vary in is kept: RD, AD, CD, and whether there is an OPT.
         if (
@@ -252,7 +252,7 @@ class Handler:
         return reply
 
     def _error(self, query: Query, rcode: int) -> bytes:
-        qtype = 0 if query.question is None else query.question.qtype
+        qtype = 0 if query.question is None else _known(query.question.qtype)
         self.stats.answers[qtype, rcode] += 1
         return wire.error_reply(query, rcode)
 
@@ -397,6 +397,11 @@ def _reply(query: Query, rcode: int, counts: Sequence[int], tail: bytes) -> byte
     return b"".join(
         (head, question.wire, asked, tail, _OPTS[query.dnssec_ok] if query.edns else b"")
     )
+
+
+def _known(qtype: int) -> int:
+    """The type, or the one that stands for all that no answer depends on."""
+    return qtype if qtype in wire.TYPE_NAMES else _OTHER_TYPE
 
 
 def _split(tag: Tag) -> tuple[str | bytes, str]:
