@@ -22,14 +22,14 @@ from grpcdns.serve.packet import MAX_PACKET
 OPTIONS: Final = (
     ("grpc.max_receive_message_length", MAX_PACKET),
     ("grpc.max_concurrent_streams", 4096),
-    ("grpc.max_allowed_incoming_connections", 512),
+    ("grpc.max_allowed_incoming_connections", 256),
     ("grpc.max_metadata_size", 8192),
     ("grpc.absolute_max_metadata_size", 16384),
     ("grpc.server_handshake_timeout_ms", 10_000),
-    # Calls that nobody has asked for yet: beyond the first number some are refused, beyond the
-    # second all, in grpcio's core and so for next to nothing.
-    ("grpc.server.max_pending_requests", 5000),
-    ("grpc.server.max_pending_requests_hard_limit", 10_000),
+    # Calls that nobody has asked for yet: beyond the first number some are refused (UNAVAILABLE at
+    # the caller), beyond the second all, in grpcio's core and so for next to nothing.
+    ("grpc.server.max_pending_requests", 2000),
+    ("grpc.server.max_pending_requests_hard_limit", 3000),
     ("grpc.server_max_unrequested_time_in_server", 5),
     # One socket, one server: without this a second process could bind the same port.
     ("grpc.so_reuseport", 0),
