@@ -28,8 +28,11 @@ def inside(service: Service | None) -> object:
 
 
 def outside(service: Service | None) -> object:
-    """What external zones show of a Service: nothing while it has no external address."""
-    return service and service.external_ips and (service.external_ips, service.ports)
+    """What external zones show of a Service: nothing of one without external addresses, but that
+    a headless one has its endpoints (option external_headless)."""
+    if service is None or not (service.external_ips or service.headless):
+        return None
+    return service.external_ips, service.ports if service.external_ips else ()
 
 
 def ready_addresses(slice_: EndpointSlice | None) -> set[bytes]:
