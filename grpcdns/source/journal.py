@@ -87,6 +87,11 @@ class Journal:
         self._sink.note("odd", kind, error=error)
         log.warning("%s: %s", kind.name, error)
 
+    def broken(self, kind: Kind, error: Exception) -> None:
+        """A fault of this program, or of the sink's: told in full."""
+        log.error("%s: a fault in the watch, listing anew", kind.name, exc_info=error)
+        self._sink.note("relist", kind, reason=f"fault: {error!r}")
+
     def repaired(self, kind: Kind, changes: int, wrong: str) -> None:
         """The consistency check was right: what the watch had lost is mended."""
         log.warning("%s: the watch had lost events, mended: %s", kind.name, wrong)

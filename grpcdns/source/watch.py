@@ -154,6 +154,12 @@ class Watch:
             self._journal.failed(self.kind, error)
             if isinstance(error, ApiError) and error.status == 404 and not self.synced:
                 self._sink.replace(self.kind, ())  # a kind that is not served has no objects
+        except Stopped:
+            raise
+        except Exception as error:
+            self._journal.broken(self.kind, error)  # a fault of ours must not end the watch
+            self._connection.close()
+            self._given_by = None
         return position
 
     def _list_and_watch(self, position: Position) -> None:

@@ -392,6 +392,19 @@ def test_a_relist_asked_for_while_a_stream_is_opened_is_not_lost() -> None:
     assert stage.sink.names() == "b"
 
 
+def test_a_fault_of_ours_does_not_end_the_watch(caplog: pytest.LogCaptureFixture) -> None:
+    stage = Stage([lists(service("a")), watches(added("b", "11")), lists(service("a"))])
+
+    def fails(*_: object) -> None:
+        raise ZeroDivisionError
+
+    stage.sink.upsert = fails  # type: ignore[method-assign,assignment]
+    outcome = stage.run()
+    assert outcome.requests[2:] == ["LIST at '0' limit 500", "WATCH at '10'"]
+    assert outcome.sleeps == [0.8]
+    assert "ZeroDivisionError" in caplog.text
+
+
 def test_selectors_are_part_of_every_request() -> None:
     selectors = {"labelSelector": "a=b"}
     script: list[Step] = [lists(token="t"), lists(), watches(**QUIET)]
