@@ -1,6 +1,6 @@
 """Facts about single steps of CoreDNS's kubernetes plugin, each with its id: names of endpoints
-(un), the grammar of names (pr, md), namespaces (nr), ttl (tt), what moves the serial (sb), events of
-objects (oe), reverse names (ra, ir), name servers of external zones (ne), programming latency (pl).
+(un), the grammar of names (pr, md), namespaces (nr), ttl (tt), what moves the serial (sb), events
+of objects (oe), reverse names (ra, ir), name servers of external zones (ne), programming latency (pl).
 """
 
 from __future__ import annotations
@@ -207,8 +207,7 @@ def slice_port(**fields: Any) -> EndpointSlice:
 NOT_READY: Final = with_(
     SLICE, endpoints=(POINT, with_(POINT, ready=False, addresses=("10.9.9.9",)))
 )
-REHEADLESS: Final = msgspec.structs.replace(SVC, cluster_ips=("None",))
-NAMED: Final = (Port("test2", "TCP", 80),)
+RENAMED: Final = (Port("test2", "TCP", 80),)
 TWO_PORTS: Final = (Port("test1", "TCP", 80), Port("test2", "TCP", 81))
 
 
