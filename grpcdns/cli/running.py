@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import socket
+import stat
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -107,4 +108,14 @@ def _dial(address: str) -> tuple[socket.socket, Config]:
 def _folders() -> Iterator[Path]:
     parents = (os.environ.get("XDG_RUNTIME_DIR"), os.environ.get("TMPDIR"), "/tmp")  # noqa: S108
     for parent in dict.fromkeys(filter(None, parents)):
-        yield from sorted(Path(parent).glob("grpcdns-*"))
+        yield from filter(_is_private, sorted(Path(parent).glob("grpcdns-*")))
+
+
+def _is_private(folder: Path) -> bool:
+    """Whether it is what it seems: /tmp is everybody's, and anybody may make such a name there."""
+    try:
+        found = folder.lstat()
+    except OSError:
+        return False
+    mine = os.geteuid() in (0, found.st_uid)
+    return mine and stat.S_ISDIR(found.st_mode) and not found.st_mode & 0o077

@@ -198,7 +198,7 @@ TRAPS: Final = (
          "asked, and they have no one to answer them.",
          "Write grpc . and let the block's zones decide.", _find_outside),
     Trap("except", WARNING, "No plugin that answers runs after grpc: names under except are "
-         "SERVFAIL (REFUSED from some versions on).",
+         "SERVFAIL.",
          "Give these names a server block of their own.", _find_except),
     Trap("fallthrough", WARNING, "The order of plugins is fixed when CoreDNS is built, with "
          "forward before grpc: NXDOMAIN is answered as if fallthrough were not there.",

@@ -6,12 +6,14 @@ import json
 import os
 import re
 import shutil
+import socket
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 
 from grpcdns.cli import main
+from grpcdns.config import Config
 from tests.harness.cluster import Cluster
 from tests.harness.grpcdns import Grpcdns
 from tests.harness.objects import service
@@ -114,6 +116,20 @@ def test_a_worker_that_is_frozen(explain: Run) -> None:
         code, text = explain(WEB, "--server", ours.listen[0], "--timeout", "200ms")
         assert "10.96.7.7" in text
         assert ("gives no answer" in text) == (code == 1)
+
+
+def test_a_folder_that_anybody_could_have_made_is_not_believed(
+    tmp_path: Path, explain: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    planted = tmp_path / "grpcdns-planted"
+    planted.mkdir(mode=0o755)
+    (planted / "config.json").write_bytes(Config(listen=("unix:///planted/0.sock",)).to_json())
+    with socket.socket(socket.AF_UNIX) as liar:
+        liar.bind(str(planted / "feed.sock"))
+        liar.listen()
+        code, text = explain(WEB, "--server", "unix:///planted/0.sock", "--timeout", "100ms")
+    assert (code, "listens there" in text) == (1, True)
 
 
 def test_nobody_listens_there(explain: Run) -> None:
