@@ -68,9 +68,12 @@ class Serial(IntEnum):
 
 
 def needed_kinds(policy: Policy) -> frozenset[Kind]:
-    """The kinds that must be listed before a negative answer can be given."""
+    """The kinds that must be listed before a negative answer can be given.
+
+    An import's addresses are in slices, whatever the option ``endpoints`` says.
+    """
     kinds = {Kind.NAMESPACE, Kind.SERVICE}
-    if policy.endpoints:
+    if policy.endpoints or policy.multicluster:
         kinds.add(Kind.ENDPOINT_SLICE)
     if policy.pods == "verified":
         kinds.add(Kind.POD)

@@ -19,9 +19,8 @@ _BY_NAMESPACE_LABELS: Final = frozenset({Kind.NAMESPACE, Kind.SERVICE_IMPORT})
 
 
 def kinds_of(policy: Policy) -> tuple[Kind, ...]:
-    """What is delivered, in order. An import's addresses are slices, ``--no-endpoints`` or not."""
-    extra = {Kind.ENDPOINT_SLICE} if policy.multicluster else set()
-    return tuple(sorted(needed_kinds(policy) | extra))
+    """What is delivered, in order."""
+    return tuple(sorted(needed_kinds(policy)))
 
 
 def selector_of(kind: Kind, config: Config) -> Selector:
