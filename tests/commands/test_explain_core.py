@@ -8,9 +8,14 @@ import pytest
 
 from grpcdns.core import endpoints
 from grpcdns.core.endpoints import Reason
-from grpcdns.core.explain import LeftOut
+from grpcdns.core.explain import LeftOut, explain
+from grpcdns.core.names import name_from_text
+from grpcdns.core.objects import Namespace, Service
 from grpcdns.core.policy import Policy
-from tests.commands.objects import AT, why
+from grpcdns.core.suggest import MOST, question_of
+from grpcdns.core.view import Zones
+from grpcdns.core.wire import A
+from tests.commands.objects import AT, index, why
 
 MULTI = Policy(zones=("cluster.local.", "clusterset.local."), multicluster=("clusterset.local.",))
 EXTERNAL = Policy(external_zones=("example.com.",))
@@ -158,3 +163,38 @@ def test_an_external_name_is_asked_of_the_upstream() -> None:
     found = why("docs.default.svc.cluster.local")
     assert found.lookups == ("www.example.org.",)
     assert not found.suggestions
+
+
+def test_a_pods_name_says_which_pod_it_found_or_that_there_is_none() -> None:
+    verified = Policy(pods="verified")
+    found = why("10-1-0-9.default.pod.cluster.local", policy=verified)
+    assert ("Pod", "default/web-1", True) in [(s.kind, s.key, s.found) for s in found.sources]
+    missing = why("10-1-0-8.default.pod.cluster.local", policy=verified)
+    assert ("Pod", "10.1.0.8", False) in [(s.kind, s.key, s.found) for s in missing.sources]
+
+
+def test_an_import_and_an_address_outside_are_described() -> None:
+    found = why("db.default.svc.clusterset.local", policy=MULTI)
+    assert ("ServiceImport", "Headless; ports http/TCP") in [
+        (one.kind, one.says) for one in found.sources
+    ]
+    outside = why("9.2.0.192.in-addr.arpa", "PTR", Policy(external_zones=("in-addr.arpa.",)))
+    assert outside.rcode == "NXDOMAIN"
+
+
+def test_suggestions_are_few_and_the_name_itself_is_none() -> None:
+    found = why("svc.cluster.local", "TXT")
+    assert found.suggestions == ()
+    many = [
+        Namespace("", f"ns{n}") for n in range(9)
+    ] + [Service(f"ns{n}", "shared", cluster_ips=("10.96.1.1",)) for n in range(9)]  # fmt: skip
+    policy = Policy()
+    question = question_of(name_from_text("shared.default.svc.cluster.local"), A)
+    made = index(policy, [Namespace("", "default"), *many])
+    assert len(explain(question, made, Zones(policy)).suggestions) == MOST
+
+
+def test_a_name_that_cannot_be_on_the_wire_is_not_suggested() -> None:
+    """A label of 60 octets more would be over 255 with the zone."""
+    long = ".".join(["a" * 60] * 4)
+    assert why(long).suggestions == ()

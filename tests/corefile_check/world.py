@@ -5,6 +5,7 @@ from __future__ import annotations
 import select
 import socket
 import threading
+from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
@@ -64,9 +65,7 @@ class World:
         }
 
     def text(self, corefile: str, **words: str) -> str:
-        for word, value in {**self._words, **words}.items():
-            corefile = corefile.replace(f"<{word}>", value)
-        return corefile
+        return with_addresses(corefile, {**self._words, **words})
 
     def __enter__(self) -> World:
         for part in (self._ours, self._others, self._upstream):
@@ -77,6 +76,12 @@ class World:
 
     def __exit__(self, *_: object) -> None:
         self._stack.close()
+
+
+def with_addresses(corefile: str, words: Mapping[str, str]) -> str:
+    for word, value in words.items():
+        corefile = corefile.replace(f"<{word}>", value)
+    return corefile
 
 
 class Knocked:
