@@ -21,7 +21,7 @@ from grpcdns.serve.packet import MAX_PACKET
 # Bounds on what a caller can take (CVE-2025-68151, CVE-2023-33953 and the like).
 OPTIONS: Final = (
     ("grpc.max_receive_message_length", MAX_PACKET),
-    ("grpc.max_concurrent_streams", 4096),
+    ("grpc.max_concurrent_streams", 1024),
     ("grpc.max_allowed_incoming_connections", 256),
     ("grpc.max_metadata_size", 8192),
     ("grpc.absolute_max_metadata_size", 16384),
@@ -37,8 +37,8 @@ OPTIONS: Final = (
     # that has gone silently is found.
     ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
     ("grpc.keepalive_permit_without_calls", 1),
-    ("grpc.keepalive_time_ms", 120_000),
-    ("grpc.keepalive_timeout_ms", 20_000),
+    ("grpc.keepalive_time_ms", 20_000),
+    ("grpc.keepalive_timeout_ms", 10_000),
 )
 
 

@@ -54,10 +54,19 @@ _now: Final = time.perf_counter
 _ReceiveMessage: Any = getattr(cygrpc, "ReceiveMessageOperation", None)
 _SendMessage: Any = getattr(cygrpc, "SendMessageOperation", None)
 
-_OUTSTANDING: Final = 16
-"""Calls asked for ahead of their coming; more does not make it faster."""
+_OUTSTANDING: Final = 128
+"""Calls asked for ahead of their coming. A burst that finds enough of them costs a tenth less than
+one that waits in grpcio's core, with 128 than with 16; more does not make it faster."""
 _REQUESTED: Final = "requested"
 _DONE: Final = "done"
+MAX_OPEN: Final = 4096
+MAX_UNSENT: Final = 128 << 20
+"""Calls that may be open at once (each costs 15 KB), and octets of replies that callers do not
+take. Beyond that the oldest are cancelled: an honest call is over in no time."""
+_SMALL: Final = 1232
+"""Replies of this size are sent whatever the others do."""
+_HONEST: Final = 0.25
+"""Seconds after which a call may be cancelled to make room."""
 """Tags of events. A tuple is (call, when it came), its message being awaited; what is neither of
 these is the public server's."""
 
@@ -103,7 +112,15 @@ def check() -> str | None:
     return None
 
 
-def _queue(came: Callable[[Any], None], received: Callable[[tuple[Any, float], Any], None]) -> Any:
+_Open = tuple[Any, float]
+"""A call, and when it came."""
+
+
+def _queue(
+    came: Callable[[Any], None],
+    received: Callable[[_Open, Any], None],
+    over: Callable[[_Open], None],
+) -> Any:
     """A queue for grpcio's server to poll, that gives it what is not ours."""
 
     class Queue(cygrpc.CompletionQueue):  # type: ignore[misc, unused-ignore]
@@ -120,6 +137,8 @@ def _queue(came: Callable[[Any], None], received: Callable[[tuple[Any, float], A
                             came(event.call)
                     elif type(tag) is tuple:
                         received(tag, event)
+                    elif type(tag) is list:
+                        over(tag[0])
                     else:
                         return event
                 except Exception:
@@ -145,9 +164,13 @@ class Lane:
         state: Any = self._server._state  # type: ignore[attr-defined]
         self._core = state.server
         self._core.register_method(QUERY)
-        self._queue = state.completion_queue = _queue(self._came, self._received)
+        self._queue = state.completion_queue = _queue(self._came, self._received, self._over)
         self._core.register_completion_queue(self._queue)
-        self._waiting: dict[tuple[Any, float], None] = {}
+        self._open: dict[_Open, int] = {}
+        """The calls under way, oldest first, and the octets of each one's reply."""
+        self._cancelled: dict[_Open, int] = {}
+        """The same of calls whose callers have not even read that they are over."""
+        self._unsent = 0
         self._held: list[tuple[Any, float, bytes]] | None = None
         """While stopping: calls that are answered when the callers know of it."""
         no_flags = 0
@@ -169,7 +192,7 @@ class Lane:
         self._started = False
         held: list[tuple[Any, float, bytes]] = []
         self._held = held
-        quiet(lambda: len(held) + len(self._waiting))
+        quiet(lambda: len(self._open))
         over = self._server.stop(grace)
         time.sleep(HEARD)
         self._held = None
@@ -179,9 +202,11 @@ class Lane:
 
     def sweep(self, limit: float) -> int:
         late = _now() - limit
-        stuck = [call for call, came in list(self._waiting) if came < late]
+        stuck = [call for call, came in list(self._open) if came < late]
         for call in stuck:
             call.cancel()
+        # Exact again, whatever went wrong.
+        self._unsent = sum([*self._open.values(), *self._cancelled.values()])
         return len(stuck)
 
     def _came(self, call: Any) -> None:
@@ -195,16 +220,34 @@ class Lane:
             self.stats.shed += 1
             self._refuse(call, cygrpc.StatusCode.unavailable, NOT_NOW)
             return
+        if len(self._open) >= MAX_OPEN and not self._make_room(now):
+            self.stats.shed += 1
+            self._refuse(call, cygrpc.StatusCode.unavailable, NOT_NOW)
+            return
         tag = (call, now)
-        self._waiting[tag] = None
+        self._open[tag] = 0
         call.start_server_batch((_ReceiveMessage(0),), tag)
 
-    def _received(self, tag: tuple[Any, float], event: Any) -> None:
+    def _make_room(self, now: float) -> bool:
+        """Cancel the oldest call, unless it may be an honest one."""
+        oldest = next(iter(self._open), None)
+        if oldest is None or now - oldest[1] < _HONEST:
+            return False
+        self._cancelled[oldest] = self._open.pop(oldest)
+        oldest[0].cancel()
+        self.stats.broken += 1
+        return True
+
+    def _over(self, tag: _Open) -> None:
+        """Nothing more is to be done about a call."""
+        self._unsent -= self._open.pop(tag, 0) + self._cancelled.pop(tag, 0)
+
+    def _received(self, tag: _Open, event: Any) -> None:
         """A call's message is here, or will never be."""
-        del self._waiting[tag]
         raw = event.batch_operations[0].message()
         if raw is None:
             self.stats.broken += 1
+            self._over(tag)
             self._refuse(tag[0], cygrpc.StatusCode.unimplemented, NO_MESSAGE)
         elif self._held is not None:
             self._held.append((*tag, raw))
@@ -217,11 +260,18 @@ class Lane:
         except Exception:
             _log.exception("a query could not be answered")
             reply = None
-        if type(reply) is bytes:
-            send = _SendMessage(to_wire(reply), 0)
-            call.start_server_batch((self._head, send, self._ok, self._close), _DONE)
-            self.stats.took(_now() - came)
-        elif reply is None:
+        if type(reply) is bytes and (len(reply) < _SMALL or self._unsent < MAX_UNSENT):
+            tag = (call, came)
+            packet = to_wire(reply)
+            now = _now()
+            self._open[tag] = size = len(packet)
+            self._unsent += size
+            send = _SendMessage(packet, 0)
+            call.start_server_batch((self._head, send, self._ok, self._close), [tag])
+            self.stats.took(now - came)
+            if self._unsent > MAX_UNSENT // 2:
+                self._make_room(now)
+        elif reply is None or type(reply) is bytes:
             self._finish(call, came, None)
         else:
             self._wait(reply, call, came)  # type: ignore[arg-type]
@@ -239,10 +289,12 @@ class Lane:
     def _finish(self, call: Any, came: float, reply: bytes | None) -> None:
         if reply is None:
             self.stats.unavailable += 1
+            self._over((call, came))
             self._refuse(call, cygrpc.StatusCode.unavailable, NOT_NOW)
         else:
             send = _SendMessage(to_wire(reply), 0)
-            call.start_server_batch((self._head, send, self._ok, self._close), _DONE)
+            batch = (self._head, send, self._ok, self._close)
+            call.start_server_batch(batch, [(call, came)])
         self.stats.took(_now() - came)
 
     def _refuse(self, call: Any, code: Any, details: bytes) -> None:

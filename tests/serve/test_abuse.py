@@ -36,7 +36,7 @@ def descriptors() -> int:
 def test_streams_opened_and_left(serve: Serve, transport: str) -> None:
     """They hold nobody up; the lane, which can see them, throws them out (`sweep`)."""
     served = serve()
-    count = 3000 if transport == "lane" else 30
+    count = 1000 if transport == "lane" else 30
     with Connection(path_of(served)) as left:
         for stream in range(1, 2 * count, 2):
             left.send(http2.frame(http2.HEADERS, http2.END_HEADERS, stream, http2.REQUEST))
