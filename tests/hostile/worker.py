@@ -37,11 +37,33 @@ def write_manifests(folder: Path) -> Path:
     return path
 
 
+class Caller:
+    """An honest one, on a connection of its own, as a CoreDNS keeps."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._stream = 1
+
+    def p99(self, seconds: float) -> float:
+        """Seconds an answer takes, when each question waits for the answer before."""
+        took = []
+        end = time.perf_counter() + seconds
+        while (began := time.perf_counter()) < end:
+            self._connection.call(self._stream, QUERY)
+            kinds = self._connection.read_end(self._stream)
+            assert http2.DATA in kinds, "an honest caller got no answer"
+            took.append(time.perf_counter() - began)
+            self._stream += 2
+        return sorted(took)[len(took) * 99 // 100]
+
+
 class Worker:
     """The one worker of a `Grpcdns`."""
 
-    def __init__(self, grpcdns: Grpcdns) -> None:
+    def __init__(self, grpcdns: Grpcdns, transport: str) -> None:
         self.grpcdns = grpcdns
+        self.transport = transport
+        self._began = time.monotonic()
         self.path = grpcdns.listen[0].removeprefix("unix://")
         self.pid = grpcdns.children()["worker 0"]
 
@@ -50,12 +72,17 @@ class Worker:
     def run(cls, folder: Path, transport: str, *options: str) -> Iterator[Self]:
         chosen = ("--manifests", str(write_manifests(folder)), "--transport", transport, *options)
         with Grpcdns(*chosen, workers=1, folder=folder) as grpcdns:
-            yield cls(grpcdns)
+            yield cls(grpcdns, transport)
 
     @property
     def same(self) -> bool:
         """Whether it is the process it was: neither crashed nor restarted."""
         return self.grpcdns.children().get("worker 0") == self.pid
+
+    @property
+    def old(self) -> float:
+        """Seconds since it was up."""
+        return time.monotonic() - self._began
 
     @property
     def rss(self) -> int:
@@ -66,20 +93,11 @@ class Worker:
     def descriptors(self) -> int:
         return len(list(Path(f"/proc/{self.pid}/fd").iterdir()))
 
-    def p99(self, seconds: float) -> float:
-        """Of one honest caller, who asks again as soon as it is answered."""
-        took = []
-        with Connection(self.path) as honest:
-            honest.send(frame(WINDOW_UPDATE, 0, 0, (1 << 30).to_bytes(4, "big")))
-            end = time.perf_counter() + seconds
-            stream = 1
-            while (began := time.perf_counter()) < end:
-                honest.call(stream, QUERY)
-                kinds = honest.read_end(stream)
-                assert http2.DATA in kinds, "an honest caller got no answer"
-                took.append(time.perf_counter() - began)
-                stream += 2
-        return sorted(took)[len(took) * 99 // 100]
+    @contextmanager
+    def caller(self) -> Iterator[Caller]:
+        with Connection(self.path) as connection:
+            connection.send(frame(WINDOW_UPDATE, 0, 0, (1 << 30).to_bytes(4, "big")))
+            yield Caller(connection)
 
 
 @contextmanager
