@@ -20,10 +20,12 @@ import pytest
 
 from grpcdns.corefile.check import SYNTAX, TRAPS, WHOLE, check_corefile
 from grpcdns.pb.dns_pb2 import DnsPacket
-from tests.corefile_check.rows import HEALTH, READY, ROWS, Row
+from tests.corefile_check.rows import HEALTH, READY, ROWS, WEB, Row
 from tests.corefile_check.world import World, with_addresses
 from tests.harness.coredns import CoreDNS
+from tests.harness.dns import ask
 from tests.harness.process import ProcessError
+from tests.harness.waiting import wait_until
 
 WORDS = {
     **{word: f"unix:///run/{word}.sock" for word in ("0", "1", "dead", "ttl200")},
@@ -107,6 +109,17 @@ def test_coredns_shows_it(
     with CoreDNS(good) as running:
         world.api.was()
         assert row.shows(running, world) is (row.id == "same")
+
+
+def test_a_servfail_that_coredns_made_itself_is_not_kept(
+    world: World, coredns: Callable[..., CoreDNS]
+) -> None:
+    """docs/operations.md says so: with a cache and no servfail 0, each question is tried anew."""
+    text = "cluster.local {\n errors\n grpc . <dead> <dead>\n cache\n}"
+    running = coredns(world.text(text))
+    for _ in range(3):
+        assert ask(running.address, WEB).rcode() == dns.rcode.SERVFAIL
+    wait_until(lambda: running.log_text.count("[ERROR] plugin/errors") == 3, "three errors")
 
 
 def test_every_trap_has_a_row() -> None:

@@ -18,6 +18,20 @@ STOCK: Final = Path(__file__).with_name("stock.yaml")
 Apply = Callable[..., list[dict[str, Any]]]
 
 
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Builds kustomize before the first test, outside any test's time limit."""
+    wanted = any({"kustomize", "kubeadm"} & set(names(item)) for item in session.items)
+    if wanted and not session.config.option.collectonly:
+        try:
+            build(KUSTOMIZE)
+        except Unavailable:
+            pass  # its tests say so, by skipping
+
+
+def names(item: pytest.Item) -> list[str]:
+    return list(getattr(item, "fixturenames", ()))
+
+
 @pytest.fixture(scope="session")
 def kustomize() -> Path:
     try:

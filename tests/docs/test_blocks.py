@@ -107,7 +107,7 @@ def check_command(words: list[str]) -> None:
 
 @pytest.mark.servers
 @pytest.mark.parametrize("block", of("yaml"), ids=name)
-def test_yaml(block: Block, tmp_path: Path) -> None:
+def test_yaml(block: Block, tmp_path: Path, kustomize: Path) -> None:
     """A kustomization builds, as one in a folder beside deploy/kubeadm; all else is YAML."""
     for document in yaml.safe_load_all(block.text):
         assert document is not None
