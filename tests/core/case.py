@@ -64,16 +64,15 @@ def reverse(address: str) -> str:
 def soa(qname: str, policy: Policy) -> str:
     """The SOA of the zone that a name is in, its serial left out."""
     zones = {*policy.zones, *policy.external_zones}
-    inside = [zone for zone in zones if f".{qname.lower()}".endswith(f".{zone.lstrip('.')}")]
+    inside = [zone for zone in zones if f".{qname.lower()}".endswith(f".{zone}")]
     zone = max(inside, key=len)
-    under = zone.lstrip(".")
     if zone in policy.external_zones:
         ttl = policy.external_ttl
-        under = f"{policy.external_apex}.{under}"
+        under = f"{policy.external_apex}.{zone}"
         return f"{zone} {ttl} IN SOA ns1.{under} hostmaster.{under} 0 7200 1800 86400 {ttl}"
     ttl = policy.ttl
     return (
-        f"{zone} {min(ttl, 300)} IN SOA ns.dns.{under} hostmaster.{under} 0 7200 1800 86400 {ttl}"
+        f"{zone} {min(ttl, 300)} IN SOA ns.dns.{zone} hostmaster.{zone} 0 7200 1800 86400 {ttl}"
     )
 
 

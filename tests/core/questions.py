@@ -24,12 +24,11 @@ def names_of(objects: Iterable[Object], config: Config) -> list[str]:
     """Every name that the objects could have in the zones, absolute, in a fixed order."""
     seen: dict[str, None] = {}
     for zone in (*config.zones, *config.external_zones):
-        under = zone.lstrip(".")
         for left in _apex_names(config):
-            seen[f"{left}{under}" or "."] = None
+            seen[f"{left}{zone}"] = None
         for obj in objects:
             for left in _lefts(obj):
-                seen[f"{left}{under}" or "."] = None
+                seen[f"{left}{zone}"] = None
     for text in [*STRANGERS, *_addresses(objects)]:
         seen[ipaddress.ip_address(text).reverse_pointer + "."] = None
     return [name for name in seen if _fits(name)]
@@ -139,7 +138,5 @@ def near(names: Sequence[str], random: Random, count: int) -> list[str]:
 
 
 def _fits(name: str) -> bool:
-    if name == ".":
-        return True
     labels = name.removesuffix(".").split(".")
     return len(name) < 254 and all(0 < len(label) < 64 for label in labels)

@@ -194,16 +194,16 @@ PTR_LIMIT: Final = Group("a PTR of one octet over 255", [
     *absent(reverse("10.244.7.1"), qtypes=("PTR",), differs="D15"),
 ], Config(zones=(OVER, "in-addr.arpa.")))  # fmt: skip
 
-ROOT: Final = Group("any cluster domain: the root", [
-    Case("svc1.testns.svc.", answer=["svc1.testns.svc. 5 IN A 10.96.0.10"]),
-    *empty(".", "svc."),
-    *absent("missing.testns.svc.", "example.net."),
-    Case(".", "SOA", answer=["{soa}"]),
+SHORT: Final = Group("any cluster domain: of one label", [
+    Case("svc1.testns.svc.k8s.", answer=["svc1.testns.svc.k8s. 5 IN A 10.96.0.10"]),
+    *empty("k8s.", "svc.k8s."),
+    *absent("missing.testns.svc.k8s.", "svc1.testns.k8s."),
+    Case("k8s.", "SOA", answer=["{soa}"]),
     Case(reverse("10.96.0.10"), "PTR",
-         answer=[f"{reverse('10.96.0.10')} 5 IN PTR svc1.testns.svc."], differs="D13"),
-], Config(zones=(".",)))  # fmt: skip
+         answer=[f"{reverse('10.96.0.10')} 5 IN PTR svc1.testns.svc.k8s."]),
+], Config(zones=("k8s.", "in-addr.arpa.")))  # fmt: skip
 
 GROUPS: Final = [
     INSECURE, VERIFIED, POD_NAMES, TTL_ZERO, TTL_HOUR, NO_ENDPOINTS, IGNORE_EMPTY, ZONAL,
-    MULTICLUSTER, NAMESPACES, ZONES, NAME_LIMIT, PTR_LIMIT, ROOT,
+    MULTICLUSTER, NAMESPACES, ZONES, NAME_LIMIT, PTR_LIMIT, SHORT,
 ]  # fmt: skip

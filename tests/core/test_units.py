@@ -1,6 +1,7 @@
 """Facts about single steps of CoreDNS's kubernetes plugin, each with its id: names of endpoints
 (un), the grammar of names (pr, md), namespaces (nr), ttl (tt), what moves the serial (sb), events
-of objects (oe), reverse names (ra, ir), name servers of external zones (ne), programming latency (pl).
+of objects (oe), reverse names (ra, ir), name servers of external zones (ne), programming latency
+(pl).
 """
 
 from __future__ import annotations

@@ -63,8 +63,7 @@ class Seen(NamedTuple):
     @property
     def left(self) -> str | None:
         """What stands left of the kubernetes plugin's zone, without the last dot."""
-        zones = [zone.lstrip(".") for zone in self.config.zones]
-        inside = [zone for zone in zones if f".{self.name}".endswith(f".{zone}")]
+        inside = [zone for zone in self.config.zones if f".{self.name}".endswith(f".{zone}")]
         if not inside:
             return None
         return self.name[: len(self.name) - len(max(inside, key=len))].rstrip(".")
@@ -89,8 +88,8 @@ def _own_name(seen: Seen) -> bool:
         return False
     if left in ("dns-version", "dns"):
         return True
-    if left == "ns.dns":  # the plugin finds it for some types, and never in the root zone
-        return seen.qtype in ("TXT", "PTR") or seen.config.zones == (".",)
+    if left == "ns.dns":
+        return seen.qtype in ("TXT", "PTR")
     below = re.fullmatch(r"([^.]+\.)?(svc|pod)|", left)
     return seen.qtype == "TXT" and below is not None
 
@@ -149,13 +148,13 @@ def _without_ttl(reply: Reply) -> list[list[str]]:
 
 
 def _cannot_be_written(seen: Seen) -> bool:
-    return seen.plugin is None and is_silent(seen.config, seen.facts, (seen.qname, seen.qtype))
+    return seen.plugin is None and is_silent(seen.facts, (seen.qname, seen.qtype))
 
 
-def is_silent(config: Config, facts: Facts, question: tuple[str, str]) -> bool:
+def is_silent(facts: Facts, question: tuple[str, str]) -> bool:
     """Whether the plugin keeps silent: its answer has a name with an empty label (D13)."""
     qname, qtype = question
-    return qtype == "PTR" and (config.zones == (".",) or qname.lower() in facts.nameless)
+    return qtype == "PTR" and qname.lower() in facts.nameless
 
 
 EXPECTED: Final[dict[str, Callable[[Seen], bool]]] = {

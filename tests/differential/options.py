@@ -44,7 +44,7 @@ CONFIGS: Final[dict[str, Config]] = {
     "several zones": _config(
         zones=(*CIDRS, "cluster2.example.", "sub.cluster2.example.", "cluster.local.")
     ),
-    "root zone": _config(zones=(".",), pods="insecure"),
+    "zone of one label": _config(zones=("k8s.", "in-addr.arpa."), pods="insecure"),
     "k8s_external": _config(external_zones=OUTSIDE),
     "k8s_external headless": _config(
         external_zones=("outside.example.", "outside.test."), external_headless=True,
@@ -88,9 +88,7 @@ def server_block(config: Config, port: int, kubeconfig: Path, zone_file: Path) -
         lines += ["        headless"] if config.external_headless else []
         lines += [f"        fallthrough {' '.join(both)}"] if both else []
         lines += ["    }"]
-    if "." not in config.zones:
-        lines += [f"    file {zone_file} example.net"]
-    return "\n".join([*lines, "}"])
+    return "\n".join([*lines, f"    file {zone_file} example.net", "}"])
 
 
 def flags(config: Config) -> list[str]:

@@ -88,7 +88,7 @@ def test_rows(world: World, group: Group) -> None:
 def test_by_hand(world: World, option: str) -> None:
     config, facts = world.configs[option], facts_of([*ASKABLE, *NAMELESS])
     asked = questions([*ASKABLE, *NAMELESS], config, Random(f"{SEED}{option}"), QUESTIONS)
-    asked = [one for one in asked if not is_silent(config, facts, one)]
+    asked = [one for one in asked if not is_silent(facts, one)]
     ours = ask_ours(world.handler(option), asked)
     compare("by hand", config, facts, asked, world.ask_plugin(option, asked), ours)
 
@@ -125,7 +125,7 @@ def test_random(world: World, template: list[Object]) -> None:
         for option in _suspects or CONFIGS:
             config = world.configs[option]
             asked = questions(objects, config, random, 600 if _suspects else 200)
-            asked = [one for one in asked if not is_silent(config, facts, one)]
+            asked = [one for one in asked if not is_silent(facts, one)]
             ours = ask_ours(world.handler(option), asked)
             try:
                 compare("random", config, facts, asked, world.ask_plugin(option, asked), ours)

@@ -130,6 +130,10 @@ class World:
 
     # -- both sides
 
+    def address(self, name: str) -> Address:
+        """Where CoreDNS serves under these options."""
+        return self._ports[name]
+
     def ask_plugin(self, name: str, questions: Sequence[Question]) -> list[Reply | None]:
         """None where there is no reply, or none that can be read."""
         return ask_server(self._ports[name], questions)
@@ -215,7 +219,6 @@ def _sentinels(number: int) -> list[Object]:
 
 def _sentinel_names(number: int, config: Config) -> list[str]:
     home, zone = f"r{number}-s", next(zone for zone in config.zones if "arpa" not in zone)
-    zone = zone.lstrip(".")
     service = "c" if config.no_endpoints else "h"
     names = [f"c.{home}.svc.{zone}", f"{service}.{home}.svc.{zone}"]
     if config.pods == "verified":

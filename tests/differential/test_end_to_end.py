@@ -1,0 +1,56 @@
+"""End to end: CoreDNS with its own plugins, and CoreDNS with `grpc` to `grpcdns serve`, on the same
+real API server, asked every name of the cluster made by hand."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from random import Random
+from typing import Final
+
+import pytest
+
+from tests.core.cluster import ASKABLE, NAMELESS
+from tests.core.questions import QTYPES, names_of, near
+from tests.core.test_orders import SEED
+from tests.differential.expected import facts_of, is_silent
+from tests.differential.options import CONFIGS, flags
+from tests.differential.tally import compare
+from tests.differential.world import World, ask_server, create
+from tests.harness.coredns import CoreDNS
+from tests.harness.grpcdns import Grpcdns
+
+pytestmark = [pytest.mark.servers, pytest.mark.slow]
+CHOSEN: Final = ("default", "pods verified", "several zones", "all at once")
+QUESTIONS: Final = int(os.environ.get("GRPCDNS_QUESTIONS", "4000"))
+OBJECTS: Final = [*ASKABLE, *NAMELESS]
+
+
+@pytest.fixture(scope="module")
+def world() -> Iterator[World]:
+    print(f"GRPCDNS_SEED={SEED}")
+    with World({name: CONFIGS[name] for name in CHOSEN}) as made:
+        create(made.cluster.api, OBJECTS)
+        made.settle()
+        yield made
+
+
+@pytest.mark.parametrize("option", CHOSEN)
+def test_served(world: World, option: str) -> None:
+    config, facts, random = CONFIGS[option], facts_of(OBJECTS), Random(f"{SEED}{option}")
+    names = names_of(OBJECTS, config)
+    names += near(names, random, len(names) // 2)
+    pairs = [(name, qtype) for name in names for qtype in QTYPES]
+    asked = [
+        pair
+        for pair in random.sample(pairs, min(QUESTIONS, len(pairs)))
+        if not is_silent(facts, pair)
+    ]
+    kubeconfig = world.cluster.service_account_kubeconfig(f"grpcdns-{CHOSEN.index(option)}")
+    upstream = str(world.address(option))
+    with (
+        Grpcdns("--kubeconfig", kubeconfig, "--upstream", upstream, *flags(config)) as ours,
+        CoreDNS(f". {{\n{ours.grpc_block}\n}}") as coredns,
+    ):
+        replies = ask_server(coredns.address, asked)
+        compare("end to end", config, facts, asked, world.ask_plugin(option, asked), replies)
