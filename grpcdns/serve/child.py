@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from grpcdns import config
+from grpcdns.serve.process import UP
 
 LIVED: Final = 5.0
 """Seconds after which a child that dies is started again at once."""
@@ -34,7 +35,7 @@ class Child:
         self.since = 0.0
         self.restarts = 0
         self.was_up = False
-        """Whether it has ever given a heartbeat, in any of its lives."""
+        """Whether it has ever started, in any of its lives."""
         self.beat_fd = -1
         self.due = 0.0
         """When it is to be started, while it is not running."""
@@ -74,12 +75,13 @@ class Child:
     def hear(self) -> None:
         """Read what came over the pipe."""
         try:
-            heard = bool(os.read(self.beat_fd, 4096))
+            heard = os.read(self.beat_fd, 4096)
         except BlockingIOError:
             return
         if heard:
             self._heard = time.monotonic()
-            self._beating = self.was_up = True
+            self._beating = True
+            self.was_up = self.was_up or UP in heard
 
     def forgive(self) -> None:
         """It could not be heard, for a reason that is not its own."""

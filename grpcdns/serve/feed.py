@@ -34,6 +34,7 @@ class FeedProcess:
         self._config = config
         self._began = time.monotonic()
         self._warned = False
+        self._started = False
         self._refused: UserError | None = None
         self._heartbeat = process.Heartbeat(beat_fd)
         self._source: Source = make_source(config)
@@ -67,6 +68,7 @@ class FeedProcess:
         """Beside the main loop: to log in may take a while, and a snapshot can be served."""
         try:
             self._source.start(self._fanout)
+            self._started = True
         except UserError as error:
             self._refused = error
             self._hub.stop()
@@ -75,7 +77,7 @@ class FeedProcess:
             self._hub.stop()
 
     def _tick(self) -> None:
-        self._heartbeat.beat()
+        self._heartbeat.beat(up=self._started)
         self._keeper.tick()
         late = time.monotonic() - self._began > self._config.startup_timeout
         if late and not self._warned:

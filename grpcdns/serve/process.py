@@ -48,6 +48,10 @@ def die_with_parent() -> None:
         os._exit(1)
 
 
+UP: Final = b"+"
+"""The heartbeat of a process that has started."""
+
+
 class Heartbeat:
     """Tells the supervisor, over the pipe it gave us, that we are alive. A no-op without one."""
 
@@ -57,11 +61,12 @@ class Heartbeat:
             os.set_blocking(fd, False)
             os.set_inheritable(fd, False)
 
-    def beat(self) -> None:
+    def beat(self, *, up: bool = True) -> None:
+        """``up``: the start is over, nothing the user wrote was in its way."""
         if self._fd is None:
             return
         try:
-            os.write(self._fd, b".")
+            os.write(self._fd, UP if up else b".")
         except BlockingIOError:
             pass  # it has not read for long; it will find plenty
         except OSError:

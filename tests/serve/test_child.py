@@ -17,8 +17,9 @@ from grpcdns.serve import child as module
 from grpcdns.serve.child import Child
 from tests.harness.waiting import wait_until
 
-BEATS = "import os, sys, time\nwhile True: os.write(int(sys.argv[-1]), b'.'); time.sleep(0.02)"
-ONE_BEAT = "import os, sys, time\nos.write(int(sys.argv[-1]), b'.')\ntime.sleep(60)"
+BEATS = "import os, sys, time\nwhile True: os.write(int(sys.argv[-1]), b'+'); time.sleep(0.02)"
+ONE_BEAT = "import os, sys, time\nos.write(int(sys.argv[-1]), b'+')\ntime.sleep(60)"
+STARTING = BEATS.replace("+", ".")
 SILENT = "import time; time.sleep(60)"
 ENDS = "import sys; sys.exit(7)"
 GRACE = 5.0
@@ -61,6 +62,14 @@ def test_one_that_beats_is_well(run: Run) -> None:
     one.send(signal.SIGTERM)
     wait_until(lambda: one.reap() == -signal.SIGTERM, "it ends as it is told")
     assert one.pid == 0
+
+
+def test_one_that_beats_while_it_starts_is_not_up(run: Run) -> None:
+    """What the user wrote may still be in its way: its exit code 2 then ends everything."""
+    one = run(STARTING)
+    wait_until(lambda: select.select([one.beat_fd], [], [], 5.0)[0], "it beats")
+    assert not hear(one)
+    assert one.frozen(time.monotonic() + GRACE / 100) is None
 
 
 def test_one_that_is_stopped_is_found_by_its_state(run: Run) -> None:
