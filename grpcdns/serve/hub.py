@@ -204,6 +204,7 @@ def _listen(path: str) -> Any:
     except FileNotFoundError:
         pass
     sock.bind(path)
+    os.chmod(path, 0o600)  # nobody can connect before listen()
     sock.listen(16)
     sock.setblocking(False)
     return sock

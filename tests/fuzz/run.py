@@ -1,6 +1,6 @@
 """A long run: ``python -m tests.fuzz.run [TARGET...] [--seconds 60] [--plain]``.
 
-Coverage-guided by atheris (``pip install .[fuzz]``), one process a target, which begins with the
+Coverage-guided by atheris (``make fuzz`` installs it), one process a target, which begins with the
 seeds and keeps what it learns in ``--corpus``. ``--plain`` mutates the seeds without it. The last
 line of each target says how many inputs it took; the first broken rule ends a run, and its input is
 in ``--corpus`` as ``crash-...``: cut down, it belongs into found.py.

@@ -40,7 +40,7 @@ def test_a_moment_of_mutations(name: str) -> None:
 
 @pytest.mark.slow
 @pytest.mark.skipif(
-    importlib.util.find_spec("atheris") is None, reason="no atheris here: pip install .[fuzz]"
+    importlib.util.find_spec("atheris") is None, reason="no atheris here: make fuzz installs it"
 )
 @pytest.mark.parametrize("name", ["packet", "query", "changes", "json"])
 def test_a_moment_guided_by_coverage(
