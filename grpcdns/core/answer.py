@@ -10,7 +10,7 @@ plugin is in docs/differences.md. External zones (``k8s_external``) are in exter
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
+from typing import Final, cast
 
 from grpcdns.core import wire
 from grpcdns.core.endpoints import Observer
@@ -164,8 +164,8 @@ def _ns(view: View, question: Question, result: Answer) -> bool:
     for target in dict.fromkeys(hit.target for hit in hits):
         result.sections[0].append(Record(view.zone, wire.NS, view.zones.ttl, (target,)))
     for hit in hits:
-        if isinstance(hit.host, bytes):
-            result.sections[2].append(wire.address_record(hit.target, hit.host, view.zones.ttl))
+        address = cast("bytes", hit.host)
+        result.sections[2].append(wire.address_record(hit.target, address, view.zones.ttl))
     return True
 
 

@@ -19,7 +19,7 @@ from __future__ import annotations
 import struct
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, cast
 
 from grpcdns.core import wire
 from grpcdns.core.answer import answer
@@ -121,10 +121,7 @@ class Deferred:
             at = lookup.position if lookup.section == Section.ANSWER else len(section)
             # Two look-ups through one alias both bring the alias (RFC 2181 5: once is enough).
             section[at:at] = [record for record in records or () if record not in section]
-        question = self._query.question
-        if question is None:
-            raise ValueError("an answer to no question")
-        packer = Packer(question)
+        packer = Packer(cast("Question", self._query.question))
         counts = [packer.pack(section) for section in sections]
         return _reply(self._query, self._result.rcode, counts, packer.tail)
 
@@ -301,9 +298,7 @@ class Handler:
 
     def _forget(self, key: bytes) -> None:
         memo = self._named if key in self._named else self._cheap
-        entry = memo.pop(key, None)
-        if entry is None:
-            return
+        entry = memo.pop(key)
         self._sizes[id(memo)] -= entry.cost
         self._count(key, entry)
         for tag in entry.tags:
@@ -386,9 +381,7 @@ class Handler:
 
 def _reply(query: Query, rcode: int, counts: Sequence[int], tail: bytes) -> bytes:
     """A whole reply: head, the question as asked, the records, an OPT if one was asked for."""
-    question = query.question
-    if question is None:
-        raise ValueError("a reply to no question")
+    question = cast("Question", query.question)
     answers, authorities, additionals = counts
     head = wire.reply_head(
         query.head, rcode, True, (1, answers, authorities, additionals + query.edns)

@@ -60,10 +60,8 @@ def labels(slice_: EndpointSlice) -> set[str]:
     return found
 
 
-def shown(slice_: EndpointSlice | None) -> object:
+def shown(slice_: EndpointSlice) -> object:
     """What answers show of a slice: endpoints that are not ready are not seen."""
-    if slice_ is None:
-        return None
     ready = [endpoint for endpoint in slice_.endpoints if endpoint.ready]
     return (
         slice_.service,

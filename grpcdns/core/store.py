@@ -52,9 +52,8 @@ class Store:
             if change is not None:
                 yield change
         for key in sorted(gone):
-            change = self.delete(kind, key, at)
-            if change is not None:
-                yield change
+            del self.bodies[kind][key]
+            yield Change(kind, key, None, at)
         self.listed.add(kind)
 
     def __len__(self) -> int:

@@ -256,7 +256,7 @@ class Packer:
                 self._out += struct.pack("!HHLH", rtype, IN, ttl, len(rdata[0])) + rdata[0]
             else:
                 self._out += struct.pack("!HHL", rtype, IN, ttl)
-                self._add_rdata(rtype, rdata)
+                self._add_rdata(rdata)
             if self.size > MAX_MESSAGE:
                 del self._out[mark:]
                 return count
@@ -284,13 +284,13 @@ class Packer:
             name = name[1:]
         self._out.append(0)
 
-    def _add_rdata(self, rtype: int, rdata: tuple[bytes | Name, ...]) -> None:
+    def _add_rdata(self, rdata: tuple[bytes | Name, ...]) -> None:
         length_at = len(self._out)
         self._out += b"\0\0"
         for part in rdata:
             if isinstance(part, bytes):
-                if rtype == SOA:
-                    self.serial_at = len(self._out)
+                # Only a SOA has octets beside names, and they begin with its serial.
+                self.serial_at = len(self._out)
                 self._out += part
             else:
                 self._add_name(part)
