@@ -16,7 +16,7 @@ COMPILE := env -u PIP_FIND_LINKS CUSTOM_COMPILE_COMMAND="make lock" $(PY) -m pip
 	--no-emit-trusted-host --no-emit-options
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-fast soak bench lint format proto docs lock coverage clean
+.PHONY: help install demo test test-fast differential soak bench lint format proto docs lock coverage clean
 
 help:           ## this list
 	@sed -n 's/^\([a-z-]*\): .*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -40,6 +40,11 @@ test: install ## everything, real servers included
 test-fast: install ## what needs no real server and no patience: under a minute
 	$(PYTEST) -n $(JOBS) --dist loadscope -m "not servers and not slow"
 
+differential: install ## CoreDNS and us asked the same, at length; GRPCDNS_CLUSTERS=, GRPCDNS_SEED=
+	GRPCDNS_QUESTIONS=$(or $(GRPCDNS_QUESTIONS),40000) GRPCDNS_EXAMPLES=$(or $(GRPCDNS_EXAMPLES),500) \
+		GRPCDNS_CLUSTERS=$(or $(GRPCDNS_CLUSTERS),100) \
+		$(PYTEST) -n $(JOBS) --dist loadscope --timeout 3600 tests/differential tests/core
+
 bench: install ## ours and CoreDNS side by side, into docs/benchmarks.md; SIZE=, BENCH_ROUNDS=
 	$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-bench.lock
 	$(PY) -m bench --write
@@ -49,6 +54,10 @@ soak: install ## the faults at full length: churn, kills, outages, 10,000 Servic
 		tests/faults/test_workers.py tests/faults/test_api.py
 	SOAK_SECONDS=$(or $(SOAK_SECONDS),600) $(PYTEST) -q -s tests/faults/test_churn.py
 	SOAK_SIZE=$(or $(SOAK_SIZE),10000) $(PYTEST) -q -s tests/faults/test_bounds.py
+
+fuzz: install ## every part fuzzed, guided by coverage; FUZZ_SECONDS=60 each
+	$(PY) -m pip install --quiet --disable-pip-version-check "atheris==3.0.0"
+	$(PY) -m tests.fuzz.run --seconds $(or $(FUZZ_SECONDS),60) $(FUZZ_TARGETS)
 
 lint: install ## style, types, layers, security rules, locks, licences, advisories
 	$(PY) -m ruff check

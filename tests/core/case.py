@@ -71,9 +71,7 @@ def soa(qname: str, policy: Policy) -> str:
         under = f"{policy.external_apex}.{zone}"
         return f"{zone} {ttl} IN SOA ns1.{under} hostmaster.{under} 0 7200 1800 86400 {ttl}"
     ttl = policy.ttl
-    return (
-        f"{zone} {min(ttl, 300)} IN SOA ns.dns.{zone} hostmaster.{zone} 0 7200 1800 86400 {ttl}"
-    )
+    return f"{zone} {min(ttl, 300)} IN SOA ns.dns.{zone} hostmaster.{zone} 0 7200 1800 86400 {ttl}"
 
 
 def expected(case: Case, policy: Policy) -> tuple[object, ...]:

@@ -75,4 +75,16 @@ REVERSE: Final = Group("k8s_external reverse zones", [
           external_zones=("outside.example.", "100.51.198.in-addr.arpa.",
                           "113.0.203.in-addr.arpa.")))  # fmt: skip
 
-GROUPS: Final = [EXTERNAL, HEADLESS, REVERSE]
+BOTH: Final = Group("k8s_external and kubernetes share a reverse zone", [
+    Case(reverse("198.51.100.5"), "PTR", answer=[f"{reverse('198.51.100.5')} 5 IN PTR lb.{O}"]),
+    Case(reverse("10.96.0.10"), "PTR",
+         answer=[f"{reverse('10.96.0.10')} 5 IN PTR svc1.testns.svc.cluster.local."]),
+    # What neither has is denied by the second: the first falls through.
+    *(Case(reverse(ip), "PTR", "NXDOMAIN", authority=[
+        "in-addr.arpa. 5 IN SOA ns.dns.in-addr.arpa. hostmaster.in-addr.arpa. 0 7200 1800 86400 5"])
+      for ip in ("10.96.99.99", "198.51.100.99")),
+    *absent("ns2.dns.in-addr.arpa."),
+], Config(zones=("cluster.local.", "in-addr.arpa."),
+          external_zones=("outside.example.", "in-addr.arpa.")))  # fmt: skip
+
+GROUPS: Final = [EXTERNAL, HEADLESS, REVERSE, BOTH]

@@ -135,6 +135,13 @@ MULTICLUSTER: Final = Group("multicluster (KEP-1645)", [
 ], Config(zones=("cluster.local.", "clusterset.local.", "in-addr.arpa.", "ip6.arpa."),
           multicluster=("clusterset.local.",)))  # fmt: skip
 
+MULTICLUSTER_EMPTY: Final = Group("multicluster, ignore empty_service", [
+    *absent(f"imported-empty.{C}", f"_http._tcp.imported-empty.{C}"),
+    Case(I, answer=[f"{I} 5 IN A 10.97.0.1"]),
+    Case(HI, answer=[f"{HI} 5 IN A 10.97.2.1", f"{HI} 5 IN A 10.97.2.2"]),
+], Config(zones=("cluster.local.", "clusterset.local.", "in-addr.arpa.", "ip6.arpa."),
+          multicluster=("clusterset.local.",), ignore_empty_service=True))  # fmt: skip
+
 NAMESPACES: Final = Group("namespaces", [
     Case(f"svc1.{T}", answer=[f"svc1.{T} 5 IN A 10.96.0.10"]),
     *empty("svc.cluster.local.", T),
@@ -205,5 +212,5 @@ SHORT: Final = Group("any cluster domain: of one label", [
 
 GROUPS: Final = [
     INSECURE, VERIFIED, POD_NAMES, TTL_ZERO, TTL_HOUR, NO_ENDPOINTS, IGNORE_EMPTY, ZONAL,
-    MULTICLUSTER, NAMESPACES, ZONES, NAME_LIMIT, PTR_LIMIT, SHORT,
+    MULTICLUSTER, MULTICLUSTER_EMPTY, NAMESPACES, ZONES, NAME_LIMIT, PTR_LIMIT, SHORT,
 ]  # fmt: skip
