@@ -33,6 +33,8 @@ from grpcdns.source.splitter import Splitter
 
 TRIGGER_TIME: Final = "endpoints.kubernetes.io/last-change-trigger-time"
 INITIAL_EVENTS_END: Final = "k8s.io/initial-events-end"
+_MAX_CUTS: Final = 32
+"""Tries to put one object together: 10,000 ownerReferences in it must not cost as many."""
 NOTHING: Final[Mapping[str, int]] = MappingProxyType({})
 FINISHED: Final = frozenset({"Succeeded", "Failed", "Unknown"})
 
@@ -188,6 +190,9 @@ class ListReader:
         self._known = known
         self._splitter = Splitter()
         self._held = b""
+        self._cuts = 0
+        self._left: list[bytes] = []
+        """What is not to be taken apart by its looks: for JSON, at the end."""
 
     def feed(self, data: bytes) -> Iterator[Item]:
         """The objects that have arrived with ``data``."""
@@ -196,7 +201,8 @@ class ListReader:
 
     def finish(self) -> Iterator[Item]:
         """The last ones. Raises Unreadable where it was no list; ``page`` is known afterwards."""
-        last, without, whole = self._splitter.finish(self._held)
+        held = b",".join(self._left) or self._held
+        last, without, whole = self._splitter.finish(held)
         try:
             yield from self._one(last) if last else ()
         except Cut:
@@ -211,13 +217,20 @@ class ListReader:
         self.page = Page(meta.resource_version or "", meta.continue_ or "")
 
     def _read(self, piece: bytes) -> Iterator[Item]:
+        if self._left:
+            self._left.append(piece)
+            return
         if self._held:
             piece = self._held + b"," + piece
         try:
             yield from self._one(piece)
-            self._held = b""
+            self._held, self._cuts = b"", 0
         except Cut:
-            self._held = piece
+            self._cuts += 1
+            if self._cuts < _MAX_CUTS:
+                self._held = piece
+            else:
+                self._held, self._left = b"", [piece]
 
     def _one(self, raw: bytes | msgspec.Raw) -> Iterator[Item]:
         try:

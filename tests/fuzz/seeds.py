@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import struct
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Final
 
 import msgspec
@@ -18,6 +19,7 @@ from tests.core.reply import name_wire, query
 from tests.fuzz import corpus
 from tests.fuzz.world import BY_KIND, objects
 
+_COREFILES: Final = Path(__file__).resolve().parents[2] / "corefile"
 _NAMES: Final = (
     ("svc1.testns.svc.cluster.local", "A"), ("hdls.testns.svc.cluster.local", "SRV"),
     ("ext.testns.svc.cluster.local", "AAAA"), ("1.1.244.10.in-addr.arpa", "PTR"),
@@ -125,6 +127,14 @@ def manifest_seeds() -> Iterator[tuple[str, bytes]]:
     yield "tabs", b"kind:\tService\n"
 
 
+def corefile_seeds() -> Iterator[tuple[str, bytes]]:
+    for path in sorted(_COREFILES.glob("*")):
+        if path.is_file() and path.suffix in (".Corefile", ""):
+            yield path.name, path.read_bytes()
+    yield "one-line", b". { grpc . 127.0.0.1 { except a.b } }"
+    yield "snippet", b'(s) {\n errors\n}\n.:53 {\n import s\n grpc . unix:///x {$A} "q q" # c\n}\n'
+
+
 def selector_seeds() -> Iterator[tuple[str, bytes]]:
     texts = ("a=b", "a==b,c!=d", "a in (b, c)", "!a,x.y/z", "a notin ()", "")
     for number, text in enumerate(texts):
@@ -144,6 +154,7 @@ SEEDS: Final[dict[str, Callable[[], Iterator[tuple[str, bytes]]]]] = {
     "frames": frame_seeds,
     "snapshot": drawn,
     "manifest": manifest_seeds,
+    "corefile": corefile_seeds,
     "selector": selector_seeds,
 }
 

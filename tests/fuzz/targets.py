@@ -115,6 +115,7 @@ TARGETS: Final[dict[str, Target]] = {
     "frames": text_targets.frames,
     "snapshot": text_targets.snapshot,
     "manifest": text_targets.manifest,
+    "corefile": text_targets.corefile,
     "selector": text_targets.selector,
 }
 

@@ -12,6 +12,7 @@ import msgspec
 
 from grpcdns.config import Config
 from grpcdns.core.objects import Change, Kind
+from grpcdns.corefile.check import check_corefile
 from grpcdns.serve import link
 from grpcdns.source import snapshot as snapshots
 from grpcdns.source.decode import (
@@ -174,6 +175,14 @@ def manifest(data: bytes) -> None:
         return
     assert refusal.line >= 1
     assert "\n" not in str(refusal)
+
+
+def corefile(data: bytes) -> None:
+    """A Corefile into the checker: findings stand in the file, in the order of its lines."""
+    text = data.decode("utf-8", "replace")
+    lines = text.count("\n") + 1
+    for finding in check_corefile(text, ("cluster.local.",)):
+        assert 0 <= finding.line <= lines + 1, finding
 
 
 def selector(data: bytes) -> None:
