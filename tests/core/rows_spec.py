@@ -203,6 +203,8 @@ NAMES: Final = Group("apex, empty non-terminals, names that are not", [
     *empty("ns.dns.cluster.local.", qtypes=("AAAA", "SRV", "MX")),
     *empty("ns.dns.cluster.local.", qtypes=("TXT", "PTR"), differs="D1"),
     *empty("dns.cluster.local.", qtypes=("A", "TXT"), differs="D1"),
+    *absent("ns.dns.cluster.local.cluster.local.", "ns.dns.cluster.local.x.cluster.local.",
+            differs="D16"),
     # F31, F32, F37
     *empty("cluster.local.", "svc.cluster.local.", "pod.cluster.local.", qtypes=ALL),
     *empty("cluster.local.", "svc.cluster.local.", "pod.cluster.local.", qtypes=("TXT",),

@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 
 from grpcdns.config import Config
 from tests.core.reply import Reply
+from tests.differential.options import shared
 from tests.harness.api import Object
 
 _V4: Final = re.compile(r"(\d{1,3}\.){4}in-addr\.arpa\.")
@@ -98,7 +99,7 @@ def _other_type_at_reverse(seen: Seen) -> bool:
     if seen.qtype == "PTR" or not (_V4.fullmatch(seen.name) or _V6.fullmatch(seen.name)):
         return False
     # A SOA asked of a zone that both plugins have: the one answers that the other passes on to.
-    both = seen.qtype == "SOA" and bool({*seen.config.zones} & {*seen.config.external_zones})
+    both = seen.qtype == "SOA" and bool(shared(seen.config))
     return seen.now_exists or (both and not seen.ours.answer)
 
 
@@ -109,6 +110,16 @@ def _above_port(seen: Seen) -> bool:
 
 def _case_of_zone(seen: Seen) -> bool:
     return seen.now_exists and seen.left == "ns.dns" and seen.qname != seen.name
+
+
+def _name_server_by_text(seen: Seen) -> bool:
+    zone = seen.name[len(seen.left or "") :].lstrip(".")
+    return (
+        seen.name.startswith(f"ns.dns.{zone}")
+        and seen.left != "ns.dns"
+        and seen.plugin is not None
+        and (seen.plugin.rcode, seen.ours.rcode) == ("NOERROR", "NXDOMAIN")
+    )
 
 
 def _labels_before_reverse(seen: Seen) -> bool:
@@ -167,6 +178,7 @@ EXPECTED: Final[dict[str, Callable[[Seen], bool]]] = {
     "D9": _dotted_pod,
     "D10": _external_ttl,
     "D13": _cannot_be_written,
+    "D16": _name_server_by_text,
 }
 """Those that the questions about clusters meet by themselves; the others have rows only."""
 

@@ -51,7 +51,7 @@ CONFIGS: Final[dict[str, Config]] = {
         external_apex="names", external_ttl=30,
     ),
     "k8s_external reverse": _config(
-        zones=("cluster.local.", "10.in-addr.arpa.", "113.0.203.in-addr.arpa."),
+        zones=("cluster.local.", "10.in-addr.arpa.", "203.in-addr.arpa."),
         external_zones=("outside.example.", "100.51.198.in-addr.arpa.", "113.0.203.in-addr.arpa."),
     ),
     "all at once": _config(
@@ -60,6 +60,12 @@ CONFIGS: Final[dict[str, Config]] = {
         external_headless=True, labels="dns", namespace_labels="dns", ttl=7, external_ttl=9,
     ),
 }  # fmt: skip
+
+
+def shared(config: Config) -> list[str]:
+    """External zones inside a zone of the cluster: what they have not is looked for there."""
+    ends = tuple(f".{zone}" for zone in config.zones)
+    return [zone for zone in config.external_zones if zone.endswith(ends)]
 
 
 def server_block(config: Config, port: int, kubeconfig: Path, zone_file: Path) -> str:
@@ -82,7 +88,7 @@ def server_block(config: Config, port: int, kubeconfig: Path, zone_file: Path) -
         inside += [f"{option} {' '.join(values)}"] if any(values) else []
     lines += [*(f"        {line}" for line in inside), "    }"]
     if config.external_zones:
-        both = [zone for zone in config.external_zones if zone in config.zones]
+        both = shared(config)
         lines += [f"    k8s_external {' '.join(config.external_zones)} {{"]
         lines += [f"        ttl {config.external_ttl}", f"        apex {config.external_apex}"]
         lines += ["        headless"] if config.external_headless else []
