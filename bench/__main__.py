@@ -36,8 +36,9 @@ def _measure(args: argparse.Namespace, names: list[str]) -> None:
             results: Results = module.measure(setup)
             print(f"## {name}\n\n{module.table(results)}\n", flush=True)
             if args.write:
+                results.notes += report.notes(args.size, args.rounds, args.seconds)
                 report.save(results)
-                report.note_machine(args.size, args.rounds, args.seconds)
+                report.note_machine()
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -11,6 +11,7 @@ import json
 import os
 import platform
 import re
+from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
 from types import ModuleType
@@ -51,15 +52,28 @@ def saved() -> dict[str, Results]:
 def write() -> None:
     """The page's blocks, and the plots."""
     found = saved()
-    blocks = {name: module_of(name).table(results) for name, results in found.items()}
+    PAGE.write_text(fill(PAGE.read_text(), blocks_of(found)))
+    from bench import plots
+
+    plots.draw(found, FOLDER)
+
+
+def blocks_of(found: Mapping[str, Results]) -> dict[str, str]:
+    """What stands in the page's blocks: tables, and under each how it was taken."""
+    blocks = {name: _block(name, results) for name, results in found.items()}
     blocks["targets"] = targets.table(found)
     machine = FOLDER / "machine.json"
     if machine.exists():
         blocks["machine"] = "; ".join(json.loads(machine.read_text())) + "."
-    PAGE.write_text(fill(PAGE.read_text(), blocks))
-    from bench import plots
+    return blocks
 
-    plots.draw(found, FOLDER)
+
+def _block(name: str, results: Results) -> str:
+    table: str = module_of(name).table(results)
+    notes = (
+        results.notes[1:] if name in ("growth", "index") else results.notes
+    )  # sizes of their own
+    return f"{table}\n\n{'; '.join(notes)}." if notes else table
 
 
 def fill(page: str, blocks: dict[str, str]) -> str:
@@ -72,7 +86,13 @@ def fill(page: str, blocks: dict[str, str]) -> str:
     return _BLOCK.sub(put, page)
 
 
-def note_machine(size: int, rounds: int, seconds: float) -> None:
+def notes(size: int, rounds: int, seconds: float) -> list[str]:
+    """How results were taken, and how busy the machine was."""
+    busy = f"load average {os.getloadavg()[1]:.0f}, its own load included"
+    return [f"{size:,} Services", f"{rounds} rounds", f"{seconds:g} s a run", busy]
+
+
+def note_machine() -> None:
     """What the figures were taken on."""
     FOLDER.mkdir(exist_ok=True)
     facts = [
@@ -81,7 +101,6 @@ def note_machine(size: int, rounds: int, seconds: float) -> None:
         f"Python {platform.python_version()}, grpcio {metadata.version('grpcio')}",
         f"CoreDNS {_version('coredns', 'github.com/coredns/coredns')}",
         f"Kubernetes {_version('kubernetes', 'k8s.io/kubernetes')}",
-        f"{size:,} Services, {rounds} rounds, {seconds:g} s a run",
     ]
     (FOLDER / "machine.json").write_text(json.dumps(facts, indent=1) + "\n")
 

@@ -29,10 +29,7 @@ def test_the_page_has_a_block_for_each_measurement() -> None:
 
 def test_the_tables_of_the_page_are_those_of_the_results() -> None:
     page = report.PAGE.read_text()
-    found = report.saved()
-    blocks = {name: report.module_of(name).table(results) for name, results in found.items()}
-    blocks["targets"] = targets.table(found)
-    assert report.fill(page, blocks) == page
+    assert report.fill(page, report.blocks_of(report.saved())) == page
 
 
 def test_a_ratio_is_that_of_each_round() -> None:
