@@ -44,7 +44,8 @@ class Child:
         self._heard = 0.0
         self._beating = False
         self._young_deaths = 0
-        self._waited: tuple[float, int] | None = None
+        self._strain: tuple[float, int, float] | None = None
+        """When it began to be silent; how long it had waited for a CPU by then, and had one."""
 
     def start(self) -> None:
         """Spawn it; it gets its end of a pipe to write heartbeats to."""
@@ -70,7 +71,7 @@ class Child:
         self.since = time.time()
         self._started = self._heard = time.monotonic()
         self._beating = False
-        self._waited = None
+        self._strain = None
 
     def hear(self) -> None:
         """Read what came over the pipe."""
@@ -91,24 +92,27 @@ class Child:
         """Why it is to be killed, None when it is well."""
         silent = now - self._heard
         if silent <= self.silence / 2:
-            self._waited = None
+            self._strain = None
             return None
         if _state(self.pid) == "T":
             return "was stopped"
         if not self._beating:
             return "did not come up" if silent > self.grace else None
-        if self._waited is None:
-            self._waited = (now, _cpu_wait(self.pid))
+        if self._strain is None:
+            self._strain = (now, _cpu_wait(self.pid), _cpu_used(self.pid))
         if silent <= self.silence or self._starves(now, silent):
             return None
         return f"gave no heartbeat for {silent:.2f} s"
 
     def _starves(self, now: float, silent: float) -> bool:
         """Whether it is silent for want of a CPU, as others are too: killing it would not help."""
-        if self._waited is None or silent > _PATIENCE * self.silence:
+        if self._strain is None or silent > _PATIENCE * self.silence:
             return False
-        since, before = self._waited
-        return _cpu_wait(self.pid) - before > 0.3e9 * (now - since)
+        since, waited, used = self._strain
+        if _cpu_wait(self.pid) - waited > 0.3e9 * (now - since):
+            return True
+        # A wait is counted when it is over: one that goes on shows as being ready and not running.
+        return _is_ready(self.pid) and _cpu_used(self.pid) - used < 0.5 * (now - since)
 
     def reap(self) -> int | None:
         """Its exit code once it has ended (negative: the signal), None while it runs."""
@@ -147,22 +151,46 @@ class Child:
                 pass
 
 
-def _state(pid: int) -> str:
-    """The state letter of /proc: R, S, D, T (stopped)..."""
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text()
-    except OSError:
-        return ""
-    return stat.rpartition(")")[2].split()[0]
+def _state(pid: int, task: str = "") -> str:
+    """The state letter of /proc: R (running, or ready to), S, D, T (stopped)..."""
+    fields = _stat(pid, f"task/{task}/" if task else "")
+    return fields[0] if fields else ""
+
+
+def _is_ready(pid: int) -> bool:
+    """Whether one of its threads runs, or could if there were a CPU for it."""
+    return any(_state(pid, task) == "R" for task in _tasks(pid))
+
+
+def _cpu_used(pid: int) -> float:
+    """Seconds for which its threads have had a CPU."""
+    fields = _stat(pid)
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK") if fields else 0.0
 
 
 def _cpu_wait(pid: int) -> int:
     """Nanoseconds that its threads have waited for a CPU, ready to run."""
     total = 0
-    try:
-        for task in os.listdir(f"/proc/{pid}/task"):
+    for task in _tasks(pid):
+        try:
             fields = Path(f"/proc/{pid}/task/{task}/schedstat").read_text().split()
             total += int(fields[1])
-    except (OSError, IndexError, ValueError):
-        pass
+        except (OSError, IndexError, ValueError):
+            pass
     return total
+
+
+def _tasks(pid: int) -> list[str]:
+    try:
+        return os.listdir(f"/proc/{pid}/task")
+    except OSError:
+        return []
+
+
+def _stat(pid: int, part: str = "") -> list[str]:
+    """The fields of /proc's stat from the third on: what stands before may have blanks."""
+    try:
+        stat = Path(f"/proc/{pid}/{part}stat").read_text()
+    except OSError:
+        return []
+    return stat.rpartition(")")[2].split()

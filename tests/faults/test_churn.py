@@ -144,7 +144,7 @@ def test_churn_leaves_memory_flat_and_the_index_equal_to_a_fresh_list(cluster: C
 
 
 def _ask_either(grpcdns: Grpcdns, qname: str, worker: int) -> None:
-    """As CoreDNS does: a worker that sheds load (this machine may be busy) hands on to the other."""
+    """As CoreDNS does: a worker that sheds load hands on to the other."""
     try:
         grpcdns.ask(qname, worker=worker)
     except grpc.RpcError:

@@ -6,9 +6,11 @@ import itertools
 import os
 import select
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -108,6 +110,25 @@ def test_one_that_waits_for_a_cpu_is_borne_with(run: Run, monkeypatch: pytest.Mo
     assert one.frozen(began + 0.15) is None
     assert one.frozen(began + 0.5) is None
     assert one.frozen(began + 2.5) is not None, "but not for ever"
+
+
+def test_one_that_is_really_starved_is_borne_with(run: Run) -> None:
+    """It may only run when nobody else wants to, and others want to all the time."""
+    one = run(BEATS)
+    wait_until(lambda: hear(one), "it beats")
+    spin = [sys.executable, "-c", "while True: pass"]
+    with ExitStack() as stack:
+        for _ in range(3 * (os.cpu_count() or 1)):
+            hog = stack.enter_context(subprocess.Popen(spin))
+            stack.callback(hog.kill)
+        os.sched_setscheduler(one.pid, os.SCHED_IDLE, os.sched_param(0))
+        end = time.monotonic() + 1.5
+        silences = []
+        while time.monotonic() < end:
+            one.hear()
+            assert one.frozen(time.monotonic()) is None
+            silences.append(not select.select([one.beat_fd], [], [], 0.05)[0])
+    assert any(silences)
 
 
 def test_one_that_does_not_come_up(run: Run) -> None:
