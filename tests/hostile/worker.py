@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
@@ -20,6 +21,8 @@ from tests.serve import http2
 from tests.serve.http2 import Connection, frame
 
 WINDOW_UPDATE: Final = 8
+SPARE: Final = os.getloadavg()[0] < 2 * (os.cpu_count() or 1)
+"""Whether the machine has time to be measured by; else bounds on time are five times as wide."""
 BIG: Final = 2000
 """Endpoints of the Service ``big``: an answer of 32 KiB."""
 
@@ -49,12 +52,16 @@ class Caller:
         took = []
         end = time.perf_counter() + seconds
         while (began := time.perf_counter()) < end:
-            self._connection.call(self._stream, QUERY)
-            kinds = self._connection.read_end(self._stream)
-            assert http2.DATA in kinds, "an honest caller got no answer"
+            while not self._ask():  # shed: a CoreDNS would ask the other worker
+                assert time.perf_counter() - began < 5.0, "an honest caller got no answer"
             took.append(time.perf_counter() - began)
-            self._stream += 2
         return sorted(took)[len(took) * 99 // 100]
+
+    def _ask(self) -> bool:
+        self._connection.call(self._stream, QUERY)
+        kinds = self._connection.read_end(self._stream)
+        self._stream += 2
+        return http2.DATA in kinds
 
 
 class Worker:
