@@ -52,7 +52,7 @@ class Program:
     """About how long a first build takes on two cores, downloads included."""
 
 
-class Unavailable(Exception):  # noqa: N818 - a state of things, no mistake
+class Unavailable(Exception):
     """A server that cannot be had here, and why."""
 
     def __init__(self, name: str, reason: str) -> None:
