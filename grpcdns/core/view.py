@@ -127,13 +127,14 @@ class View:
         self.cheap = True
         text = label.replace("-", "." if label.count("-") == 3 and "--" not in label else ":")
         address = address_from_text(text)
+        count = 1
         if self.policy.pods == "verified":
             self.tags.add(pod_tag(asked.namespace, text))
-            if not any(pod.namespace == asked.namespace for pod in self.index.pods_at(text)):
-                return None
-        if address is None:
+            # Each of the Pods that share their node's address counts in the weight of a SRV.
+            count = sum(pod.namespace == asked.namespace for pod in self.index.pods_at(text))
+        if address is None or not count:
             return None
-        return [Hit(address, 0, (label, asked.namespace, POD, *self.zone))]
+        return [Hit(address, 0, (label, asked.namespace, POD, *self.zone))] * count
 
     def _find_services(self, asked: Asked) -> list[Hit] | None:
         service = self.index.service(asked.key)

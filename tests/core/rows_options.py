@@ -30,6 +30,9 @@ VERIFIED: Final = Group("pods verified (2.6)", [
     Case(f"10-244-3-1.{P}", answer=[f"10-244-3-1.{P} 5 IN A 10.244.3.1"]),
     Case(f"fd00--3-1.{P}", "AAAA", answer=[f"fd00--3-1.{P} 5 IN AAAA fd00::3:1"]),
     Case(f"192-0-2-10.{P}", answer=[f"192-0-2-10.{P} 5 IN A 192.0.2.10"], id="F28-node-address"),
+    Case(f"192-0-2-10.{P}", "SRV",
+         answer=[f"192-0-2-10.{P} 5 IN SRV 0 50 0 192-0-2-10.{P}"],
+         additional=[f"192-0-2-10.{P} 5 IN A 192.0.2.10"]),
     *empty(f"10-244-3-1.{P}", qtypes=("AAAA",)),
     # F29 finished ones; one whose address was taken over
     *absent(f"1-2-3-4.{P}", f"10-244-3-20.{P}", f"10-244-3-21.{P}", f"10-244-3-22.{P}",
