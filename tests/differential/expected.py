@@ -153,7 +153,7 @@ def _external_ttl(seen: Seen) -> bool:
 
 def _without_ttl(reply: Reply) -> list[list[str]]:
     return [
-        sorted(re.sub(r" \d+ IN ", " IN ", record).lower() for record in section)
+        sorted({re.sub(r" \d+ IN ", " IN ", record).lower() for record in section})
         for section in reply.sections
     ]
 

@@ -43,6 +43,8 @@ class World:
         self._stack = ExitStack()
         self._rounds = itertools.count()
         self._ports: dict[str, Address] = {}
+        self._sentinels: list[Object] = []
+        self._listed: dict[str, bytes] = {}
 
     def __enter__(self) -> Self:
         try:
@@ -102,7 +104,9 @@ class World:
     def settle(self) -> int:
         """Waits until every server of CoreDNS has seen all that was done so far."""
         number = next(self._rounds)
-        create(self.cluster.api, _sentinels(number))
+        self._listed.clear()
+        self.remove(self._sentinels)
+        self._sentinels = create(self.cluster.api, _sentinels(number))
         for name, config in self.configs.items():
             if config.namespaces and f"r{number}-s" not in config.namespaces:
                 continue
@@ -117,11 +121,13 @@ class World:
         return number
 
     def lists(self, config: Config) -> Lists:
-        """What the API lists for a config: the same selectors as the source's."""
+        """What the API listed for a config since the last ``settle``: the source's selectors."""
         found: dict[Kind, bytes] = dict.fromkeys(Kind, b'{"items": []}')
         for kind, resource in resources_of(config).items():
             path = f"{resource.path}?{urlencode(resource.selectors)}"
-            found[kind] = json.dumps(self.cluster.api.request("GET", path)).encode()
+            if path not in self._listed:
+                self._listed[path] = json.dumps(self.cluster.api.request("GET", path)).encode()
+            found[kind] = self._listed[path]
         return found
 
     def handler(self, name: str) -> Handler:
