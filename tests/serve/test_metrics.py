@@ -129,7 +129,7 @@ def test_odd_requests(server: MetricsServer, request_: bytes, begins: bytes) -> 
             sock.sendall(request_)
             sock.shutdown(socket.SHUT_WR)
             reply = sock.recv(65536)
-        except (ConnectionResetError, BrokenPipeError):
+        except OSError:  # it has hung up already: reset, broken pipe, not connected
             reply = b""
     assert reply.startswith(begins)
     assert bool(reply) == bool(begins)
