@@ -12,12 +12,12 @@ import logging
 import threading
 import time
 from collections.abc import Iterable, Iterator
-from typing import Final
+from typing import Final, cast
 
 import msgspec
 
 from grpcdns.core.memo import Deferred, Handler
-from grpcdns.core.objects import Change, Kind
+from grpcdns.core.objects import Change, EndpointSlice, Kind, unpack
 from grpcdns.core.policy import Policy
 from grpcdns.serve.transport import Later
 from grpcdns.serve.upstream import Upstream
@@ -69,8 +69,9 @@ class Answerer:
     def apply(self, change: Change) -> None:
         with self._lock:
             self._handler.apply(change)
+            told = change.triggered and self._has_service(change)
         self.changes += 1
-        if change.triggered and change.body is not None:
+        if told:
             self._took(time.time() - change.triggered)
 
     def replace(self, kind: Kind, objects: Iterable[tuple[str, bytes]], at: int) -> Iterator[bool]:
@@ -145,6 +146,13 @@ class Answerer:
         policy = msgspec.structs.replace(self._policy, ttl_cap=cap)
         with self._lock:
             self._handler.set_policy(policy)
+
+    def _has_service(self, change: Change) -> bool:
+        """Whether a slice that came makes a difference to some name: its Service is there."""
+        if change.body is None:
+            return False
+        slice_ = cast("EndpointSlice", unpack(change.kind, change.body))
+        return self._handler.index.service(f"{slice_.namespace}/{slice_.service}") is not None
 
     def _took(self, seconds: float) -> None:
         self.programming[bisect.bisect_left(PROGRAMMING_BUCKETS, seconds)] += 1

@@ -401,8 +401,7 @@ def test_external_name_servers(
         pytest.param(SVC, True, 1, id="pl-02"),
         pytest.param(HEADLESS, False, 0, id="pl-03"),
         pytest.param(SVC, False, 0, id="pl-04"),
-        pytest.param(None, True, 0, id="pl-05", marks=pytest.mark.xfail(
-            reason="a slice whose Service is not there yet is counted as well")),
+        pytest.param(None, True, 0, id="pl-05"),
     ],
 )  # fmt: skip
 def test_programming_latency(service: Service | None, triggered: bool, observed: int) -> None:
