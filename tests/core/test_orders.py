@@ -24,7 +24,8 @@ from grpcdns.core.memo import Handler
 from grpcdns.core.objects import Change, Kind
 from grpcdns.core.policy import Policy
 from grpcdns.core.wire import NXDOMAIN
-from tests.core.loading import ask, fail, lists_of, packed, reply_to
+from tests.core.cluster import OBJECTS
+from tests.core.loading import KIND_NAMES, ask, fail, lists_of, packed, reply_to
 from tests.core.outside import OUTSIDE
 from tests.core.questions import QTYPES, names_of, near
 from tests.core.random_cluster import clusters
@@ -39,6 +40,11 @@ CONFIGS: Final = (
     Config(zones=ZONES, no_endpoints=True, namespaces=("one",), ttl=0),
     Config(zones=ZONES, ignore_empty_service=True, external_zones=("outside.example.",),
            external_headless=True, dns_service="one/web"),
+)  # fmt: skip
+ALL: Final = Config(
+    zones=ZONES, multicluster=("clusterset.local.",), pods="verified", zonal=True,
+    endpoint_pod_names=True, external_zones=("outside.example.", "51.198.in-addr.arpa."),
+    external_headless=True, dns_service="testns/svc1",
 )  # fmt: skip
 WATCHED: Final = Config(zonal=True, endpoint_pod_names=True).policy()
 State = dict[tuple[Kind, str], bytes]
@@ -96,9 +102,10 @@ def check_serial(handler: Handler, config: Config, records: tuple[str, ...]) -> 
 @seed(SEED)
 @thorough
 @given(
-    states=st.lists(clusters(), min_size=1, max_size=4),
+    states=st.lists(clusters(), min_size=2, max_size=3),
     steps=st.integers(0, 1 << 32),
-    configs=st.lists(st.sampled_from(CONFIGS), min_size=1, max_size=2),
+    configs=st.sampled_from(CONFIGS).map(lambda config: [config])
+    | st.lists(st.sampled_from(CONFIGS), min_size=2, max_size=2),
 )
 def test_any_order(states: list[list[Object]], steps: int, configs: list[Config]) -> None:
     random = Random(steps)
@@ -154,6 +161,46 @@ def questions_about(objects: list[Object], random: Random) -> list[bytes]:
     chosen += [*random.sample(names, 3), *near(names, random, 3)]
     pairs = [(name, qtype) for name in chosen for qtype in ("A", random.choice(QTYPES))]
     return [query(*pair) for pair in [*pairs, *((name, "PTR") for name in reverse[:8])]]
+
+
+@pytest.mark.parametrize("kind", [kind for kind in Kind if kind is not Kind.NAMESPACE])
+def test_each_object_goes_and_comes(kind: Kind) -> None:
+    """What is remembered about an object, about its name and addresses, goes when it goes."""
+    state = state_of(OBJECTS)
+    asked_of = fresh(state, ALL.policy())
+    for obj in OBJECTS:
+        if obj["kind"] == KIND_NAMES[kind]:
+            key = (kind, f"{obj['metadata']['namespace']}/{obj['metadata']['name']}")
+            names = list(dict.fromkeys(name for name in names_of([obj], ALL) if is_its(obj, name)))
+            if key in state:
+                goes_and_comes(asked_of, state, key, names)
+
+
+@pytest.mark.parametrize("name", ["testns", "hidden", "svc", "empty"])
+def test_each_namespace_goes_and_comes(name: str) -> None:
+    state = state_of(OBJECTS)
+    inside = [obj for obj in OBJECTS if obj["metadata"].get("namespace") == name]
+    names = names_of(inside, ALL)[::7] + [f"{name}.svc.cluster.local.", f"{name}.outside.example."]
+    goes_and_comes(fresh(state, ALL.policy()), state, (Kind.NAMESPACE, f"/{name}"), names)
+
+
+def is_its(obj: Object, name: str) -> bool:
+    meta = obj["metadata"]
+    return f".{meta['namespace']}." in name or name.endswith(".arpa.")
+
+
+def goes_and_comes(handler: Handler, state: State, key: tuple[Kind, str], names: list[str]) -> None:
+    asked = [query(name, qtype) for name in names for qtype in ("A", "SRV", "PTR")]
+    without = {one: body for one, body in state.items() if one != key}
+    before = [reply_to(handler, message, OUTSIDE) for message in asked]
+    for at, body, now in ((2, None, without), (3, state[key], state)):
+        handler.apply(Change(*key, body, at))
+        other = fresh(now, ALL.policy())
+        for message in asked:
+            reply = reply_to(handler, message, OUTSIDE)
+            assert reply.folded() == reply_to(other, message, OUTSIDE).folded(), reply.question
+    after = [reply_to(handler, message, OUTSIDE).folded() for message in asked]
+    assert after == [reply.folded() for reply in before]
 
 
 def check_bounds(handler: Handler, room: int) -> None:
