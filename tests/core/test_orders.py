@@ -167,21 +167,22 @@ def questions_about(objects: list[Object], random: Random) -> list[bytes]:
 def test_each_object_goes_and_comes(kind: Kind) -> None:
     """What is remembered about an object, about its name and addresses, goes when it goes."""
     state = state_of(OBJECTS)
-    asked_of = fresh(state, ALL.policy())
+    live, whole = fresh(state, ALL.policy()), fresh(state, ALL.policy())
     for obj in OBJECTS:
         if obj["kind"] == KIND_NAMES[kind]:
             key = (kind, f"{obj['metadata']['namespace']}/{obj['metadata']['name']}")
             names = list(dict.fromkeys(name for name in names_of([obj], ALL) if is_its(obj, name)))
             if key in state:
-                goes_and_comes(asked_of, state, key, names)
+                goes_and_comes(live, whole, state, key, names)
 
 
 @pytest.mark.parametrize("name", ["testns", "hidden", "svc", "empty"])
 def test_each_namespace_goes_and_comes(name: str) -> None:
     state = state_of(OBJECTS)
     inside = [obj for obj in OBJECTS if obj["metadata"].get("namespace") == name]
-    names = names_of(inside, ALL)[::7] + [f"{name}.svc.cluster.local.", f"{name}.outside.example."]
-    goes_and_comes(fresh(state, ALL.policy()), state, (Kind.NAMESPACE, f"/{name}"), names)
+    names = [f"{name}.svc.cluster.local.", f"{name}.outside.example.", *names_of(inside, ALL)[::7]]
+    live, whole = fresh(state, ALL.policy()), fresh(state, ALL.policy())
+    goes_and_comes(live, whole, state, (Kind.NAMESPACE, f"/{name}"), names)
 
 
 def is_its(obj: Object, name: str) -> bool:
@@ -189,13 +190,15 @@ def is_its(obj: Object, name: str) -> bool:
     return f".{meta['namespace']}." in name or name.endswith(".arpa.")
 
 
-def goes_and_comes(handler: Handler, state: State, key: tuple[Kind, str], names: list[str]) -> None:
+def goes_and_comes(
+    handler: Handler, whole: Handler, state: State, key: tuple[Kind, str], names: list[str]
+) -> None:
+    """``whole`` is a handler that keeps all of ``state``."""
     asked = [query(name, qtype) for name in names for qtype in ("A", "SRV", "PTR")]
     without = {one: body for one, body in state.items() if one != key}
     before = [reply_to(handler, message, OUTSIDE) for message in asked]
-    for at, body, now in ((2, None, without), (3, state[key], state)):
+    for at, body, other in ((2, None, fresh(without, ALL.policy())), (3, state[key], whole)):
         handler.apply(Change(*key, body, at))
-        other = fresh(now, ALL.policy())
         for message in asked:
             reply = reply_to(handler, message, OUTSIDE)
             assert reply.folded() == reply_to(other, message, OUTSIDE).folded(), reply.question
