@@ -346,12 +346,9 @@ class Handler:
 
         Yields whether the step was news; the kind counts as listed at the end.
         """
-        was_synced = self.index.synced
         for tags in self.index.replace(kind, objects, at):
             self._drop(tags)
             yield bool(tags)
-        if self.index.synced != was_synced:
-            self.clear()
 
     def set_policy(self, policy: Policy) -> None:
         """Take another policy: from the next query on it is the only one."""
