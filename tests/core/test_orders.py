@@ -194,7 +194,8 @@ def goes_and_comes(
     handler: Handler, whole: Handler, state: State, key: tuple[Kind, str], names: list[str]
 ) -> None:
     """``whole`` is a handler that keeps all of ``state``."""
-    asked = [query(name, qtype) for name in names for qtype in ("A", "SRV", "PTR")]
+    asked = [query(name, "PTR" if name.endswith(".arpa.") else "A") for name in names]
+    asked += [query(name, "SRV") for name in names if name.startswith("_")]
     without = {one: body for one, body in state.items() if one != key}
     before = [reply_to(handler, message, OUTSIDE) for message in asked]
     for at, body, other in ((2, None, fresh(without, ALL.policy())), (3, state[key], whole)):

@@ -190,6 +190,14 @@ def test_slice_moves_to_another_service() -> None:
     assert rdata(get(handler, f"t.{T}")) == ["10.200.0.1"]
 
 
+def test_hostname_changes_and_address_stays() -> None:
+    """The PTR goes with it."""
+    handler = made([HEADLESS, sliced("a", "10.200.0.1")])
+    assert rdata(get(handler, "1.0.200.10.in-addr.arpa.", "PTR")) == [f"10-200-0-1.s.{T}"]
+    handler.apply(change(with_(sliced("a"), endpoints=(Endpoint(("10.200.0.1",), True, "web"),))))
+    assert rdata(get(handler, "1.0.200.10.in-addr.arpa.", "PTR")) == [f"web.s.{T}"]
+
+
 # -- objects that say less than they should, or what cannot be
 
 
