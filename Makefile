@@ -40,9 +40,9 @@ test: install ## everything, real servers included
 test-fast: install ## what needs no real server and no patience: under a minute
 	$(PYTEST) -n $(JOBS) --dist loadscope -m "not servers and not slow"
 
-differential: install ## CoreDNS and us asked the same, at length; GRPCDNS_CLUSTERS=, GRPCDNS_SEED=
-	GRPCDNS_QUESTIONS=$(or $(GRPCDNS_QUESTIONS),40000) GRPCDNS_EXAMPLES=$(or $(GRPCDNS_EXAMPLES),500) \
-		GRPCDNS_CLUSTERS=$(or $(GRPCDNS_CLUSTERS),100) \
+differential: install ## CoreDNS and us asked the same, at length; DIFFERENTIAL_CLUSTERS=, DIFFERENTIAL_SEED=
+	DIFFERENTIAL_QUESTIONS=$(or $(DIFFERENTIAL_QUESTIONS),40000) DIFFERENTIAL_EXAMPLES=$(or $(DIFFERENTIAL_EXAMPLES),500) \
+		DIFFERENTIAL_CLUSTERS=$(or $(DIFFERENTIAL_CLUSTERS),100) \
 		$(PYTEST) -n $(JOBS) --dist loadscope --timeout 3600 tests/differential tests/core
 
 bench: install ## ours and CoreDNS side by side, into docs/benchmarks.md; SIZE=, BENCH_ROUNDS=

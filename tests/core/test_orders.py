@@ -32,7 +32,7 @@ from tests.core.random_cluster import clusters
 from tests.core.reply import query, read_reply
 from tests.harness.api import Object
 
-SEED: Final = int(os.environ.get("GRPCDNS_SEED", Random().randrange(1 << 32)))
+SEED: Final = int(os.environ.get("DIFFERENTIAL_SEED", Random().randrange(1 << 32)))
 ZONES: Final = ("cluster.local.", "clusterset.local.", "in-addr.arpa.", "ip6.arpa.")
 CONFIGS: Final = (
     Config(zones=ZONES, multicluster=("clusterset.local.",), pods="verified", zonal=True),
@@ -50,7 +50,7 @@ WATCHED: Final = Config(zonal=True, endpoint_pod_names=True).policy()
 State = dict[tuple[Kind, str], bytes]
 
 thorough = settings(
-    max_examples=int(os.environ.get("GRPCDNS_EXAMPLES", "30")),
+    max_examples=int(os.environ.get("DIFFERENTIAL_EXAMPLES", "30")),
     deadline=None,
     database=None,
     print_blob=True,
@@ -60,7 +60,7 @@ thorough = settings(
 
 @pytest.fixture(autouse=True, scope="module")
 def _say_seed() -> None:
-    print(f"GRPCDNS_SEED={SEED}")
+    print(f"DIFFERENTIAL_SEED={SEED}")
 
 
 def state_of(objects: list[Object]) -> State:

@@ -3,8 +3,8 @@
 One CoreDNS has a server for every set of options, all on the same API server. What it answers is
 held against the rows of tests/core, against our Handler fed with what the same API lists, and
 against `grpcdns serve` behind another CoreDNS's `grpc` plugin. Clusters: the one made by hand, and
-random ones. GRPCDNS_QUESTIONS (by hand, each option), GRPCDNS_CLUSTERS (random ones) and
-GRPCDNS_SEED say how much and which; `make differential` asks for much more.
+random ones. DIFFERENTIAL_QUESTIONS (by hand, each option), DIFFERENTIAL_CLUSTERS (random ones) and
+DIFFERENTIAL_SEED say how much and which; `make differential` asks for much more.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ from tests.harness.api import Object
 from tests.harness.waiting import WaitError, wait_until
 
 pytestmark = [pytest.mark.servers, pytest.mark.slow]
-QUESTIONS: Final = int(os.environ.get("GRPCDNS_QUESTIONS", "1500"))
-CLUSTERS: Final = int(os.environ.get("GRPCDNS_CLUSTERS", "5"))
+QUESTIONS: Final = int(os.environ.get("DIFFERENTIAL_QUESTIONS", "1500"))
+CLUSTERS: Final = int(os.environ.get("DIFFERENTIAL_CLUSTERS", "5"))
 DEADLY: Final = {"D14"}
 _rounds = itertools.count()
 _suspects: set[str] = set()
@@ -45,7 +45,7 @@ _suspects: set[str] = set()
 @pytest.fixture(scope="module")
 def world() -> Iterator[World]:
     """The cluster made by hand, but for what CoreDNS would die of, and CoreDNS."""
-    print(f"GRPCDNS_SEED={SEED}")
+    print(f"DIFFERENTIAL_SEED={SEED}")
     configs = {**CONFIGS, **{f"rows: {group.title}": group.config for group in GROUPS}}
     with World(configs) as made:
         create(made.cluster.api, [*ASKABLE, *NAMELESS])

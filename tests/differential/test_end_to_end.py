@@ -22,13 +22,13 @@ from tests.harness.grpcdns import Grpcdns
 
 pytestmark = [pytest.mark.servers, pytest.mark.slow]
 CHOSEN: Final = ("default", "pods verified", "several zones", "all at once")
-QUESTIONS: Final = int(os.environ.get("GRPCDNS_QUESTIONS", "4000"))
+QUESTIONS: Final = int(os.environ.get("DIFFERENTIAL_QUESTIONS", "4000"))
 OBJECTS: Final = [*ASKABLE, *NAMELESS]
 
 
 @pytest.fixture(scope="module")
 def world() -> Iterator[World]:
-    print(f"GRPCDNS_SEED={SEED}")
+    print(f"DIFFERENTIAL_SEED={SEED}")
     with World({name: CONFIGS[name] for name in CHOSEN}) as made:
         create(made.cluster.api, OBJECTS)
         made.settle()

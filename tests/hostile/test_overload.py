@@ -1,6 +1,6 @@
 """More load than a worker can take: it sheds early, keeps its size, and is well again at once.
 
-`make test` overloads it for a few seconds; ``GRPCDNS_SOAK=60`` makes that a minute.
+`make test` overloads it for a few seconds; ``SOAK_SECONDS=60`` makes that a minute.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from tests.hostile.abuse import QUERY
 from tests.hostile.worker import SPARE, Worker
 from tests.serve.edge import TRANSPORTS, method, serving, unix
 
-SECONDS = float(os.environ.get("GRPCDNS_SOAK", "3"))
+SECONDS = float(os.environ.get("SOAK_SECONDS", "3"))
 WORK = 0.002
 """Seconds of processor time a query takes here, so that a few callers are twice too many."""
 
