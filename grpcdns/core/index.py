@@ -292,7 +292,7 @@ class Index:
         ):
             if pod is not None and pod.ip:
                 move(pod.ip, change.key)
-                tags.add(f"{pod.namespace}/:{pod.ip}")
+                tags.add(pod_tag(pod.namespace, pod.ip))
                 self._bump(Serial.CLUSTER, change.at)
 
     def _take_import(

@@ -59,6 +59,8 @@ _OUTSTANDING: Final = 128
 one that waits in grpcio's core, with 128 than with 16; more does not make it faster."""
 _REQUESTED: Final = "requested"
 _DONE: Final = "done"
+"""Tags of events. A tuple is (call, when it came), its message being awaited; a list holds such a
+tuple, its answer being sent; what is none of these is the public server's."""
 MAX_OPEN: Final = 4096
 MAX_UNSENT: Final = 128 << 20
 """Calls that may be open at once (each costs 15 KB), and octets of replies that callers do not
@@ -67,8 +69,6 @@ _SMALL: Final = 1232
 """Replies of this size are sent whatever the others do."""
 _HONEST: Final = 0.25
 """Seconds after which a call may be cancelled to make room."""
-"""Tags of events. A tuple is (call, when it came), its message being awaited; what is neither of
-these is the public server's."""
 
 _NEEDED: Final = {
     "": (
