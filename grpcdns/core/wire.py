@@ -1,9 +1,9 @@
 """DNS messages: octets to a question, an answer to octets.
 
 Only what a server of this kind meets is here: one question in, up to three sections out. Packing
-is our own rather than dnslib's because its cost is on the path of every first answer: 1,000
-records take 12 ms with dnslib and 0.2 ms here, and a *tail* that works for every case of the
-name (its names point at the question, offset 12) is what the memo keeps.
+is our own rather than dnslib's because its cost is on the path of every first answer, and because
+a *tail* that works for every case of the name (its names point at the question, offset 12) is
+what the memo keeps.
 """
 
 from __future__ import annotations
