@@ -1,8 +1,9 @@
-"""A real API server with a cluster's objects in it, and the questions that are asked about them.
+"""What is in the cluster that is measured, and the questions that are asked about it.
 
 A cluster of size N: N Services in N/100 namespaces, every fifth headless, each with one
-EndpointSlice of ten ready endpoints, written as the controllers write them. The questions are what
-clusters ask: mostly addresses, and the search path's misses.
+EndpointSlice of ten ready endpoints, written as the controllers write them; `bench.fill` puts them
+into a real API server. The questions are what clusters ask: mostly addresses, and the search path's
+misses.
 """
 
 from __future__ import annotations
@@ -15,8 +16,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from tests.harness.api import Object
-from tests.harness.cluster import Cluster
-from tests.harness.objects import endpoint_slice, namespace, port, service
+from tests.harness.objects import endpoint_slice, port, service
 
 ENDPOINTS: Final = 10
 HEADLESS_EVERY: Final = 5
@@ -55,16 +55,7 @@ class Name(NamedTuple):
         return str(IPv4Address(_POD_IPS + self.number * ENDPOINTS + endpoint))
 
 
-def fill(cluster: Cluster, size: int) -> None:
-    """All objects of a cluster of that size."""
-    names = [Name(number) for number in range(size)]
-    spaces = dict.fromkeys(name.namespace for name in names)
-    cluster.api.create_all(namespace(space) for space in spaces)
-    cluster.api.create_all(_service(name) for name in names)
-    cluster.api.create_all(slice_of(name) for name in names)
-
-
-def _service(name: Name) -> Object:
+def service_of(name: Name) -> Object:
     ports = [port(number, text) for number, text in _PORTS]
     addresses = [] if name.headless else [name.cluster_ip]
     return service(

@@ -10,7 +10,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from bench.cluster import fill, questions, write_plain, write_questions
+from bench.cluster import questions, write_plain, write_questions
+from bench.fill import fill
 from tests.harness.cluster import Cluster
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.cluster import fill
+from bench.fill import fill
 from tests.faults.test_api import Away
 from tests.harness.cluster import Cluster
 from tests.harness.fixtures import skip_unless_built

@@ -51,7 +51,7 @@ class Cluster(Accounts):
     def __init__(self, *, controllers: bool = True) -> None:
         self._with_controllers = controllers
         self.folder = Path(tempfile.mkdtemp(prefix="grpcdns-cluster-"))
-        self._etcd_client, self._etcd_peer = free_address(), free_address()
+        self.etcd_address, self._etcd_peer = free_address(), free_address()
         self.address = free_address()
         self._authority = Authority(self.folder)
         self._admin = self._authority.issue("admin", groups=["system:masters"])
@@ -82,7 +82,7 @@ class Cluster(Accounts):
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def start_etcd(self) -> None:
-        self.etcd.start(lambda: _get_ok(f"http://{self._etcd_client}/health"))
+        self.etcd.start(lambda: _get_ok(f"http://{self.etcd_address}/health"))
 
     def start_apiserver(self) -> None:
         self.apiserver.start(self._api_is_ready, timeout=60)
@@ -129,7 +129,7 @@ class Cluster(Accounts):
         )
 
     def _etcd_flags(self) -> list[str]:
-        client, peer = f"http://{self._etcd_client}", f"http://{self._etcd_peer}"
+        client, peer = f"http://{self.etcd_address}", f"http://{self._etcd_peer}"
         return [
             f"--data-dir={self.folder / 'etcd'}",
             f"--listen-client-urls={client}",
@@ -147,7 +147,7 @@ class Cluster(Accounts):
         hosts = [LOOPBACK, API_SERVICE_IP, "localhost", "kubernetes.default.svc"]
         server = self._authority.issue("kube-apiserver", hosts=hosts)
         return [
-            f"--etcd-servers=http://{self._etcd_client}",
+            f"--etcd-servers=http://{self.etcd_address}",
             f"--bind-address={LOOPBACK}",
             f"--secure-port={self.address.port}",
             # What the Service `kubernetes` points at; a loopback address is not allowed there.
