@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import os
 
-# A thread that polls a completion queue of grpcio's then reads the sockets itself. By default it
-# is handed each event by threads of grpcio's core, at the price of two context switches: a quarter
-# of the CPU time of a query. Read once, when grpc is imported.
-os.environ.setdefault("GRPC_EXPERIMENTS", "-event_engine_listener")
+# Read once, when grpc is imported. Without event_engine_listener a thread that polls a completion
+# queue of grpcio's reads the sockets itself; with it, it is handed each event by threads of
+# grpcio's core, at the price of two context switches: a quarter of the CPU time of a query. With
+# fuse_filters the filters that a call passes through are merged into one: another sixth.
+os.environ.setdefault("GRPC_EXPERIMENTS", "-event_engine_listener,fuse_filters")

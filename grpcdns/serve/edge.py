@@ -26,6 +26,8 @@ OPTIONS: Final = (
     ("grpc.max_metadata_size", 8192),
     ("grpc.absolute_max_metadata_size", 16384),
     ("grpc.server_handshake_timeout_ms", 10_000),
+    # Windows of 64 KB do for messages of a kilobyte: no pings to find out how much more would fit.
+    ("grpc.http2.bdp_probe", 0),
     # Calls that nobody has asked for yet: beyond the first number some are refused (UNAVAILABLE at
     # the caller), beyond the second all, in grpcio's core and so for next to nothing.
     ("grpc.server.max_pending_requests", 2000),

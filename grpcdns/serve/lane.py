@@ -59,8 +59,8 @@ _OUTSTANDING: Final = 128
 one that waits in grpcio's core, with 128 than with 16; more does not make it faster."""
 _REQUESTED: Final = "requested"
 _DONE: Final = "done"
-"""Tags of events. A tuple is (call, when it came), its message being awaited; a list holds such a
-tuple, its answer being sent; what is none of these is the public server's."""
+"""Tags of events. A Call is one whose message is awaited; a tuple is (call, octets of its answer)
+that is being sent; what is none of these is the public server's."""
 MAX_OPEN: Final = 4096
 MAX_UNSENT: Final = 128 << 20
 """Calls that may be open at once (each costs 15 KB), and octets of replies that callers do not
@@ -112,16 +112,13 @@ def check() -> str | None:
     return None
 
 
-_Open = tuple[Any, float]
-"""A call, and when it came."""
-
-
 def _queue(
     came: Callable[[Any], None],
-    received: Callable[[_Open, Any], None],
-    over: Callable[[_Open], None],
+    received: Callable[[Any, Any], None],
+    over: Callable[[Any, int], None],
 ) -> Any:
     """A queue for grpcio's server to poll, that gives it what is not ours."""
+    awaited = cygrpc.Call
 
     class Queue(cygrpc.CompletionQueue):  # type: ignore[misc, unused-ignore]
         def poll(self, deadline: float | None = None) -> Any:
@@ -130,16 +127,14 @@ def _queue(
                 event = poll(deadline)
                 tag = event.tag
                 try:
-                    if tag is _DONE:
-                        pass
-                    elif tag is _REQUESTED:
+                    if tag is _REQUESTED:
                         if event.success:
                             came(event.call)
-                    elif type(tag) is tuple:
+                    elif type(tag) is awaited:
                         received(tag, event)
-                    elif type(tag) is list:
-                        over(tag[0])
-                    else:
+                    elif type(tag) is tuple:
+                        over(*tag)
+                    elif tag is not _DONE:
                         return event
                 except Exception:
                     _log.exception("the lane could not serve a call")
@@ -166,12 +161,11 @@ class Lane:
         self._core.register_method(QUERY)
         self._queue = state.completion_queue = _queue(self._came, self._received, self._over)
         self._core.register_completion_queue(self._queue)
-        self._open: dict[_Open, int] = {}
-        """The calls under way, oldest first, and the octets of each one's reply."""
-        self._cancelled: dict[_Open, int] = {}
-        """The same of calls whose callers have not even read that they are over."""
+        self._open: dict[Any, float] = {}
+        """The calls under way, oldest first, and when each came."""
         self._unsent = 0
-        self._held: list[tuple[Any, float, bytes]] | None = None
+        """Octets of replies that are being sent."""
+        self._held: list[tuple[Any, bytes]] | None = None
         """While stopping: calls that are answered when the callers know of it."""
         no_flags = 0
         head = cygrpc.SendInitialMetadataOperation(None, no_flags)
@@ -190,7 +184,7 @@ class Lane:
         if not self._started:
             return
         self._started = False
-        held: list[tuple[Any, float, bytes]] = []
+        held: list[tuple[Any, bytes]] = []
         self._held = held
         quiet(lambda: len(self._open))
         over = self._server.stop(grace)
@@ -202,11 +196,9 @@ class Lane:
 
     def sweep(self, limit: float) -> int:
         late = _now() - limit
-        stuck = [call for call, came in list(self._open) if came < late]
+        stuck = [call for call, came in list(self._open.items()) if came < late]
         for call in stuck:
             call.cancel()
-        # Exact again, whatever went wrong.
-        self._unsent = sum([*self._open.values(), *self._cancelled.values()])
         return len(stuck)
 
     def _came(self, call: Any) -> None:
@@ -216,86 +208,88 @@ class Lane:
         except ValueError:  # the server is stopping
             pass
         now = _now()
-        if self._pressure.sent and self._pressure.high(now):
+        pressure, under_way = self._pressure, self._open
+        if (pressure.sent and pressure.high(now)) or (
+            len(under_way) >= MAX_OPEN and not self._make_room(now)
+        ):
             self.stats.shed += 1
             self._refuse(call, cygrpc.StatusCode.unavailable, NOT_NOW)
             return
-        if len(self._open) >= MAX_OPEN and not self._make_room(now):
-            self.stats.shed += 1
-            self._refuse(call, cygrpc.StatusCode.unavailable, NOT_NOW)
-            return
-        tag = (call, now)
-        self._open[tag] = 0
-        call.start_server_batch((_ReceiveMessage(0),), tag)
+        under_way[call] = now
+        call.start_server_batch((_ReceiveMessage(0),), call)
 
     def _make_room(self, now: float) -> bool:
         """Cancel the oldest call, unless it may be an honest one."""
         oldest = next(iter(self._open), None)
-        if oldest is None or now - oldest[1] < _HONEST:
+        if oldest is None or now - self._open[oldest] < _HONEST:
             return False
-        self._cancelled[oldest] = self._open.pop(oldest)
-        oldest[0].cancel()
+        del self._open[oldest]
+        oldest.cancel()
         self.stats.broken += 1
         return True
 
-    def _over(self, tag: _Open) -> None:
-        """Nothing more is to be done about a call."""
-        self._unsent -= self._open.pop(tag, 0) + self._cancelled.pop(tag, 0)
+    def _over(self, call: Any, size: int) -> None:
+        """A reply is sent, or its caller is gone."""
+        self._unsent -= size
+        self._open.pop(call, None)
 
-    def _received(self, tag: _Open, event: Any) -> None:
+    def _received(self, call: Any, event: Any) -> None:
         """A call's message is here, or will never be."""
         raw = event.batch_operations[0].message()
         if raw is None:
             self.stats.broken += 1
-            self._over(tag)
-            self._refuse(tag[0], cygrpc.StatusCode.unimplemented, NO_MESSAGE)
+            self._open.pop(call, None)
+            self._refuse(call, cygrpc.StatusCode.unimplemented, NO_MESSAGE)
         elif self._held is not None:
-            self._held.append((*tag, raw))
+            self._held.append((call, raw))
         else:
-            self._reply(*tag, raw)
+            self._reply(call, raw)
 
-    def _reply(self, call: Any, came: float, raw: bytes) -> None:
+    def _reply(self, call: Any, raw: bytes) -> None:
         try:
             reply = self._answer(from_wire(raw) or b"")
         except Exception:
             _log.exception("a query could not be answered")
             reply = None
-        if type(reply) is bytes and (len(reply) < _SMALL or self._unsent < MAX_UNSENT):
-            tag = (call, came)
-            packet = to_wire(reply)
-            now = _now()
-            self._open[tag] = size = len(packet)
-            self._unsent += size
-            send = _SendMessage(packet, 0)
-            call.start_server_batch((self._head, send, self._ok, self._close), [tag])
-            self.stats.took(now - came)
-            if self._unsent > MAX_UNSENT // 2:
-                self._make_room(now)
-        elif reply is None or type(reply) is bytes:
-            self._finish(call, came, None)
-        else:
-            self._wait(reply, call, came)  # type: ignore[arg-type]
+        if type(reply) is not bytes:
+            if reply is None:
+                self._finish(call, None)
+            else:
+                self._wait(reply, call)  # type: ignore[arg-type]
+            return
+        packet = to_wire(reply)
+        size = len(packet)
+        if size > _SMALL and self._unsent > MAX_UNSENT:
+            self._finish(call, None)
+            return
+        send = _SendMessage(packet, 0)
+        call.start_server_batch((self._head, send, self._ok, self._close), (call, size))
+        self._unsent += size
+        now = _now()
+        self.stats.took(now - self._open.get(call, now))
+        if self._unsent > MAX_UNSENT // 2:
+            self._make_room(now)
 
-    def _wait(self, later: Later, call: Any, came: float) -> None:
+    def _wait(self, later: Later, call: Any) -> None:
         """Leave the call open; whoever has the reply sends it, from a thread of their own."""
         self.stats.open += 1
 
         def send(reply: bytes | None) -> None:
             self.stats.open -= 1
-            self._finish(call, came, reply)
+            self._finish(call, reply)
 
         later.then(send)
 
-    def _finish(self, call: Any, came: float, reply: bytes | None) -> None:
+    def _finish(self, call: Any, reply: bytes | None) -> None:
+        now = _now()
+        self.stats.took(now - self._open.get(call, now))
         if reply is None:
             self.stats.unavailable += 1
-            self._over((call, came))
+            self._open.pop(call, None)
             self._refuse(call, cygrpc.StatusCode.unavailable, NOT_NOW)
         else:
             send = _SendMessage(to_wire(reply), 0)
-            batch = (self._head, send, self._ok, self._close)
-            call.start_server_batch(batch, [(call, came)])
-        self.stats.took(_now() - came)
+            call.start_server_batch((self._head, send, self._ok, self._close), (call, 0))
 
     def _refuse(self, call: Any, code: Any, details: bytes) -> None:
         call.start_server_batch((self._head, _status(code, details), self._close), _DONE)
