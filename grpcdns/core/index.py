@@ -190,127 +190,137 @@ class Index:
 
     def apply(self, change: Change) -> set[Tag]:
         """Take a Change; returns the tags of the answers it may change, none if it was known."""
-        bodies = self.store.bodies[change.kind]
-        known = bodies.get(change.key)
-        if known == change.body:
-            return set()
-        old = None if known is None else unpack(change.kind, known)
-        new = None if change.body is None else unpack(change.kind, change.body)
-        if change.body is None:
-            del bodies[change.key]
-        else:
-            bodies[change.key] = change.body
         tags: set[Tag] = set()
-        _TAKE[change.kind](self, change, old, new, tags)
+        self.apply_all(change.kind, ((change.key, change.body),), change.at, tags)
         return tags
 
+    def apply_all(
+        self, kind: Kind, entries: Iterable[tuple[str, bytes | None]], at: int, tags: set[Tag]
+    ) -> int:
+        """Take what became of some objects (None: gone); adds to ``tags``. How many were news."""
+        bodies, take, news = self.store.bodies[kind], _TAKE[kind], 0
+        for key, body in entries:
+            known = bodies.get(key)
+            if known == body:
+                continue
+            old = None if known is None else unpack(kind, known)
+            if body is None:
+                new = None
+                del bodies[key]
+            else:
+                new = unpack(kind, body)
+                bodies[key] = body
+            take(self, key, old, new, at, tags)
+            news += 1
+        return news
+
     def replace(
-        self, kind: Kind, objects: Iterable[tuple[str, bytes]], at: int
-    ) -> Iterator[set[Tag]]:
-        """Take a complete list of a kind, one Change a step: what did not change is not touched.
+        self, kind: Kind, objects: Iterable[tuple[str, bytes]], at: int, step: int = 1
+    ) -> Iterator[tuple[int, set[Tag]]]:
+        """Take a complete list of a kind, so many objects a step: what did not change is not
+        touched. Yields what `apply_all` found.
 
         The kind counts as listed when the iterator is exhausted.
         """
         gone = set(self.store.bodies[kind])
-        for key, body in objects:
-            gone.discard(key)
-            yield self.apply(Change(kind, key, body, at))
-        for key in sorted(gone):
-            yield self.apply(Change(kind, key, None, at))
+        objects = iter(objects)
+        while batch := tuple(islice(objects, step)):
+            tags: set[Tag] = set()
+            gone.difference_update([key for key, _ in batch])
+            yield self.apply_all(kind, batch, at, tags), tags
+        rest = iter(sorted(gone))
+        while keys := tuple(islice(rest, step)):
+            tags = set()
+            yield self.apply_all(kind, [(key, None) for key in keys], at, tags), tags
         self.store.listed.add(kind)
 
     def _bump(self, serial: Serial, at: int) -> None:
         self.serials[serial] = max(self.serials[serial], at)
 
     def _take_namespace(
-        self, change: Change, _old: Object | None, _new: Object | None, tags: set[Tag]
+        self, key: str, _old: Object | None, _new: Object | None, at: int, tags: set[Tag]
     ) -> None:
-        tags.add(f"{change.key[1:]}/")
+        tags.add(f"{key[1:]}/")
         for serial in Serial:
-            self._bump(serial, change.at)
+            self._bump(serial, at)
 
     def _take_service(
-        self, change: Change, old: Object | None, new: Object | None, tags: set[Tag]
+        self, key: str, old: Object | None, new: Object | None, at: int, tags: set[Tag]
     ) -> None:
         before, after = cast("Service | None", old), cast("Service | None", new)
-        tags.add(change.key)
-        self._move(
-            self._service_addresses,
-            change.key,
-            cluster_addresses(before),
-            cluster_addresses(after),
-            tags,
-        )
-        self._move(
-            self._external_addresses,
-            change.key,
-            external_addresses(before),
-            external_addresses(after),
-            tags,
-        )
+        tags.add(key)
+        for filed, addresses in (
+            (self._service_addresses, cluster_addresses),
+            (self._external_addresses, external_addresses),
+        ):
+            was, now = addresses(before), addresses(after)
+            self._move(filed, key, was, now)
+            tags |= was ^ now
         if inside(before) != inside(after):
-            self._bump(Serial.CLUSTER, change.at)
+            self._bump(Serial.CLUSTER, at)
         if outside(before) != outside(after):
-            self._bump(Serial.EXTERNAL, change.at)
+            self._bump(Serial.EXTERNAL, at)
 
     def _take_slice(
-        self, change: Change, old: Object | None, new: Object | None, tags: set[Tag]
+        self, key: str, old: Object | None, new: Object | None, at: int, tags: set[Tag]
     ) -> None:
         before, after = cast("EndpointSlice | None", old), cast("EndpointSlice | None", new)
         if before is not None and after is not None and shown(before) == shown(after):
             return
-        for keys, attribute in (
-            (self._slices, "service"),
-            (self._imported_slices, "imported_service"),
-        ):
-            for slice_, move in ((before, keys.discard), (after, keys.add)):
-                if slice_ is not None and getattr(slice_, attribute):
-                    service_key = f"{slice_.namespace}/{getattr(slice_, attribute)}"
-                    tags.add(service_key)
-                    move(service_key, change.key)
-                    for label in labels(slice_):
-                        labelled = f"{service_key}/{label}"
-                        if slice_ is before:
-                            self._endpoint_labels.discard(labelled, change.key)
-                        else:
-                            self._endpoint_labels.add(labelled, change.key)
-        old_addresses, new_addresses = ready_addresses(before), ready_addresses(after)
-        self._move(self._endpoint_addresses, change.key, old_addresses, new_addresses, tags)
+        if before is not None:
+            for service_key, owners in self._owners(before):
+                tags.add(service_key)
+                owners.discard(service_key, key)
+                for label in labels(before):
+                    self._endpoint_labels.discard(f"{service_key}/{label}", key)
+        if after is not None:
+            for service_key, owners in self._owners(after):
+                tags.add(service_key)
+                owners.add(service_key, key)
+                for label in labels(after):
+                    self._endpoint_labels.add(f"{service_key}/{label}", key)
+        addresses = ready_addresses(before), ready_addresses(after)
+        self._move(self._endpoint_addresses, key, *addresses)
         # A hostname may have changed where the address did not: its PTR has.
-        tags |= old_addresses | new_addresses
-        self._bump(Serial.CLUSTER, change.at)
+        tags.update(*addresses)
+        self._bump(Serial.CLUSTER, at)
         if any(slice_ is not None and slice_.imported_service for slice_ in (before, after)):
-            self._bump(Serial.MULTICLUSTER, change.at)
-        self._bump(Serial.EXTERNAL, change.at)
+            self._bump(Serial.MULTICLUSTER, at)
+        self._bump(Serial.EXTERNAL, at)
+
+    def _owners(self, slice_: EndpointSlice) -> Iterator[tuple[str, KeyMap[str]]]:
+        """The keys of the Service and of the ServiceImport that a slice is labelled with, each
+        with the map that it is filed in."""
+        if slice_.service:
+            yield f"{slice_.namespace}/{slice_.service}", self._slices
+        if slice_.imported_service:
+            yield f"{slice_.namespace}/{slice_.imported_service}", self._imported_slices
 
     def _take_pod(
-        self, change: Change, old: Object | None, new: Object | None, tags: set[Tag]
+        self, key: str, old: Object | None, new: Object | None, at: int, tags: set[Tag]
     ) -> None:
         for pod, move in (
             (cast("Pod | None", old), self._pods.discard),
             (cast("Pod | None", new), self._pods.add),
         ):
             if pod is not None and pod.ip:
-                move(pod.ip, change.key)
+                move(pod.ip, key)
                 tags.add(pod_tag(pod.namespace, pod.ip))
-                self._bump(Serial.CLUSTER, change.at)
+                self._bump(Serial.CLUSTER, at)
 
     def _take_import(
-        self, change: Change, _old: Object | None, _new: Object | None, tags: set[Tag]
+        self, key: str, _old: Object | None, _new: Object | None, at: int, tags: set[Tag]
     ) -> None:
-        tags.add(change.key)
-        self._bump(Serial.CLUSTER, change.at)
-        self._bump(Serial.MULTICLUSTER, change.at)
+        tags.add(key)
+        self._bump(Serial.CLUSTER, at)
+        self._bump(Serial.MULTICLUSTER, at)
 
     @staticmethod
-    def _move(
-        keys: KeyMap[bytes], key: str, before: set[bytes], after: set[bytes], tags: set[Tag]
-    ) -> None:
+    def _move(keys: KeyMap[bytes], key: str, before: set[bytes], after: set[bytes]) -> None:
         for address in before - after:
             keys.discard(address, key)
-        for address in after - before:
+        for address in after - before if before else after:
             keys.add(address, key)
-        tags |= before ^ after
 
 
 _TAKE: Final = {

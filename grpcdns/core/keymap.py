@@ -19,10 +19,8 @@ class KeyMap(dict[K, "str | tuple[str, ...] | list[str]"]):
     """A map to one key or several, in order."""
 
     def add(self, entry: K, key: str) -> None:
-        old = self.get(entry)
-        if old is None:
-            self[entry] = key
-        elif not self.has(entry, key):
+        old = self.setdefault(entry, key)
+        if old is not key and not self.has(entry, key):
             if isinstance(old, list):
                 insort(old, key)
                 return

@@ -341,14 +341,16 @@ class Handler:
         self._drop(tags)
         return bool(tags)
 
-    def replace(self, kind: Kind, objects: Iterable[tuple[str, bytes]], at: int) -> Iterator[bool]:
-        """Take a complete list of a kind, an object a step: the caller can answer in between.
+    def replace(
+        self, kind: Kind, objects: Iterable[tuple[str, bytes]], at: int, step: int = 1
+    ) -> Iterator[int]:
+        """Take a complete list of a kind, so many objects a step: the caller can answer in between.
 
-        Yields whether the step was news; the kind counts as listed at the end.
+        Yields how many were news; the kind counts as listed at the end.
         """
-        for tags in self.index.replace(kind, objects, at):
+        for news, tags in self.index.replace(kind, objects, at, step):
             self._drop(tags)
-            yield bool(tags)
+            yield news
 
     def set_policy(self, policy: Policy) -> None:
         """Take another policy: from the next query on it is the only one."""

@@ -7,7 +7,7 @@ its own character, and a dot inside a label cannot be taken for a separator (RFC
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from socket import AF_INET, AF_INET6, inet_ntop, inet_pton
 
 Name = tuple[str, ...]
@@ -117,6 +117,14 @@ def address_from_text(text: str) -> bytes | None:
     except (OSError, ValueError):
         return None
     return packed[12:] if packed.startswith(MAPPED) else packed
+
+
+def addresses_from_texts(texts: Collection[str]) -> set[bytes]:
+    """All that are addresses, as `address_from_text` reads them."""
+    try:  # nearly always all of them are IPv4
+        return {inet_pton(AF_INET, text) for text in texts}
+    except (OSError, ValueError):
+        return {packed for text in texts if (packed := address_from_text(text)) is not None}
 
 
 def address_to_text(packed: bytes) -> str:

@@ -27,7 +27,7 @@ class Kind(enum.IntEnum):
     SERVICE_IMPORT = 5
 
 
-class Port(msgspec.Struct, frozen=True, array_like=True):
+class Port(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A port of a Service, ServiceImport or slice; ``number`` is -1 where the API has none."""
 
     name: str = ""
@@ -35,14 +35,14 @@ class Port(msgspec.Struct, frozen=True, array_like=True):
     number: int = -1
 
 
-class Namespace(msgspec.Struct, frozen=True, array_like=True):
+class Namespace(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A Namespace: that it exists is all DNS needs. ``namespace`` is always empty."""
 
     namespace: str
     name: str
 
 
-class Service(msgspec.Struct, frozen=True, array_like=True):
+class Service(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A Service.
 
     ``cluster_ips`` is ``("None",)`` for a headless Service and ``("",)`` where the API gave none;
@@ -63,7 +63,7 @@ class Service(msgspec.Struct, frozen=True, array_like=True):
         return self.cluster_ips[:1] == ("None",)
 
 
-class Endpoint(msgspec.Struct, frozen=True, array_like=True):
+class Endpoint(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One endpoint of a slice. ``pod`` is targetRef.name, ``zone`` its topology zone; or ""."""
 
     addresses: tuple[str, ...]
@@ -73,7 +73,7 @@ class Endpoint(msgspec.Struct, frozen=True, array_like=True):
     zone: str = ""
 
 
-class EndpointSlice(msgspec.Struct, frozen=True, array_like=True):
+class EndpointSlice(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """An EndpointSlice.
 
     ``service`` is the label kubernetes.io/service-name; ``imported_service`` and ``cluster`` are
@@ -90,7 +90,7 @@ class EndpointSlice(msgspec.Struct, frozen=True, array_like=True):
     cluster: str = ""
 
 
-class Pod(msgspec.Struct, frozen=True, array_like=True):
+class Pod(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A Pod that is neither finished nor terminating; ``ip`` is status.podIP, or ""."""
 
     namespace: str
@@ -98,7 +98,7 @@ class Pod(msgspec.Struct, frozen=True, array_like=True):
     ip: str = ""
 
 
-class ServiceImport(msgspec.Struct, frozen=True, array_like=True):
+class ServiceImport(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A ServiceImport of the Multi-Cluster Services API. ``type`` is ClusterSetIP or Headless."""
 
     namespace: str
@@ -124,7 +124,7 @@ TYPES: Final[dict[Kind, type[Object]]] = {
 KINDS: Final[dict[type[Object], Kind]] = {type_: kind for kind, type_ in TYPES.items()}
 
 
-class Change(msgspec.Struct, frozen=True, array_like=True):
+class Change(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One object came, changed (``body`` is the whole new object, packed) or went (``body`` None).
 
     ``key`` is ``namespace/name``, or ``/name`` for a Namespace. ``at`` is when the feed saw it, in

@@ -3,23 +3,17 @@ change of it one that somebody could see."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from grpcdns.core.endpoints import endpoint_label
-from grpcdns.core.names import address_from_text
+from grpcdns.core.names import addresses_from_texts
 from grpcdns.core.objects import EndpointSlice, Service
 
 
-def _packed(texts: Iterable[str]) -> set[bytes]:
-    return {packed for text in texts if (packed := address_from_text(text)) is not None}
-
-
 def cluster_addresses(service: Service | None) -> set[bytes]:
-    return set() if service is None else _packed(service.cluster_ips)
+    return set() if service is None else addresses_from_texts(service.cluster_ips)
 
 
 def external_addresses(service: Service | None) -> set[bytes]:
-    return set() if service is None else _packed(service.external_ips)
+    return set() if service is None else addresses_from_texts(service.external_ips)
 
 
 def inside(service: Service | None) -> object:
@@ -38,8 +32,8 @@ def outside(service: Service | None) -> object:
 def ready_addresses(slice_: EndpointSlice | None) -> set[bytes]:
     if slice_ is None or slice_.address_type == "FQDN":
         return set()
-    return _packed(
-        text for endpoint in slice_.endpoints if endpoint.ready for text in endpoint.addresses
+    return addresses_from_texts(
+        [text for endpoint in slice_.endpoints if endpoint.ready for text in endpoint.addresses]
     )
 
 

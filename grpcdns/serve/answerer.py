@@ -74,9 +74,11 @@ class Answerer:
         if told:
             self._took(time.time() - change.triggered)
 
-    def replace(self, kind: Kind, objects: Iterable[tuple[str, bytes]], at: int) -> Iterator[bool]:
-        """Take a complete list, an object a step; the lock is free between steps."""
-        steps = self._handler.replace(kind, objects, at)
+    def replace(
+        self, kind: Kind, objects: Iterable[tuple[str, bytes]], at: int, step: int = 1
+    ) -> Iterator[int]:
+        """Take a complete list, so many objects a step; the lock is free between steps."""
+        steps = self._handler.replace(kind, objects, at, step)
         while True:
             with self._lock:
                 news = next(steps, None)

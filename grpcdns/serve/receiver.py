@@ -23,6 +23,10 @@ _log = logging.getLogger(__name__)
 
 _SLICE: Final = 0.0002
 """Seconds of work between two moments in which others may run."""
+_STEP: Final = 4
+_FIRST_STEP: Final = 256
+"""Objects of a list that are taken between two moments in which others may run; and while there are
+no answers yet to wait for that."""
 _FIRST_DELAY: Final = 0.02
 _MAX_DELAY: Final = 0.5
 
@@ -133,11 +137,12 @@ class _List:
     def __init__(self, answerer: Answerer, listing: link.Listing) -> None:
         self._entries: deque[tuple[str, bytes]] = deque()
         self._answerer = answerer
-        self._steps = answerer.replace(listing.kind, self._objects(), listing.at)
+        self._step = _STEP if answerer.synced else _FIRST_STEP
+        self._steps = answerer.replace(listing.kind, self._objects(), listing.at, self._step)
 
     def add(self, entries: tuple[tuple[str, bytes], ...]) -> None:
         self._entries.extend(entries)
-        for _ in _yielding(range(len(entries)), self._answerer):
+        for _ in _yielding(range(len(self._entries) // self._step), self._answerer):
             next(self._steps)
 
     def finish(self) -> None:

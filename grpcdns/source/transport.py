@@ -30,6 +30,9 @@ from grpcdns.source.throttle import Throttle
 CONNECT_TIMEOUT: Final = 10.0
 READ_TIMEOUT: Final = 75.0
 BUFFER: Final = 1 << 18
+PIECE: Final = 1 << 16
+"""Bytes. The API sends a list in chunks of an object or less: to look at each of them alone would
+take as long as to read it."""
 JSON: Final = "application/json"
 LINE_LIMIT: Final = 64 << 20
 """Bytes: an etcd object is 1.5 MB at most; what is longer is no watch."""
@@ -137,11 +140,10 @@ class Connection:
         with self._client.throttle.request():
             response = self._request(path, params, accept)
             try:
-                while data := response.read1(BUFFER):
+                while data := response.read(PIECE):
                     yield data
                 if response.length:
                     raise http.client.IncompleteRead(b"", response.length)
-                response.close()  # what is read to its end is not closed by read1
             except (OSError, http.client.HTTPException, ValueError) as error:
                 self._close()
                 raise self._failure(error) from error
