@@ -75,14 +75,16 @@ def front(stanza: str, *, cache: bool = False) -> Iterator[CoreDNS]:
         yield running
 
 
-def over_grpc(address: Address, kubeconfig: Path) -> str:
+def over_grpc(address: Address, kubeconfig: Path | None) -> str:
     """A Corefile that answers from `kubernetes` over gRPC; its UDP is for nothing but readiness."""
     stanza = plugin(kubernetes(kubeconfig))
     return f". {{\n    whoami\n}}\ngrpc://.:{address.port} {{\n    {stanza}\n}}"
 
 
-def kubernetes(kubeconfig: Path) -> str:
-    return f"kubernetes {ZONES} {{\n    kubeconfig {kubeconfig}\n}}"
+def kubernetes(kubeconfig: Path | None) -> str:
+    """The plugin's stanza; without a kubeconfig, as in a Pod."""
+    access = f" {{\n    kubeconfig {kubeconfig}\n}}" if kubeconfig else ""
+    return f"kubernetes {ZONES}{access}"
 
 
 def grpc(targets: Sequence[str]) -> str:

@@ -41,6 +41,17 @@ class InCluster(NamedTuple):
     env: Mapping[str, str]
     """KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT."""
 
+    @property
+    def inside(self) -> list[str]:
+        """What to put before a command, for it to find the files where a container does: in a
+        mount namespace of its own, the process stays the same."""
+        script = (
+            "mount -t tmpfs none /run && mkdir -p /run/secrets/kubernetes.io/serviceaccount && "
+            f"mount --bind {self.folder} /run/secrets/kubernetes.io/serviceaccount && "
+            'exec "$@"'
+        )
+        return ["unshare", "--map-root-user", "--user", "--mount", "sh", "-c", script, "sh"]
+
 
 class Accounts:
     """The part of a `Cluster` that makes service accounts."""

@@ -13,7 +13,7 @@ from __future__ import annotations
 import shutil
 import signal
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -37,6 +37,7 @@ class CoreDNS:
         env: Mapping[str, str] | None = None,
         folder: Path | None = None,
         address: Address | None = None,
+        prefix: Sequence[str | Path] = (),
         timeout: float = 30.0,
     ) -> None:
         self.address = address or free_address()
@@ -46,7 +47,14 @@ class CoreDNS:
         self._corefile = self.folder / "Corefile"
         self.write(corefile)
         self.process = Process(
-            [binary("coredns"), "-conf", self._corefile, "-dns.port", str(self.address.port)],
+            [
+                *prefix,
+                binary("coredns"),
+                "-conf",
+                self._corefile,
+                "-dns.port",
+                str(self.address.port),
+            ],
             log=self.folder / "coredns.log",
             env=env,
             cwd=self.folder,
