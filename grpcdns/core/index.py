@@ -2,8 +2,8 @@
 
 How it works: objects stay packed in a Store; beside it stand a few maps from what a name or an
 address says to the keys of objects. An object is unpacked when an answer is made from it, which
-the memo makes rare. ``apply`` takes one Change and returns the *tags* whose answers may differ
-from now on; the memo drops what carries them.
+the memo makes rare. ``apply_all`` takes what became of some objects and says the *tags* whose
+answers may differ from now on; the memo drops what carries them.
 
 Tags: ``"ns/name"`` for the names of a Service or ServiceImport, ``"ns/"`` for a Namespace (and so
 everything below it), an address as 4 or 16 octets for reverse names and pods.
@@ -14,7 +14,7 @@ after its Service, or a Namespace before both (F20).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from enum import IntEnum
 from itertools import islice
 from typing import Final, cast
@@ -25,7 +25,6 @@ from grpcdns.core.endpoints import port_matches
 from grpcdns.core.keymap import KeyMap
 from grpcdns.core.names import address_from_text
 from grpcdns.core.objects import (
-    Change,
     EndpointSlice,
     Kind,
     Object,
@@ -188,12 +187,6 @@ class Index:
 
     # -- taking Changes
 
-    def apply(self, change: Change) -> set[Tag]:
-        """Take a Change; returns the tags of the answers it may change, none if it was known."""
-        tags: set[Tag] = set()
-        self.apply_all(change.kind, ((change.key, change.body),), change.at, tags)
-        return tags
-
     def apply_all(
         self, kind: Kind, entries: Iterable[tuple[str, bytes | None]], at: int, tags: set[Tag]
     ) -> int:
@@ -214,24 +207,19 @@ class Index:
             news += 1
         return news
 
-    def replace(
-        self, kind: Kind, objects: Iterable[tuple[str, bytes]], at: int, step: int = 1
-    ) -> Iterator[tuple[int, set[Tag]]]:
-        """Take a complete list of a kind, so many objects a step: what did not change is not
-        touched. Yields what `apply_all` found.
-
-        The kind counts as listed when the iterator is exhausted.
-        """
+    def steps(
+        self, kind: Kind, objects: Iterable[tuple[str, bytes]], step: int = 1
+    ) -> Iterator[Sequence[tuple[str, bytes | None]]]:
+        """A complete list of a kind as entries for `apply_all`, so many at once: what there is,
+        then what there is no more. The kind counts as listed when the iterator is exhausted."""
         gone = set(self.store.bodies[kind])
         objects = iter(objects)
         while batch := tuple(islice(objects, step)):
-            tags: set[Tag] = set()
             gone.difference_update([key for key, _ in batch])
-            yield self.apply_all(kind, batch, at, tags), tags
+            yield batch
         rest = iter(sorted(gone))
         while keys := tuple(islice(rest, step)):
-            tags = set()
-            yield self.apply_all(kind, [(key, None) for key in keys], at, tags), tags
+            yield [(key, None) for key in keys]
         self.store.listed.add(kind)
 
     def _bump(self, serial: Serial, at: int) -> None:

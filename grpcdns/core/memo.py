@@ -337,9 +337,7 @@ class Handler:
 
     def apply(self, change: Change) -> bool:
         """Take a Change into the index; says whether it was news."""
-        tags = self.index.apply(change)
-        self._drop(tags)
-        return bool(tags)
+        return self._apply_all(change.kind, ((change.key, change.body),), change.at) > 0
 
     def replace(
         self, kind: Kind, objects: Iterable[tuple[str, bytes]], at: int, step: int = 1
@@ -348,9 +346,15 @@ class Handler:
 
         Yields how many were news; the kind counts as listed at the end.
         """
-        for news, tags in self.index.replace(kind, objects, at, step):
+        for entries in self.index.steps(kind, objects, step):
+            yield self._apply_all(kind, entries, at)
+
+    def _apply_all(self, kind: Kind, entries: Iterable[tuple[str, bytes | None]], at: int) -> int:
+        tags: set[Tag] = set()
+        try:
+            return self.index.apply_all(kind, entries, at, tags)
+        finally:  # what was taken before an error counts
             self._drop(tags)
-            yield news
 
     def set_policy(self, policy: Policy) -> None:
         """Take another policy: from the next query on it is the only one."""

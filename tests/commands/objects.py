@@ -10,7 +10,6 @@ from grpcdns.core.index import Index
 from grpcdns.core.names import name_from_text
 from grpcdns.core.objects import (
     KINDS,
-    Change,
     Endpoint,
     EndpointSlice,
     Kind,
@@ -82,7 +81,7 @@ def index(policy: Policy, objects: Sequence[Object] = OBJECTS) -> Index:
     """All kinds listed, as a worker has them."""
     made = Index(policy)
     for obj in objects:
-        made.apply(Change(KINDS[type(obj)], key_of(obj), pack(obj), AT))
+        made.apply_all(KINDS[type(obj)], [(key_of(obj), pack(obj))], AT, set())
     made.store.listed.update(Kind)
     return made
 

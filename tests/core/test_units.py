@@ -14,7 +14,8 @@ import pytest
 
 from grpcdns.config import UserError
 from grpcdns.core.endpoints import endpoint_label
-from grpcdns.core.index import Index, Serial
+from grpcdns.core.index import Index, Serial, Tag
+from grpcdns.core.memo import Handler
 from grpcdns.core.names import address_from_reverse, address_to_text, is_reverse
 from grpcdns.core.objects import (
     Change,
@@ -47,6 +48,13 @@ KINDS: Final = {
 def change(obj: Object, at: int = 1, *, gone: bool = False, triggered: float = 0.0) -> Change:
     body = None if gone else pack(obj)
     return Change(KINDS[type(obj)], key_of(obj), body, at, triggered)
+
+
+def taken(index: Index, change: Change) -> set[Tag]:
+    """The tags of the answers that a Change touches."""
+    tags: set[Tag] = set()
+    index.apply_all(change.kind, [(change.key, change.body)], change.at, tags)
+    return tags
 
 
 # -- un: names of endpoints
@@ -150,7 +158,7 @@ def test_outside_the_zones_is_refused() -> None:
 def test_namespace(configured: list[str], asked: str, exposed: bool) -> None:
     policy = Policy(namespaces=frozenset(configured))
     index = Index(policy)
-    index.apply(change(Namespace("", "foobar")))
+    taken(index, change(Namespace("", "foobar")))
     view = View(index, Zones(policy), ("cluster", "local"), set())
     assert view.exposed(asked) == exposed
 
@@ -254,9 +262,9 @@ def test_serial(before: Object | None, after: Object | None, bumped: str) -> Non
     obj = after or before
     assert obj is not None
     if before is not None:
-        index.apply(change(before, 100))
+        taken(index, change(before, 100))
     index.serials = [100, 100, 100]
-    index.apply(change(obj, 200, gone=after is None))
+    taken(index, change(obj, 200, gone=after is None))
     moved = {serial.name[0] for serial in Serial if index.serials[serial] == 200}
     assert moved == set(bumped)
 
@@ -264,8 +272,8 @@ def test_serial(before: Object | None, after: Object | None, bumped: str) -> Non
 def test_serial_never_goes_back() -> None:
     """A feed with a slow clock, or another feed: RFC 1982 wants it to grow."""
     index = Index(Policy())
-    index.apply(change(SVC, 200))
-    index.apply(change(SVC, 100, gone=True))
+    taken(index, change(SVC, 200))
+    taken(index, change(SVC, 100, gone=True))
     assert index.serials[Serial.CLUSTER] == 200
 
 
@@ -289,12 +297,24 @@ def test_service_events(events: list[Change | None], address: str | None) -> Non
     answerer.apply(change(Namespace("", "ns")))
     for event in events:
         if event is None:
-            assert list(answerer.replace(Kind.SERVICE, [], 2)) == [True]
+            assert list(answerer.replace(Kind.SERVICE, [], 2)) == [1]
         else:
             answerer.apply(event)
     reply = reply_to(answerer._handler, query("s.ns.svc.cluster.local.", "A"))
     assert [record.split(" ")[-1] for record in reply.answer] == ([address] if address else [])
     assert answerer._handler._report is not fail
+
+
+def test_what_is_taken_before_an_error_counts() -> None:
+    """The next object cannot be read; the answer about the first one is another all the same."""
+    handler = Handler(Policy(), fail)
+    objects: list[tuple[str, bytes]] = [("/ns", pack(Namespace("", "ns")))]
+    for kind in (Kind.ENDPOINT_SLICE, Kind.SERVICE, Kind.NAMESPACE):
+        list(handler.replace(kind, objects if kind is Kind.NAMESPACE else [], 1))
+    assert reply_to(handler, query("s.ns.svc.cluster.local.", "A")).answer == ()
+    with pytest.raises(msgspec.DecodeError):
+        list(handler.replace(Kind.SERVICE, [(key_of(SVC), pack(SVC)), ("ns/x", b"?")], 2, step=8))
+    assert reply_to(handler, query("s.ns.svc.cluster.local.", "A")).answer
 
 
 @pytest.mark.parametrize(
@@ -308,7 +328,7 @@ def test_service_events(events: list[Change | None], address: str | None) -> Non
 )
 def test_pod_events(events: list[Change], there: bool) -> None:
     index = Index(Policy(pods="verified"))
-    tags = [index.apply(event) for event in events]
+    tags = [taken(index, event) for event in events]
     assert bool(list(index.pods_at("10.240.0.1"))) == there
     assert tags[1:] in ([], [set()] if there else tags[1:])
 
