@@ -49,11 +49,12 @@ bench: install ## ours and CoreDNS side by side, into docs/benchmarks.md; SIZE=,
 	$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-bench.lock
 	$(PY) -m bench --write
 
-soak: install ## the faults at full length: churn, kills, outages, 10,000 Services; most of an hour
+soak: install ## the faults at full length: churn, kills, outages, 10 million queries; most of an hour
 	SOAK_SECONDS=$(or $(SOAK_SECONDS),60) $(PYTEST) -q -s tests/faults/test_processes.py \
 		tests/faults/test_workers.py tests/faults/test_api.py
 	SOAK_SECONDS=$(or $(SOAK_SECONDS),600) $(PYTEST) -q -s tests/faults/test_churn.py
 	SOAK_SIZE=$(or $(SOAK_SIZE),10000) $(PYTEST) -q -s tests/faults/test_bounds.py
+	SOAK_QUERIES=$(or $(SOAK_QUERIES),10000000) $(PYTEST) -q -s tests/faults/test_leak.py
 
 fuzz: install ## every part fuzzed, guided by coverage; FUZZ_SECONDS=60 each
 	$(PY) -m pip install --quiet --disable-pip-version-check "atheris==3.0.0"

@@ -43,7 +43,7 @@ class Hook(MetaPathFinder):
     def find_spec(self, name, path=None, target=None):
         if name == "grpcdns.serve.worker":
             sys.meta_path.remove(self)
-            import grpcdns_hang
+            import grpcdns_fault
 sys.meta_path.insert(0, Hook())
 """
 
@@ -54,7 +54,7 @@ def test_a_stuck_loop_is_noticed_and_loses_no_other_query(
     """F2. The heartbeat goes through the serving path: a process that runs and does not answer is
     as dead as a stopped one."""
     (tmp_path / "sitecustomize.py").write_text(HOOK)
-    (tmp_path / "grpcdns_hang.py").write_text(HANG)
+    (tmp_path / "grpcdns_fault.py").write_text(HANG)
     options = ("--manifests", EXAMPLES)
     with Grpcdns(*options, env={"PYTHONPATH": str(tmp_path)}) as grpcdns:
         front = coredns(f". {{\nerrors\n{grpcdns.grpc_block}\n}}")
