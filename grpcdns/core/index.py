@@ -87,14 +87,14 @@ class Index:
     def __init__(self, policy: Policy) -> None:
         self.store = Store()
         self.serials: list[int] = [0, 0, 0]
-        self._slices: KeyMap[str] = KeyMap()
-        self._imported_slices: KeyMap[str] = KeyMap()
-        self._service_addresses: KeyMap[bytes] = KeyMap()
-        self._external_addresses: KeyMap[bytes] = KeyMap()
-        self._endpoint_addresses: KeyMap[bytes] = KeyMap()
+        self._slices: KeyMap[str, str] = KeyMap()
+        self._imported_slices: KeyMap[str, str] = KeyMap()
+        self._service_addresses: KeyMap[bytes, str] = KeyMap()
+        self._external_addresses: KeyMap[bytes, str] = KeyMap()
+        self._endpoint_addresses: KeyMap[bytes, str] = KeyMap()
         # "ns/service/label" -> slices, of endpoints whose label is not made from their address.
-        self._endpoint_labels: KeyMap[str] = KeyMap()
-        self._pods: KeyMap[str] = KeyMap()
+        self._endpoint_labels: KeyMap[str, str] = KeyMap()
+        self._pods: KeyMap[str, str] = KeyMap()
         self.set_policy(policy)
 
     def set_policy(self, policy: Policy) -> None:
@@ -159,7 +159,7 @@ class Index:
             yield cast("EndpointSlice", self._object(Kind.ENDPOINT_SLICE, key))
 
     def _chosen(
-        self, owners: KeyMap[str], owner: str, asked: Asked | None
+        self, owners: KeyMap[str, str], owner: str, asked: Asked | None
     ) -> Iterator[EndpointSlice]:
         keys: Iterable[str] = owners.find(owner)
         if asked is None:
@@ -276,7 +276,7 @@ class Index:
             self._bump(Serial.MULTICLUSTER, at)
         self._bump(Serial.EXTERNAL, at)
 
-    def _owners(self, slice_: EndpointSlice) -> Iterator[tuple[str, KeyMap[str]]]:
+    def _owners(self, slice_: EndpointSlice) -> Iterator[tuple[str, KeyMap[str, str]]]:
         """The keys of the Service and of the ServiceImport that a slice is labelled with, each
         with the map that it is filed in."""
         if slice_.service:
@@ -304,7 +304,7 @@ class Index:
         self._bump(Serial.MULTICLUSTER, at)
 
     @staticmethod
-    def _move(keys: KeyMap[bytes], key: str, before: set[bytes], after: set[bytes]) -> None:
+    def _move(keys: KeyMap[bytes, str], key: str, before: set[bytes], after: set[bytes]) -> None:
         for address in before - after:
             keys.discard(address, key)
         for address in after - before if before else after:

@@ -1,4 +1,5 @@
-"""A map from what a name or an address says to the keys of objects: nearly always to one.
+"""A map from what a name or an address says to the keys of objects (or of answers): nearly always
+to one.
 
 One key is kept bare, a few as a tuple, many as a sorted list: a Service with 100,000 slices must
 not make each Change to one of them a walk through all (it took 113 s to take them in).
@@ -11,14 +12,17 @@ from collections.abc import Sequence
 from typing import Final, TypeVar
 
 K = TypeVar("K")
+V = TypeVar("V", bound="str | bytes")
 
 _FEW: Final = 8
 
 
-class KeyMap(dict[K, "str | tuple[str, ...] | list[str]"]):
+class KeyMap(dict[K, "V | tuple[V, ...] | list[V]"]):
     """A map to one key or several, in order."""
 
-    def add(self, entry: K, key: str) -> None:
+    __slots__ = ()
+
+    def add(self, entry: K, key: V) -> None:
         old = self.setdefault(entry, key)
         if old is not key and not self.has(entry, key):
             if isinstance(old, list):
@@ -27,7 +31,7 @@ class KeyMap(dict[K, "str | tuple[str, ...] | list[str]"]):
             keys = sorted((*self.find(entry), key))
             self[entry] = tuple(keys) if len(keys) <= _FEW else keys
 
-    def discard(self, entry: K, key: str) -> None:
+    def discard(self, entry: K, key: V) -> None:
         old = self.get(entry)
         if isinstance(old, list) and len(old) > _FEW:
             if self.has(entry, key):
@@ -39,15 +43,15 @@ class KeyMap(dict[K, "str | tuple[str, ...] | list[str]"]):
         else:
             self[entry] = rest[0] if len(rest) == 1 else rest
 
-    def has(self, entry: K, key: str) -> bool:
+    def has(self, entry: K, key: V) -> bool:
         """Whether ``key`` is among the keys of ``entry``."""
         keys = self.get(entry, ())
         if isinstance(keys, list):
             at = bisect_left(keys, key)
             return at < len(keys) and keys[at] == key
-        return key == keys if isinstance(keys, str) else key in keys
+        return key in keys if isinstance(keys, tuple) else key == keys
 
-    def find(self, entry: K) -> Sequence[str]:
+    def find(self, entry: K) -> Sequence[V]:
         """The keys of ``entry``, in order. Not to be kept: the next Change may change it."""
         found = self.get(entry, ())
-        return (found,) if isinstance(found, str) else found
+        return found if isinstance(found, tuple | list) else (found,)

@@ -24,6 +24,7 @@ from typing import Final, NamedTuple, cast
 from grpcdns.core import wire
 from grpcdns.core.answer import answer
 from grpcdns.core.index import Index, Tag
+from grpcdns.core.keymap import KeyMap
 from grpcdns.core.objects import Change, Kind
 from grpcdns.core.policy import Policy
 from grpcdns.core.reply import Answer, Lookup
@@ -41,10 +42,12 @@ from grpcdns.core.wire import (
     Section,
 )
 
-MEMO_BYTES: Final = 32 << 20
+MEMO_BYTES: Final = 64 << 20
 CHEAP_BYTES: Final = 8 << 20
 # What an entry costs beside its octets, measured: objects, two dict slots, tags.
-_OVERHEAD: Final = 700
+_OVERHEAD: Final = 560
+# How many entries that were asked for are spared when one has to go.
+_PASSED_OVER: Final = 8
 # How many different parts of an answer too long for a message are given in turn.
 _PARTS: Final = 8
 _OTHER_TYPE: Final = 65535
@@ -162,7 +165,7 @@ class Handler:
         self._cheap: OrderedDict[bytes, Entry] = OrderedDict()
         self._limits = {id(self._named): memo_bytes, id(self._cheap): cheap_bytes}
         self._sizes = {id(self._named): 0, id(self._cheap): 0}
-        self._tagged: dict[str | bytes, dict[str, set[bytes]]] = {}
+        self._tagged: dict[str, KeyMap[Tag, bytes]] = {}
         self._heads: dict[tuple[int, ...], dict[bytes, bytes]] = {}
         self.set_policy(policy)
 
@@ -291,10 +294,24 @@ class Handler:
         self._sizes[id(memo)] += entry.cost
         for tag in entry.tags:
             group, member = _split(tag)
-            self._tagged.setdefault(group, {}).setdefault(member, set()).add(key)
+            members = self._tagged.get(group)
+            if members is None:
+                members = self._tagged[group] = KeyMap()
+            members.add(member, key)
         while self._sizes[id(memo)] > self._limits[id(memo)]:
             self.stats.evictions += 1
-            self._forget(next(iter(memo)))
+            self._forget(self._oldest(memo))
+
+    def _oldest(self, memo: OrderedDict[bytes, Entry]) -> bytes:
+        """The key of the entry to go: the first one that nobody has asked for since it was put at
+        the end. Few are passed over at once, for a query waits meanwhile."""
+        for _ in range(_PASSED_OVER):
+            key, entry = next(iter(memo.items()))
+            if not entry.hits:
+                break
+            self._count(key, entry)
+            memo.move_to_end(key)
+        return next(iter(memo))
 
     def _forget(self, key: bytes) -> None:
         memo = self._named if key in self._named else self._cheap
@@ -303,10 +320,9 @@ class Handler:
         self._count(key, entry)
         for tag in entry.tags:
             group, member = _split(tag)
-            members = self._tagged[group]
-            members[member].discard(key)
-            if not members[member]:
-                del members[member]
+            members = self._tagged.get(group)
+            if members is not None:
+                members.discard(member, key)
                 if not members:
                     del self._tagged[group]
 
@@ -318,18 +334,20 @@ class Handler:
             members = self._tagged.get(group)
             if members is None:
                 continue
-            # A Namespace (and an address) stands for all that is filed under it.
-            chosen = (
-                members.get(member, ())
-                if member
-                else {key for keys in members.values() for key in keys}
-            )
-            for key in tuple(chosen):
-                self.stats.invalidations += 1
+            # A Namespace stands for all that is filed under it.
+            each = (member,) if member else tuple(members)
+            keys = {key for one in each for key in members.find(one)}
+            for one in each:  # at once: they may be many
+                members.pop(one, None)
+            self.stats.invalidations += len(keys)
+            for key in keys:
                 self._forget(key)
+            if not members:
+                self._tagged.pop(group, None)
 
     def clear(self) -> None:
         """Forget every remembered answer."""
+        self._tagged.clear()
         for key in (*self._named, *self._cheap):
             self._forget(key)
 
@@ -400,10 +418,10 @@ def _known(qtype: int) -> int:
     return qtype if qtype in wire.TYPE_NAMES else _OTHER_TYPE
 
 
-def _split(tag: Tag) -> tuple[str | bytes, str]:
-    """A tag's group and its member: namespace and name, or an address alone."""
+def _split(tag: Tag) -> tuple[str, Tag]:
+    """A tag's group and its member: namespace and name, or none and an address."""
     if isinstance(tag, bytes):
-        return tag, ""
+        return "", tag
     group, _, member = tag.partition("/")
     return group, member
 

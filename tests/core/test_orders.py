@@ -221,14 +221,27 @@ def test_flood_pushes_out_only_its_like() -> None:
     handler = fresh(state_of([]), Config().policy())
     asked = query("dns-version.cluster.local.", "TXT")
     first = ask(handler, asked)
-    for number in range(12_000):
+    for number in range(20_000):
         ask(handler, query(f"{number:059}.cluster.local.", "A"))
     entries, octets = handler.memo_sizes()
-    assert 1_000 < entries < 12_000
+    assert 1_000 < entries < 20_000
     assert octets < 9 << 20
     assert handler.stats.evictions > 0
     misses = handler.stats.misses
     assert ask(handler, asked) == first
+    assert handler.stats.misses == misses
+
+
+def test_what_is_asked_for_again_stays_longest() -> None:
+    handler = fresh(state_of([]), Config().policy())
+    popular = query("popular.cluster.local.", "A")
+    for number in range(40_000):
+        ask(handler, query(f"{number:059}.cluster.local.", "A"))
+        if number % 1_000 == 0:
+            ask(handler, popular)
+    assert handler.stats.evictions > 20_000
+    misses = handler.stats.misses
+    ask(handler, popular)
     assert handler.stats.misses == misses
 
 

@@ -335,7 +335,7 @@ def test_names() -> None:
 
 def test_key_map() -> None:
     """One key, a few, many, and back."""
-    keys: KeyMap[str] = KeyMap()
+    keys: KeyMap[str, str] = KeyMap()
     wanted: list[str] = []
     for number in [*range(0, 40, 2), *range(1, 40, 2)]:
         for _ in "twice":

@@ -29,7 +29,7 @@ from tests.servers.build import Unavailable
 pytestmark = [pytest.mark.servers, pytest.mark.slow, pytest.mark.timeout(7200)]
 
 QUERIES = int(os.environ.get("SOAK_QUERIES", "200000"))
-SIZE, FULL = (6000, MEMO_BYTES + CHEAP_BYTES) if QUERIES >= 1_000_000 else (600, CHEAP_BYTES)
+SIZE, FULL = (10_000, MEMO_BYTES + CHEAP_BYTES) if QUERIES >= 1_000_000 else (600, CHEAP_BYTES)
 """How many Services, and what the memos hold at least when all their names were asked for."""
 STEPS = 20
 STRANGERS = 15_000
