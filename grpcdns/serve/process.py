@@ -17,11 +17,14 @@ DRAINED: Final = 0
 USER_ERROR: Final = 2
 
 _PR_SET_PDEATHSIG: Final = 1
+_M_ARENA_MAX: Final = -8
+_ARENAS: Final = 2
 
 
 def main(name: str, run: Callable[[], int]) -> int:
     """Run a child to its exit code; a user's error is one line."""
     die_with_parent()
+    few_heaps()
     try:
         return run()
     except UserError as error:
@@ -46,6 +49,16 @@ def die_with_parent() -> None:
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:  # it died before that
         os._exit(1)
+
+
+def few_heaps() -> None:
+    """Before there are threads: glibc gives each a heap of its own (up to 8 for each processor),
+    and answers that stay in them keep them from shrinking. Other C libraries have no such thing."""
+    import ctypes
+
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        mallopt(_M_ARENA_MAX, _ARENAS)
 
 
 UP: Final = b"+"

@@ -23,7 +23,7 @@ _log = logging.getLogger(__name__)
 
 _SLICE: Final = 0.0002
 """Seconds of work between two moments in which others may run."""
-_STEP: Final = 4
+_STEP: Final = 16
 _FIRST_STEP: Final = 256
 """Objects of a list that are taken between two moments in which others may run; and while there are
 no answers yet to wait for that."""
