@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from bench import load, usage
+from bench.setup import Place
 from tests.harness.coredns import CoreDNS
 from tests.harness.grpcdns import Grpcdns
 from tests.harness.ports import Address, free_address
@@ -37,20 +38,33 @@ class Server:
 
 @contextmanager
 def ours(
-    kubeconfig: Path, *, workers: int = 1, options: Sequence[str | Path] = (), ready: bool = True
+    place: Place, *, workers: int = 1, options: Sequence[str | Path] = (), ready: bool = True
 ) -> Iterator[Server]:
     """``grpcdns serve`` on unix sockets, ready unless told not to wait."""
-    grpcdns = Grpcdns("--kubeconfig", kubeconfig, "--upstream", "none", *options, workers=workers)
+    grpcdns = ours_at(place, *options, workers=workers)
     with grpcdns.start(ready=ready, timeout=120):
         name = OURS if workers == 1 else OURS_2
         yield Server(name, grpcdns.listen, grpcdns.process.pid, grpcdns)
 
 
+def ours_at(place: Place, *options: str | Path, workers: int) -> Grpcdns:
+    """Not started yet."""
+    flags: list[str | Path] = ["--upstream", "none", *options]
+    if place.kubeconfig:
+        flags += ["--kubeconfig", place.kubeconfig]
+    return Grpcdns(*flags, workers=workers, env=place.env, prefix=place.prefix)
+
+
+def coredns_at(place: Place, corefile: str) -> CoreDNS:
+    """Not started yet."""
+    return CoreDNS(corefile, env=place.env, prefix=place.prefix)
+
+
 @contextmanager
-def coredns(kubeconfig: Path, *, names: Path | None = None) -> Iterator[Server]:
+def coredns(place: Place, *, names: Path | None = None) -> Iterator[Server]:
     """CoreDNS's `kubernetes` plugin over gRPC; waits for the right answer to `names`' first."""
     address = free_address()
-    with CoreDNS(over_grpc(address, kubeconfig)) as running:
+    with coredns_at(place, over_grpc(address, place)) as running:
         if names is not None:
             load.waited(load.wait(str(address), names))
         yield Server(COREDNS, [str(address)], running.process.pid, running)
@@ -68,22 +82,22 @@ def echo() -> Iterator[Server]:
 
 
 @contextmanager
-def front(stanza: str, *, cache: bool = False) -> Iterator[CoreDNS]:
+def front(stanza: str, place: Place, *, cache: bool = False) -> Iterator[CoreDNS]:
     """CoreDNS over UDP, with ``stanza`` as where its answers come from."""
     lines = [*(["cache 30 {\n        servfail 0\n    }"] if cache else []), plugin(stanza)]
-    with CoreDNS(". {\n    " + "\n    ".join(lines) + "\n}") as running:
+    with coredns_at(place, ". {\n    " + "\n    ".join(lines) + "\n}") as running:
         yield running
 
 
-def over_grpc(address: Address, kubeconfig: Path | None) -> str:
+def over_grpc(address: Address, place: Place) -> str:
     """A Corefile that answers from `kubernetes` over gRPC; its UDP is for nothing but readiness."""
-    stanza = plugin(kubernetes(kubeconfig))
+    stanza = plugin(kubernetes(place))
     return f". {{\n    whoami\n}}\ngrpc://.:{address.port} {{\n    {stanza}\n}}"
 
 
-def kubernetes(kubeconfig: Path | None) -> str:
-    """The plugin's stanza; without a kubeconfig, as in a Pod."""
-    access = f" {{\n    kubeconfig {kubeconfig}\n}}" if kubeconfig else ""
+def kubernetes(place: Place) -> str:
+    """The plugin's stanza."""
+    access = f" {{\n    kubeconfig {place.kubeconfig}\n}}" if place.kubeconfig else ""
     return f"kubernetes {ZONES}{access}"
 
 

@@ -2,28 +2,51 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 from bench.cluster import questions, write_plain, write_questions
 from bench.fill import fill
 from tests.harness.cluster import Cluster
 
 
+class Place(NamedTuple):
+    """How a process finds the API: by a kubeconfig, or as in a Pod by what ``prefix`` (a command to
+    start it with) and ``env`` give it."""
+
+    kubeconfig: Path | None
+    env: Mapping[str, str]
+    prefix: Sequence[str]
+
+
 @dataclass(frozen=True)
 class Setup:
-    """``seconds`` is how long one run of the load takes, ``rounds`` how often each is taken."""
+    """``seconds`` is how long one run of the load takes, ``rounds`` how often each is taken;
+    ``pod`` is the place that both servers are deployed to, None where it cannot be had."""
 
     cluster: Cluster
     size: int
     rounds: int
     seconds: float
     folder: Path
+    pod: Place | None
+
+    @property
+    def place(self) -> Place:
+        """Where servers run unless a measurement says otherwise."""
+        return self.pod or self.outside
+
+    @property
+    def outside(self) -> Place:
+        """With a kubeconfig."""
+        return Place(self.cluster.admin_kubeconfig, {}, ())
 
     def once(self) -> Setup:
         """The same, for one round."""
@@ -39,10 +62,6 @@ class Setup:
             "cert": folder / "admin.crt",
             "key": folder / "admin.key",
         }
-
-    @property
-    def kubeconfig(self) -> Path:
-        return self.cluster.admin_kubeconfig
 
     @property
     def names(self) -> Path:
@@ -61,12 +80,23 @@ def make(size: int, rounds: int, seconds: float) -> Iterator[Setup]:
     began = time.monotonic()
     with Cluster(controllers=False) as cluster, tempfile.TemporaryDirectory() as folder:
         fill(cluster, size)
-        setup = Setup(cluster, size, rounds, seconds, Path(folder))
+        setup = Setup(cluster, size, rounds, seconds, Path(folder), _pod(cluster))
         asked = questions(size)
         write_questions(setup.names, asked)
         write_plain(setup.plain, asked)
         say(f"a cluster of {size:,} Services, filled in {time.monotonic() - began:.0f} s")
         yield setup
+
+
+def _pod(cluster: Cluster) -> Place | None:
+    """A service account's files, in a mount namespace of the process's own."""
+    pod = cluster.in_cluster_files("bench")
+    try:
+        subprocess.run([*pod.inside, "true"], check=True, capture_output=True)
+    except (OSError, subprocess.CalledProcessError):
+        say("no mount namespaces here: all servers get a kubeconfig")
+        return None
+    return Place(None, pod.env, pod.inside)
 
 
 def say(line: str) -> None:

@@ -35,8 +35,8 @@ def measure(setup: Setup) -> Results:
     results = Results("churn")
     with ExitStack() as stack:
         running = [
-            stack.enter_context(servers.ours(setup.kubeconfig)),
-            stack.enter_context(servers.coredns(setup.kubeconfig, names=setup.names)),
+            stack.enter_context(servers.ours(setup.place)),
+            stack.enter_context(servers.coredns(setup.place, names=setup.names)),
         ]
         for server in running:
             _ask(server, setup, 1.0)

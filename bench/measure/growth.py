@@ -40,10 +40,10 @@ def _measure(setup: Setup, results: Results) -> None:
     for server in (OURS_2, COREDNS):
         (found,) = started.find(server, started.cases()[0])
         results.add(server, setup.size, 0, start=found.values["seconds"])
-    with servers.ours(setup.kubeconfig, workers=2) as ours:
+    with servers.ours(setup.place, workers=2) as ours:
         assert isinstance(ours.harness, Grpcdns)
         _ask(ours, setup, results, list(ours.harness.children().values()))
-    with servers.coredns(setup.kubeconfig, names=setup.names) as peer:
+    with servers.coredns(setup.place, names=setup.names) as peer:
         _ask(peer, setup, results, peer.pids)
 
 

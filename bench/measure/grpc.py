@@ -27,9 +27,9 @@ def measure(setup: Setup) -> Results:
     with ExitStack() as stack:
         running = [
             stack.enter_context(servers.echo()),
-            stack.enter_context(servers.ours(setup.kubeconfig)),
-            stack.enter_context(servers.ours(setup.kubeconfig, workers=2)),
-            stack.enter_context(servers.coredns(setup.kubeconfig, names=setup.names)),
+            stack.enter_context(servers.ours(setup.place)),
+            stack.enter_context(servers.ours(setup.place, workers=2)),
+            stack.enter_context(servers.coredns(setup.place, names=setup.names)),
         ]
         for server in running:  # each name once: the memos are warm, and so is the rest
             ask(server, setup, callers=16, seconds=60, count=20 * setup.size)

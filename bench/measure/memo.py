@@ -35,8 +35,8 @@ def measure(setup: Setup) -> Results:
 
 def _start(name: str, setup: Setup) -> AbstractContextManager[Server]:
     if name == OURS:
-        return servers.ours(setup.kubeconfig)
-    return servers.coredns(setup.kubeconfig, names=setup.names)
+        return servers.ours(setup.place)
+    return servers.coredns(setup.place, names=setup.names)
 
 
 def table(results: Results) -> str:

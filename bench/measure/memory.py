@@ -24,14 +24,14 @@ SUPERVISOR: Final = "supervisor"
 def measure(setup: Setup) -> Results:
     results = Results("memory")
     for number, _ in rounds(setup.rounds):
-        with servers.ours(setup.kubeconfig, workers=2) as ours:
+        with servers.ours(setup.place, workers=2) as ours:
             assert isinstance(ours.harness, Grpcdns)
             parts = ours.harness.children()
             _take(results, SYNCED, number, parts, ours.root)
             for target in ours.targets:
                 _ask(target, setup)
             _take(results, ASKED, number, parts, ours.root)
-        with servers.coredns(setup.kubeconfig, names=setup.names) as peer:
+        with servers.coredns(setup.place, names=setup.names) as peer:
             _note(results, COREDNS, SYNCED, number, peer.pids)
             _ask(peer.targets[0], setup)
             _note(results, COREDNS, ASKED, number, peer.pids)

@@ -30,8 +30,8 @@ SERVICE, SLICE = "Service made", "slice changed"
 def measure(setup: Setup) -> Results:
     results = Results("propagation")
     with ExitStack() as stack:
-        ours = stack.enter_context(servers.ours(setup.kubeconfig, workers=2))
-        peer = stack.enter_context(servers.coredns(setup.kubeconfig, names=setup.names))
+        ours = stack.enter_context(servers.ours(setup.place, workers=2))
+        peer = stack.enter_context(servers.coredns(setup.place, names=setup.names))
         targets = {OURS: ours.targets[0], COREDNS: peer.targets[0]}
         probe = stack.enter_context(load.Probe(targets, setup.api_flags))
         events = EVENTS if setup.seconds >= 2 else 10

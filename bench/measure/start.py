@@ -8,20 +8,16 @@ no such thing for us, those cases are left out.
 
 from __future__ import annotations
 
-import subprocess
 import time
-from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
 from bench import load, servers, usage
 from bench.samples import Results, rounds
 from bench.servers import COREDNS, OURS_2
-from bench.setup import Setup, say
+from bench.setup import Place, Setup, say
 from bench.tables import figure, table_of
-from tests.harness.coredns import CoreDNS
-from tests.harness.grpcdns import Grpcdns
 from tests.harness.ports import free_address
 
 POD: Final = "in a Pod"
@@ -29,24 +25,18 @@ KUBECONFIG: Final = "with a kubeconfig"
 SNAPSHOT: Final = "from a snapshot"
 
 
-class Place(NamedTuple):
-    """How a process finds the API."""
-
-    kubeconfig: Path | None
-    env: Mapping[str, str]
-    prefix: Sequence[str]
-
-
 def measure(setup: Setup) -> Results:
     results = Results("start")
-    places = _places(setup)
-    with servers.ours(setup.kubeconfig, options=("--snapshot", snapshot_of(setup))):
+    places = {KUBECONFIG: setup.outside}
+    if setup.pod:
+        places = {POD: setup.pod, **places}
+    with servers.ours(setup.place, options=("--snapshot", snapshot_of(setup))):
         pass  # it is written when it stops
     cases = [(server, case) for case in places for server in (OURS_2, COREDNS)]
     cases.append((OURS_2, SNAPSHOT))
     for number, backwards in rounds(setup.rounds):
         for server, case in reversed(cases) if backwards else cases:
-            place = places.get(case) or next(iter(places.values()))
+            place = places.get(case, setup.place)
             if server == COREDNS:
                 _peer(place, setup, results, case, number)
             else:
@@ -59,25 +49,10 @@ def snapshot_of(setup: Setup) -> Path:
     return setup.folder / "snapshot"
 
 
-def _places(setup: Setup) -> dict[str, Place]:
-    found = {KUBECONFIG: Place(setup.kubeconfig, {}, ())}
-    pod = setup.cluster.in_cluster_files("bench")
-    try:
-        subprocess.run([*pod.inside, "true"], check=True, capture_output=True)
-    except (OSError, subprocess.CalledProcessError):
-        say("start: no mount namespaces here, so nothing is measured as in a Pod")
-        return found
-    return {POD: Place(None, pod.env, pod.inside), **found}
-
-
 def _ours(place: Place, setup: Setup, results: Results, case: str, number: int) -> None:
-    flags: list[str | Path] = ["--upstream", "none"]
-    if place.kubeconfig:
-        flags += ["--kubeconfig", place.kubeconfig]
-    if case == SNAPSHOT:
-        flags += ["--snapshot", snapshot_of(setup)]
+    snapshot = ("--snapshot", snapshot_of(setup)) if case == SNAPSHOT else ()
     with ExitStack() as stack:
-        ours = Grpcdns(*flags, workers=2, env=place.env, prefix=place.prefix)
+        ours = servers.ours_at(place, *snapshot, workers=2)
         waiting = load.wait(ours.listen[0], setup.names)
         began = time.time()
         ours.start(ready=False)
@@ -90,8 +65,7 @@ def _ours(place: Place, setup: Setup, results: Results, case: str, number: int) 
 def _peer(place: Place, setup: Setup, results: Results, case: str, number: int) -> None:
     address = free_address()
     waiting = load.wait(str(address), setup.names)
-    corefile = servers.over_grpc(address, place.kubeconfig)
-    peer = CoreDNS(corefile, env=place.env, prefix=place.prefix)
+    peer = servers.coredns_at(place, servers.over_grpc(address, place))
     began = time.time()
     with peer:
         took = load.waited(waiting) - began

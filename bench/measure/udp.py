@@ -15,7 +15,7 @@ from typing import Final, NamedTuple
 from bench import load, servers, usage
 from bench.samples import Results, rounds
 from bench.servers import COREDNS, OURS, OURS_2, Server
-from bench.setup import Setup, say
+from bench.setup import Place, Setup, say
 from bench.tables import figure, table_of
 from tests.harness.ports import Address
 
@@ -37,26 +37,26 @@ def measure(setup: Setup) -> Results:
     results = Results("udp")
     with ExitStack() as stack:
         behind = [
-            stack.enter_context(servers.ours(setup.kubeconfig)),
-            stack.enter_context(servers.ours(setup.kubeconfig, workers=2)),
-            stack.enter_context(servers.coredns(setup.kubeconfig, names=setup.names)),
+            stack.enter_context(servers.ours(setup.place)),
+            stack.enter_context(servers.ours(setup.place, workers=2)),
+            stack.enter_context(servers.coredns(setup.place, names=setup.names)),
         ]
         for case in CASES:
             with ExitStack() as fronts:
-                paths = [_path(fronts, case, server) for server in behind]
+                paths = [_path(fronts, case, server, setup.place) for server in behind]
                 paths.append(_inside(fronts, case, setup))
                 _measure(setup, results, paths)
     return results
 
 
-def _path(stack: ExitStack, case: str, server: Server) -> Path:
-    front = servers.front(servers.grpc(server.targets), cache=case == "cache")
+def _path(stack: ExitStack, case: str, server: Server, place: Place) -> Path:
+    front = servers.front(servers.grpc(server.targets), place, cache=case == "cache")
     running = stack.enter_context(front)
     return Path(server.name, case, running.address, (running.process.pid, server.root))
 
 
 def _inside(stack: ExitStack, case: str, setup: Setup) -> Path:
-    front = servers.front(servers.kubernetes(setup.kubeconfig), cache=case == "cache")
+    front = servers.front(servers.kubernetes(setup.place), setup.place, cache=case == "cache")
     running = stack.enter_context(front)
     return Path(INSIDE, case, running.address, (running.process.pid,))
 
@@ -64,7 +64,7 @@ def _inside(stack: ExitStack, case: str, setup: Setup) -> Path:
 def _measure(setup: Setup, results: Results, paths: list[Path]) -> None:
     for path in paths:
         servers.answering(path.address, setup.names)
-        _own(path, setup, 0.5)
+        _own(path, setup, 2.0)  # all names, so that every memo is warm
     for number, backwards in rounds(setup.rounds):
         for path in reversed(paths) if backwards else paths:
             pids = [pid for root in path.roots for pid in usage.family(root)]
