@@ -24,7 +24,7 @@ ROOT: Final = Path(__file__).parents[1]
 PAGE: Final = ROOT / "docs" / "benchmarks.md"
 FOLDER: Final = ROOT / "docs" / "benchmarks"
 MEASUREMENTS: Final = (
-    "grpc", "memo", "udp", "churn", "propagation", "start", "memory", "growth", "index",
+    "grpc", "memo", "udp", "churn", "propagation", "stages", "start", "memory", "growth", "index",
 )  # fmt: skip
 _BLOCK: Final = re.compile(r"(<!-- bench:(\w+) -->\n).*?(<!-- /bench -->)", re.DOTALL)
 
@@ -71,7 +71,7 @@ def blocks_of(found: Mapping[str, Results]) -> dict[str, str]:
 def _block(name: str, results: Results) -> str:
     table: str = module_of(name).table(results)
     notes = (
-        results.notes[1:] if name in ("growth", "index") else results.notes
+        results.notes[1:] if name in ("growth", "index", "stages") else results.notes
     )  # sizes of their own
     return f"{table}\n\n{'; '.join(notes)}." if notes else table
 

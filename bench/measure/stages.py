@@ -1,0 +1,162 @@
+"""Where the time of a change goes, from the watch's line to the answer: each step by itself.
+
+A slice of ten endpoints changes again and again. The steps are the product's own, in the order in
+which a change takes them, in one process and with nothing else to do; but for the hop, which is a
+frame from one waiting process to another. What `propagation` finds beyond their sum is the API's,
+and waiting for a processor.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import statistics
+import time
+from collections.abc import Callable, Iterable
+from typing import Any, Final
+
+import dns.message
+
+from bench.cluster import Name, service_of, slice_of
+from bench.samples import Results
+from bench.setup import Setup, say
+from bench.tables import figure, table_of
+from grpcdns.core.objects import Kind
+from grpcdns.core.policy import Policy
+from grpcdns.serve import link
+from grpcdns.serve.answerer import Answerer
+from grpcdns.serve.fanout import Fanout
+from grpcdns.serve.peer import Peer
+from grpcdns.source.decode import Decoder, Event
+from grpcdns.source.scope import fields_of
+
+CHANGES: Final = 1000
+READ, SEND, HOP, TAKE, ANSWER = (
+    "feed: a line of the watch is read",
+    "feed: sent to two workers",
+    "the hop to another process",
+    "worker: taken into the index",
+    "worker: the first answer anew",
+)
+_NAME: Final = Name(0)
+
+
+def measure(setup: Setup) -> Results:
+    results = Results("stages")
+    for number in range(setup.rounds):
+        for case, microseconds in _stages().items():
+            results.add("grpcdns", case, number, us=microseconds)
+    say("stages: done")
+    return results
+
+
+def _stages() -> dict[str, float]:
+    """The median of each step, in microseconds."""
+    policy = Policy()
+    decoder = Decoder(Kind.ENDPOINT_SLICE, fields_of(policy))
+    lines = [_line(number) for number in range(CHANGES)]
+    events: list[Event] = []
+    found = {READ: _median(lambda line: events.append(decoder.event(line)), lines)}
+    frames, found[SEND] = _send(policy, events)
+    found[HOP] = _hop(frames[0])
+    found[TAKE], found[ANSWER] = _take(policy, frames)
+    return found
+
+
+def _line(number: int) -> bytes:
+    obj = slice_of(_NAME, f"10.252.{number >> 8}.{number & 255}")
+    obj["metadata"]["resourceVersion"] = str(1000 + number)
+    return json.dumps({"type": "MODIFIED", "object": obj}, separators=(",", ":")).encode()
+
+
+def _send(policy: Policy, events: list[Event]) -> tuple[list[bytes], float]:
+    """The frames that a worker gets, and what it took to send each."""
+    fanout = Fanout(policy, lambda: None)
+    pairs = [socket.socketpair(socket.AF_UNIX) for _ in range(2)]
+    for ours, _ in pairs:
+        peer = Peer(ours, fanout.store)
+        peer.told.update(Kind)
+        fanout.peers.append(peer)
+    frames: list[bytes] = []
+    took = []
+    for event in events:
+        assert event.item is not None
+        key, body = event.item.key, event.item.body
+        assert body is not None
+        began = time.perf_counter()
+        fanout.upsert(Kind.ENDPOINT_SLICE, key, body)
+        took.append(time.perf_counter() - began)
+        frame, _ = [theirs.recv(1 << 16) for _, theirs in pairs]
+        frames.append(frame)
+    for pair in pairs:
+        for end in pair:
+            end.close()
+    return frames, statistics.median(took) * 1e6
+
+
+def _hop(frame: bytes) -> float:
+    """Half of there and back."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX)
+    if os.fork() == 0:
+        ours.close()
+        while data := theirs.recv(1 << 16):
+            theirs.send(data)
+        os._exit(0)
+    theirs.close()
+
+    def there_and_back(_: int) -> None:
+        ours.send(frame)
+        ours.recv(1 << 16)
+
+    with ours:
+        found = _median(there_and_back, range(CHANGES), pause=0.001) / 2
+    os.wait()
+    return found
+
+
+def _take(policy: Policy, frames: list[bytes]) -> tuple[float, float]:
+    answerer, reader = Answerer(policy, ""), link.Reader()
+    objects = {Kind.SERVICE: service_of(_NAME), Kind.ENDPOINT_SLICE: slice_of(_NAME)}
+    for kind in Kind:
+        entries: list[tuple[str, bytes]] = []
+        if kind in objects:
+            item = Decoder(kind, fields_of(policy)).item(json.dumps(objects[kind]).encode())
+            entries = [(item.key, item.body or b"")]
+        elif kind is Kind.NAMESPACE:
+            item = Decoder(kind).item(json.dumps({"metadata": {"name": _NAME.namespace}}).encode())
+            entries = [(item.key, item.body or b"")]
+        for _ in answerer.replace(kind, entries, 1):
+            pass
+    query = dns.message.make_query(_NAME.qname, "A").to_wire()
+    took, answered = [], []
+    for frame in frames:
+        began = time.perf_counter()
+        for message in reader.feed(frame):
+            assert isinstance(message, link.Changes)
+            for change in message.changes:
+                answerer.apply(change)
+        taken = time.perf_counter()
+        answerer.answer(query)
+        answered.append(time.perf_counter() - taken)
+        took.append(taken - began)
+    assert answerer.changes >= len(frames), "each is another"
+    return statistics.median(took) * 1e6, statistics.median(answered) * 1e6
+
+
+def _median(act: Callable[[Any], object], over: Iterable[Any], pause: float = 0.0) -> float:
+    took = []
+    for one in over:
+        began = time.perf_counter()
+        act(one)
+        took.append(time.perf_counter() - began)
+        if pause:
+            time.sleep(pause)
+    return statistics.median(took) * 1e6
+
+
+def table(results: Results) -> str:
+    rows = [[case, figure(results, "grpcdns", case, "us")] for case in results.cases()]
+    total = sum(spread.median for case in results.cases()
+                if (spread := results.spread("grpcdns", case, "us")))  # fmt: skip
+    return table_of(("step", "us"), [*rows, ["all of them", f"{total:,.0f}"]])
