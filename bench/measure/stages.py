@@ -46,7 +46,7 @@ def measure(setup: Setup) -> Results:
     results = Results("stages")
     for number in range(setup.rounds):
         for case, microseconds in _stages().items():
-            results.add("grpcdns", case, number, us=microseconds)
+            results.add("stages", case, number, us=microseconds)
     say("stages: done")
     return results
 
@@ -156,7 +156,7 @@ def _median(act: Callable[[Any], object], over: Iterable[Any], pause: float = 0.
 
 
 def table(results: Results) -> str:
-    rows = [[case, figure(results, "grpcdns", case, "us")] for case in results.cases()]
+    rows = [[case, figure(results, "stages", case, "us")] for case in results.cases()]
     total = sum(spread.median for case in results.cases()
-                if (spread := results.spread("grpcdns", case, "us")))  # fmt: skip
+                if (spread := results.spread("stages", case, "us")))  # fmt: skip
     return table_of(("step", "us"), [*rows, ["all of them", f"{total:,.0f}"]])

@@ -46,5 +46,5 @@ def _complete(name: str, results: Results, table: str) -> None:
     assert results.samples
     assert all(value == value for one in results.samples for value in one.values.values())
     for server in results.servers():
-        assert server in table or server == "index"
+        assert server in table or server == name
     assert Results.from_json(results.to_json()).samples == results.samples
