@@ -41,6 +41,18 @@ def cpu_seconds(pids: Iterable[int]) -> float:
     return total
 
 
+def cpu_wait_seconds(pids: Iterable[int]) -> float:
+    """How long their threads have been ready to run and had no processor, so far."""
+    total = 0
+    for pid in pids:
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            try:
+                total += int((task / "schedstat").read_text().split()[1])
+            except OSError:  # it has ended meanwhile
+                continue
+    return total / 1e9
+
+
 def memory(pids: Iterable[int]) -> Memory:
     """Of all of them together."""
     rss = pss = peak = 0.0

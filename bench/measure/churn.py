@@ -3,7 +3,9 @@
 An open loop at a fixed rate: a question that is due while the server is busy waits, and its wait
 counts. For the relist the API server is killed and started again: its watch cache begins anew, so
 every watch is refused as too old (410) and every client lists everything. Ours is also measured
-with its feed killed: a new one lists everything and goes through it with the worker.
+with its feed killed: a new one lists everything and goes through it with the worker. "CPU wait" is
+how long, for each answer, the threads of the process that answers were ready to run and had no
+processor.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import Final
 
-from bench import load, servers
+from bench import load, servers, usage
 from bench.cluster import Name, slice_of
 from bench.samples import Results, rounds
 from bench.servers import Server
@@ -64,11 +66,22 @@ def _note(
     """Ask, and meanwhile enter ``during``. A server that is up throughout answers throughout."""
     # Of one second, a single hiccup of 10 ms is the p99.
     seconds = max(setup.seconds, 4.0) * (1.5 if case == RELIST else 1)
+    answering = [_answering(server)]
+    before = usage.cpu_wait_seconds(answering)
     with ThreadPoolExecutor(1) as pool:
         asking = pool.submit(_ask, server, setup, seconds)
         with during:
             found = asking.result()
-    results.add(server.name, case, number, **found.values(), max=found.max, late=found.late_p99)
+    waited = (usage.cpu_wait_seconds(answering) - before) / found.answers * 1e6
+    rest = {"max": found.max, "late": found.late_p99, "waited": waited}
+    results.add(server.name, case, number, **found.values(), **rest)
+
+
+def _answering(server: Server) -> int:
+    """The process that answers."""
+    if isinstance(server.harness, Grpcdns):
+        return server.harness.children()["worker 0"]
+    return server.root
 
 
 def _ask(server: Server, setup: Setup, seconds: float) -> load.Run:
@@ -154,7 +167,9 @@ def _settle(setup: Setup, running: list[Server]) -> None:
 
 
 def table(results: Results) -> str:
-    heads = ("while", "server", "p50 us", "p99 us", "p99.9 us", "max us", "p99 / idle")
+    heads = (
+        "while", "server", "p50 us", "p99 us", "p99.9 us", "max us", "p99 / idle", "CPU wait us",
+    )  # fmt: skip
     rows = []
     for case in results.cases():
         for server in results.servers():
@@ -163,5 +178,6 @@ def table(results: Results) -> str:
             values = ("p50", "p99", "p999", "max")
             cells = [figure(results, server, case, value) for value in values]
             ratio = results.ratio("p99", (server, case), (server, IDLE))
-            rows.append([case, server, *cells, f"{ratio:.2f}"])
+            waited = figure(results, server, case, "waited")
+            rows.append([case, server, *cells, f"{ratio:.2f}", waited])
     return table_of(heads, rows)
