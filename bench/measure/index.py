@@ -14,6 +14,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Final
 
@@ -24,6 +25,7 @@ from bench.cluster import ENDPOINTS, Name
 from bench.samples import Results
 from bench.setup import Setup, say
 from bench.tables import figure, table_of
+from grpcdns.core.index import Entries
 from grpcdns.core.memo import Handler
 from grpcdns.core.objects import (
     Endpoint,
@@ -70,7 +72,7 @@ def alone(size: int) -> dict[str, float]:
     before = usage.memory([os.getpid()]).rss
     took = 0.0
     for kind, objects in kinds.items():
-        steps = handler.replace(kind, _packed(objects), 1)
+        steps = handler.replace(kind, _packed(iter(objects)), 1)
         began = time.perf_counter()
         for _ in steps:
             pass
@@ -92,9 +94,10 @@ def _time(handler: Handler, asked: list[bytes]) -> float:
     return time.perf_counter() - began
 
 
-def _packed(objects: Iterable[Object]) -> Iterator[tuple[str, bytes]]:
-    for obj in objects:
-        yield key_of(obj), pack(obj)
+def _packed(objects: Iterator[Object]) -> Iterator[Entries]:
+    """In batches, as a worker takes them."""
+    while batch := tuple(islice(objects, 256)):
+        yield [(key_of(obj), pack(obj)) for obj in batch]
 
 
 _PORTS: Final = (Port("http", "TCP", 80), Port("https", "TCP", 443))

@@ -119,14 +119,14 @@ def _take(policy: Policy, frames: list[bytes]) -> tuple[float, float]:
     answerer, reader = Answerer(policy, ""), link.Reader()
     objects = {Kind.SERVICE: service_of(_NAME), Kind.ENDPOINT_SLICE: slice_of(_NAME)}
     for kind in Kind:
-        entries: list[tuple[str, bytes]] = []
+        entries: list[tuple[str, bytes | None]] = []
         if kind in objects:
             item = Decoder(kind, fields_of(policy)).item(json.dumps(objects[kind]).encode())
-            entries = [(item.key, item.body or b"")]
+            entries = [(item.key, item.body)]
         elif kind is Kind.NAMESPACE:
             item = Decoder(kind).item(json.dumps({"metadata": {"name": _NAME.namespace}}).encode())
-            entries = [(item.key, item.body or b"")]
-        for _ in answerer.replace(kind, entries, 1):
+            entries = [(item.key, item.body)]
+        for _ in answerer.replace(kind, [entries], 1):
             pass
     query = dns.message.make_query(_NAME.qname, "A").to_wire()
     took, answered = [], []

@@ -14,7 +14,7 @@ after its Service, or a Namespace before both (F20).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator
 from enum import IntEnum
 from itertools import islice
 from typing import Final, cast
@@ -48,11 +48,14 @@ from grpcdns.core.shown import (
 from grpcdns.core.store import Store
 
 Tag = str | bytes
+Entries = Collection[tuple[str, bytes | None]]
+"""What became of objects of a kind: each one's key, and its packed form, None when it is gone."""
 
 MAX_SLICES: Final = 2048
 MAX_ENDPOINTS: Final = 8192
 """What one answer is made from at most: a bound on the time it takes. A message holds 4,093
 addresses."""
+_GONE_STEP: Final = 16
 _MANY: Final = 16
 """Slices of a Service from which on they are chosen before they are unpacked."""
 _PROTOCOLS: Final = frozenset({"_tcp", "_udp", "_sctp"})
@@ -187,9 +190,7 @@ class Index:
 
     # -- taking Changes
 
-    def apply_all(
-        self, kind: Kind, entries: Iterable[tuple[str, bytes | None]], at: int, tags: set[Tag]
-    ) -> int:
+    def apply_all(self, kind: Kind, entries: Entries, at: int, tags: set[Tag]) -> int:
         """Take what became of some objects (None: gone); adds to ``tags``. How many were news."""
         bodies, take, news = self.store.bodies[kind], _TAKE[kind], 0
         for key, body in entries:
@@ -207,18 +208,15 @@ class Index:
             news += 1
         return news
 
-    def steps(
-        self, kind: Kind, objects: Iterable[tuple[str, bytes]], step: int = 1
-    ) -> Iterator[Sequence[tuple[str, bytes | None]]]:
-        """A complete list of a kind as entries for `apply_all`, so many at once: what there is,
+    def steps(self, kind: Kind, batches: Iterable[Entries]) -> Iterator[Entries]:
+        """A complete list of a kind, as entries for `apply_all`: what there is, batch by batch, and
         then what there is no more. The kind counts as listed when the iterator is exhausted."""
         gone = set(self.store.bodies[kind])
-        objects = iter(objects)
-        while batch := tuple(islice(objects, step)):
+        for batch in batches:
             gone.difference_update([key for key, _ in batch])
             yield batch
         rest = iter(sorted(gone))
-        while keys := tuple(islice(rest, step)):
+        while keys := tuple(islice(rest, _GONE_STEP)):
             yield [(key, None) for key in keys]
         self.store.listed.add(kind)
 

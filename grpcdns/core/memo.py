@@ -23,7 +23,7 @@ from typing import Final, NamedTuple, cast
 
 from grpcdns.core import wire
 from grpcdns.core.answer import answer
-from grpcdns.core.index import Index, Tag
+from grpcdns.core.index import Entries, Index, Tag
 from grpcdns.core.keymap import KeyMap
 from grpcdns.core.objects import Change, Kind
 from grpcdns.core.policy import Policy
@@ -357,17 +357,15 @@ class Handler:
         """Take a Change into the index; says whether it was news."""
         return self._apply_all(change.kind, ((change.key, change.body),), change.at) > 0
 
-    def replace(
-        self, kind: Kind, objects: Iterable[tuple[str, bytes]], at: int, step: int = 1
-    ) -> Iterator[int]:
-        """Take a complete list of a kind, so many objects a step: the caller can answer in between.
+    def replace(self, kind: Kind, batches: Iterable[Entries], at: int) -> Iterator[int]:
+        """Take a complete list of a kind, a batch a step: the caller can answer in between.
 
-        Yields how many were news; the kind counts as listed at the end.
+        Yields how many objects were news; the kind counts as listed at the end.
         """
-        for entries in self.index.steps(kind, objects, step):
+        for entries in self.index.steps(kind, batches):
             yield self._apply_all(kind, entries, at)
 
-    def _apply_all(self, kind: Kind, entries: Iterable[tuple[str, bytes | None]], at: int) -> int:
+    def _apply_all(self, kind: Kind, entries: Entries, at: int) -> int:
         tags: set[Tag] = set()
         try:
             return self.index.apply_all(kind, entries, at, tags)

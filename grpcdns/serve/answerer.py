@@ -16,6 +16,7 @@ from typing import Final, cast
 
 import msgspec
 
+from grpcdns.core.index import Entries
 from grpcdns.core.memo import Deferred, Handler
 from grpcdns.core.objects import Change, EndpointSlice, Kind, unpack
 from grpcdns.core.policy import Policy
@@ -74,11 +75,9 @@ class Answerer:
         if told:
             self._took(time.time() - change.triggered)
 
-    def replace(
-        self, kind: Kind, objects: Iterable[tuple[str, bytes]], at: int, step: int = 1
-    ) -> Iterator[int]:
-        """Take a complete list, so many objects a step; the lock is free between steps."""
-        steps = self._handler.replace(kind, objects, at, step)
+    def replace(self, kind: Kind, batches: Iterable[Entries], at: int) -> Iterator[int]:
+        """Take a complete list, a batch a step; the lock is free between steps."""
+        steps = self._handler.replace(kind, batches, at)
         while True:
             with self._lock:
                 news = next(steps, None)

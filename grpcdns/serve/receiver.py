@@ -13,8 +13,10 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
 from typing import Final, TypeVar
 
+from grpcdns.core.index import Entries
 from grpcdns.core.objects import Kind
 from grpcdns.serve import link
 from grpcdns.serve.answerer import Answerer
@@ -135,24 +137,27 @@ class _List:
     """A list under way: what came is taken at once, what did not come goes at the end."""
 
     def __init__(self, answerer: Answerer, listing: link.Listing) -> None:
-        self._entries: deque[tuple[str, bytes]] = deque()
+        self._batches: deque[Entries] = deque()
         self._answerer = answerer
         self._step = _STEP if answerer.synced else _FIRST_STEP
-        self._steps = answerer.replace(listing.kind, self._objects(), listing.at, self._step)
+        self._steps = answerer.replace(listing.kind, self._come(), listing.at)
 
-    def add(self, entries: tuple[tuple[str, bytes], ...]) -> None:
-        self._entries.extend(entries)
-        for _ in _yielding(range(len(self._entries) // self._step), self._answerer):
+    def add(self, entries: Entries) -> None:
+        """Take all of them: a Change that comes after is newer."""
+        rest = iter(entries)
+        while batch := tuple(islice(rest, self._step)):
+            self._batches.append(batch)
+        for _ in _yielding(range(len(self._batches)), self._answerer):
             next(self._steps)
 
     def finish(self) -> None:
         for _ in _yielding(self._steps, self._answerer):
             pass
 
-    def _objects(self) -> Iterator[tuple[str, bytes]]:
+    def _come(self) -> Iterator[Entries]:
         """What has come; it ends when there is no more, which is when `finish` asks."""
-        while self._entries:
-            yield self._entries.popleft()
+        while self._batches:
+            yield self._batches.popleft()
 
 
 def _yielding(items: Iterable[T], answerer: Answerer) -> Iterator[T]:

@@ -68,7 +68,7 @@ def handler_of(lists: Lists, policy: Policy) -> Handler:
     """A handler that has taken complete lists of every kind."""
     handler = Handler(policy, report=fail)
     for kind, objects in packed(lists, policy).items():
-        for _ in handler.replace(kind, objects, AT):
+        for _ in handler.replace(kind, [objects], AT):
             pass
     return handler
 

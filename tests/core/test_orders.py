@@ -72,7 +72,7 @@ def fresh(state: State, policy: Policy) -> Handler:
     handler = Handler(policy, report=fail)
     for kind in Kind:
         listed = [(key, body) for (one, key), body in state.items() if one is kind]
-        for _ in handler.replace(kind, listed, 1):
+        for _ in handler.replace(kind, [listed], 1):
             pass
     return handler
 
@@ -144,7 +144,7 @@ def test_any_order(states: list[list[Object]], steps: int, configs: list[Config]
             now += 1
             listed = [(key, body) for (one, key), body in goal.items() if one is kind]
             random.shuffle(listed)
-            for _ in handler.replace(kind, listed, now):
+            for _ in handler.replace(kind, [[one] for one in listed], now):
                 if handler.index.synced:
                     ask(handler, random.choice(asked), OUTSIDE)
         held = goal

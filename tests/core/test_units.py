@@ -310,10 +310,10 @@ def test_what_is_taken_before_an_error_counts() -> None:
     handler = Handler(Policy(), fail)
     objects: list[tuple[str, bytes]] = [("/ns", pack(Namespace("", "ns")))]
     for kind in (Kind.ENDPOINT_SLICE, Kind.SERVICE, Kind.NAMESPACE):
-        list(handler.replace(kind, objects if kind is Kind.NAMESPACE else [], 1))
+        list(handler.replace(kind, [objects] if kind is Kind.NAMESPACE else [], 1))
     assert reply_to(handler, query("s.ns.svc.cluster.local.", "A")).answer == ()
     with pytest.raises(msgspec.DecodeError):
-        list(handler.replace(Kind.SERVICE, [(key_of(SVC), pack(SVC)), ("ns/x", b"?")], 2, step=8))
+        list(handler.replace(Kind.SERVICE, [[(key_of(SVC), pack(SVC)), ("ns/x", b"?")]], 2))
     assert reply_to(handler, query("s.ns.svc.cluster.local.", "A")).answer
 
 

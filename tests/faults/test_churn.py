@@ -92,7 +92,7 @@ def _fresh(cluster: Cluster) -> Handler:
     for kind, path in PATHS.items():
         page = Decoder(kind).page(json.dumps(cluster.api.request("GET", path)).encode())
         objects = [(item.key, item.body) for item in page.items if item.body is not None]
-        for _ in handler.replace(kind, objects, 1):
+        for _ in handler.replace(kind, [objects], 1):
             pass
     return handler
 

@@ -249,7 +249,7 @@ def _empty(policy: Policy) -> Handler:
 def _filled(policy: Policy) -> Handler:
     handler = make_handler(policy)
     for kind, entries in known_objects().items():
-        for _ in handler.replace(kind, entries, 1):
+        for _ in handler.replace(kind, [entries], 1):
             pass
     return handler
 

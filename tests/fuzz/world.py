@@ -85,7 +85,7 @@ def objects() -> dict[Kind, list[tuple[str, bytes]]]:
 def fill(handler: Handler) -> Handler:
     """Every kind listed."""
     for kind, entries in objects().items():
-        for _ in handler.replace(kind, entries, 1_700_000_000):
+        for _ in handler.replace(kind, [entries], 1_700_000_000):
             pass
     return handler
 

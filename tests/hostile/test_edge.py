@@ -19,8 +19,8 @@ SLOWER = 3.0
 FLOOR = 0.005 if SPARE else 0.025
 MEMORY = 160
 """MiB that harm may cost while it lasts, and what may stay: allocators keep some."""
-DESCRIPTORS = 600
-"""512 connections may be open, and what a worker has of its own."""
+DESCRIPTORS = 350
+"""256 connections may be open, and what a worker has of its own."""
 
 
 THREADLESS = {"streams_left", "slow_writers", "rapid_reset"}

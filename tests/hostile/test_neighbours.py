@@ -57,7 +57,7 @@ def make(*extra: Object, policy: Policy = POLICY) -> Handler:
     for obj in objects:
         by_kind[Kind[_KIND_NAMES[type(obj)]]].append(obj)
     for kind, group in by_kind.items():
-        for _ in handler.replace(kind, ((key_of(obj), pack(obj)) for obj in group), 1):
+        for _ in handler.replace(kind, [[(key_of(obj), pack(obj)) for obj in group]], 1):
             pass
     return handler
 

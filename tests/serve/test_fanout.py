@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from grpcdns.core.objects import Kind, Namespace, Object, Service, key_of, pack
+from grpcdns.core.objects import Change, Kind, Namespace, Object, Service, key_of, pack
 from grpcdns.core.policy import Policy
 from grpcdns.serve import link, peer
 from grpcdns.serve.answerer import Answerer
@@ -99,6 +99,34 @@ def test_a_worker_that_comes_after_the_list(house: House) -> None:
     answerer = house.worker()
     wait_until(same(house, answerer), "it knows all")
     assert answerer.live
+
+
+def test_a_change_between_the_frames_of_a_list_is_newer(tmp_path: Path) -> None:
+    """The feed sends it as it comes; what the list still has to say is of other objects."""
+    old, new = service("a"), service("a", "10.0.0.2")
+    frames: list[link.Message] = [
+        link.Listing(Kind.SERVICE, 1),
+        link.Objects(Kind.SERVICE, (("default/a", pack(old)), ("default/gone", pack(old)))),
+        link.Changes((
+            Change(Kind.SERVICE, "default/a", pack(new), 2),
+            Change(Kind.SERVICE, "default/gone", None, 2),
+        )),
+        link.Objects(Kind.SERVICE, (("default/b", pack(service("b"))),)),
+        link.Listed(Kind.SERVICE),
+    ]  # fmt: skip
+    answerer = Answerer(POLICY, "")
+    path = str(tmp_path / "feed.sock")
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(path)
+        listener.listen()
+        receiver = Receiver(path, "worker-0", answerer, list, lambda: None)
+        receiver.start()
+        feed, _ = listener.accept()
+        with feed:
+            feed.sendall(b"".join(map(link.to_frame, frames)))
+            wait_until(lambda: "default/b" in known(answerer), "the list is taken")
+            receiver.stop()
+    assert known(answerer) == {"default/a": pack(new), "default/b": pack(service("b"))}
 
 
 def test_changes_reach_every_worker(house: House) -> None:
