@@ -74,6 +74,7 @@ class WorkerProcess:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         sys.setswitchinterval(SWITCH_INTERVAL)
         gc.disable()
+        gc.collect()  # what the imports left; the index leaves nothing
         self._transport.start()
         self._receiver.start()
         self._probe.start()
@@ -117,7 +118,6 @@ class WorkerProcess:
     def _freeze(self) -> None:
         """What is there now is here to stay: the collector need not look at it again."""
         self._frozen = True
-        gc.collect()
         gc.freeze()
 
     def _keep_house(self, count: int) -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 from grpcdns.config import Config
@@ -35,6 +36,8 @@ PATHS: Final = {
     Kind.SERVICE_IMPORT: "/apis/multicluster.x-k8s.io/v1alpha1/serviceimports",
 }
 LIVE_PODS: Final = "status.phase!=Succeeded,status.phase!=Failed,status.phase!=Unknown"
+TURN: Final = 1.0
+"""Seconds that a kind waits for the first list of the one before, at most."""
 JOIN_TIMEOUT: Final = 2.0
 """Seconds: only a thread in the middle of connecting needs any, and it is left behind."""
 
@@ -63,7 +66,10 @@ class KubernetesApi:
             for kind, resource in resources_of(config).items()
         ]
         check = Check(self._watches, client, journal, self._clock)
-        for name, run in (*((w.kind.name, w.run) for w in self._watches), ("CHECK", check.run)):
+        runs: list[tuple[str, Callable[[], None]]] = [("CHECK", check.run)]
+        for before, watch in zip((None, *self._watches), self._watches, strict=False):
+            runs.append((watch.kind.name, partial(_run_in_turn, watch, before)))
+        for name, run in runs:
             thread = threading.Thread(target=run, name=f"source-{name.lower()}", daemon=True)
             self._threads.append(thread)
             thread.start()
@@ -71,6 +77,8 @@ class KubernetesApi:
     def stop(self) -> None:
         """Ends all watches. What is being connected to is not waited for."""
         self._clock.stop()
+        for watch in self._watches:
+            watch.tried.set()
         if self._client is not None:
             self._client.stop()
         for thread in self._threads:
@@ -81,6 +89,14 @@ class KubernetesApi:
         for watch in self._watches:
             if watch.kind is Kind.ENDPOINT_SLICE and watch.fields != fields_of(policy):
                 watch.use(Decoder(watch.kind, fields_of(policy)))
+
+
+def _run_in_turn(watch: Watch, before: Watch | None) -> None:
+    """After the first list of the one before: the workers take one kind while the next is read.
+    Lists read at the same time would also end at the same time."""
+    if before is not None:
+        before.tried.wait(TURN)
+    watch.run()
 
 
 def resources_of(config: Config) -> dict[Kind, Resource]:

@@ -16,6 +16,7 @@ Where a version is negative, the object is known and not served.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
@@ -110,6 +111,8 @@ class Watch:
         self._wanted = ""
         self._broken = ""
         self.synced = False
+        self.tried = threading.Event()
+        """Set when the first list is taken, or has failed."""
 
     def run(self) -> None:
         """Until the client is stopped."""
@@ -160,6 +163,8 @@ class Watch:
             self._journal.broken(self.kind, error)  # a fault of ours must not end the watch
             self._connection.close()
             self._given_by = None
+        finally:
+            self.tried.set()
         return position
 
     def _list_and_watch(self, position: Position) -> None:
@@ -401,6 +406,7 @@ class Watch:
             del self.versions[key]
         self.versions.update(listing.versions)
         self.synced = True
+        self.tried.set()
         seconds = self._clock.now() - began
         self._journal.listed(self.kind, len(listing), changes, seconds, how)
         if self._broken:

@@ -8,11 +8,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
 from grpcdns.config import Config
 from grpcdns.core.objects import EndpointSlice, Kind, Pod, Service
+from grpcdns.source import kubernetes_api
 from grpcdns.source.check import Check
 from grpcdns.source.decode import Decoder
 from grpcdns.source.journal import Journal
@@ -305,3 +307,20 @@ def test_new_options_bring_the_fields_they_need(
         wait_until(lambda: pods() == {"p"}, "the Pod's name")
     finally:
         source.stop()
+
+
+def test_a_kind_waits_for_the_first_list_of_the_one_before(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """But not for long: a list that hangs holds up no other."""
+    monkeypatch.setattr(kubernetes_api, "TURN", 0.2)
+    before, ran = Mock(tried=threading.Event()), threading.Event()
+    args = (Mock(run=ran.set), before)
+    threading.Thread(target=kubernetes_api._run_in_turn, args=args).start()
+    assert not ran.wait(0.05)
+    before.tried.set()
+    assert ran.wait(5.0)
+    before.tried.clear()
+    ran.clear()
+    threading.Thread(target=kubernetes_api._run_in_turn, args=args).start()
+    assert ran.wait(5.0)
