@@ -23,6 +23,8 @@ from tests.harness.ports import free_address
 POD: Final = "in a Pod"
 KUBECONFIG: Final = "with a kubeconfig"
 SNAPSHOT: Final = "from a snapshot"
+_PARTS: Final = ("supervisor", "feed", "worker")
+"""Processes whose CPU time is shown by itself; of the workers, the first."""
 
 
 def measure(setup: Setup) -> Results:
@@ -58,8 +60,14 @@ def _ours(place: Place, setup: Setup, results: Results, case: str, number: int) 
         ours.start(ready=False)
         stack.callback(ours.__exit__, None, None, None)
         took = load.waited(waiting) - began
+        children = ours.children()
+        parts = {
+            "supervisor": usage.cpu_seconds([ours.process.pid]),
+            "feed": usage.cpu_seconds([children["feed"]]),
+            "worker": usage.cpu_seconds([children["worker 0"]]),
+        }
         cpu = usage.cpu_seconds(usage.family(ours.process.pid))
-    results.add(OURS_2, case, number, seconds=took, cpu=cpu)
+    results.add(OURS_2, case, number, seconds=took, cpu=cpu, **parts)
 
 
 def _peer(place: Place, setup: Setup, results: Results, case: str, number: int) -> None:
@@ -74,13 +82,20 @@ def _peer(place: Place, setup: Setup, results: Results, case: str, number: int) 
 
 
 def table(results: Results) -> str:
-    heads = ("start", "server", "seconds to the first right answer", "CPU s", "/ CoreDNS")
+    heads = (
+        "start", "server", "seconds to the first right answer", "/ CoreDNS", "CPU s",
+        *(f"of it {part}" for part in _PARTS),
+    )  # fmt: skip
     rows = []
     for case in results.cases():
         peer = case if results.find(COREDNS, case) else results.cases()[0]
         for server in results.servers():
             if results.find(server, case):
                 ratio = results.ratio("seconds", (server, case), (COREDNS, peer))
-                cells = [figure(results, server, case, one, digits=2) for one in ("seconds", "cpu")]
-                rows.append([case, server, *cells, f"{ratio:.2f}"])
+                cells = [
+                    figure(results, server, case, one, digits=2)
+                    for one in ("seconds", "cpu", *(_PARTS if server == OURS_2 else ()))
+                ]
+                cells += ["-"] * (2 + len(_PARTS) - len(cells))
+                rows.append([case, server, cells[0], f"{ratio:.2f}", *cells[1:]])
     return table_of(heads, rows)
