@@ -56,6 +56,7 @@ MAX_ENDPOINTS: Final = 8192
 """What one answer is made from at most: a bound on the time it takes. A message holds 4,093
 addresses."""
 _GONE_STEP: Final = 16
+"""Objects of a list's end, those that are gone, that are taken at once."""
 _MANY: Final = 16
 """Slices of a Service from which on they are chosen before they are unpacked."""
 _PROTOCOLS: Final = frozenset({"_tcp", "_udp", "_sctp"})
@@ -253,18 +254,14 @@ class Index:
         before, after = cast("EndpointSlice | None", old), cast("EndpointSlice | None", new)
         if before is not None and after is not None and shown(before) == shown(after):
             return
-        if before is not None:
-            for service_key, owners in self._owners(before):
+        for slice_, move in ((before, KeyMap.discard), (after, KeyMap.add)):
+            if slice_ is None:
+                continue
+            for service_key, owners in self._owners(slice_):
                 tags.add(service_key)
-                owners.discard(service_key, key)
-                for label in labels(before):
-                    self._endpoint_labels.discard(f"{service_key}/{label}", key)
-        if after is not None:
-            for service_key, owners in self._owners(after):
-                tags.add(service_key)
-                owners.add(service_key, key)
-                for label in labels(after):
-                    self._endpoint_labels.add(f"{service_key}/{label}", key)
+                move(owners, service_key, key)
+                for label in labels(slice_):
+                    move(self._endpoint_labels, f"{service_key}/{label}", key)
         addresses = ready_addresses(before), ready_addresses(after)
         self._move(self._endpoint_addresses, key, *addresses)
         # A hostname may have changed where the address did not: its PTR has.

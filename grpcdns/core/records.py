@@ -16,7 +16,7 @@ from grpcdns.core.index import Index
 from grpcdns.core.names import (
     BadName,
     Name,
-    address_from_text,
+    addresses_from_texts,
     is_below,
     longest_match,
     reverse_from_address,
@@ -170,4 +170,4 @@ def _addresses(index: Index) -> list[bytes]:
         slice_ = unpack(Kind.ENDPOINT_SLICE, body)
         if isinstance(slice_, EndpointSlice):
             texts.update(text for _, _, text in ready(slice_))
-    return sorted({packed for text in texts if (packed := address_from_text(text))})
+    return sorted(addresses_from_texts(texts))
