@@ -26,6 +26,7 @@ FOLDER: Final = ROOT / "docs" / "benchmarks"
 MEASUREMENTS: Final = (
     "grpc", "memo", "udp", "churn", "propagation", "stages", "start", "memory", "growth", "index",
 )  # fmt: skip
+_SIZES_OF_THEIR_OWN: Final = ("growth", "index", "stages")
 _BLOCK: Final = re.compile(r"(<!-- bench:(\w+) -->\n).*?(<!-- /bench -->)", re.DOTALL)
 
 
@@ -70,9 +71,7 @@ def blocks_of(found: Mapping[str, Results]) -> dict[str, str]:
 
 def _block(name: str, results: Results) -> str:
     table: str = module_of(name).table(results)
-    notes = (
-        results.notes[1:] if name in ("growth", "index", "stages") else results.notes
-    )  # sizes of their own
+    notes = results.notes[1:] if name in _SIZES_OF_THEIR_OWN else results.notes
     return f"{table}\n\n{'; '.join(notes)}." if notes else table
 
 

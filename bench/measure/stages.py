@@ -30,6 +30,7 @@ from grpcdns.serve.fanout import Fanout
 from grpcdns.serve.peer import Peer
 from grpcdns.source.decode import Decoder, Event
 from grpcdns.source.scope import fields_of
+from tests.harness.objects import namespace
 
 CHANGES: Final = 1000
 READ, SEND, HOP, TAKE, ANSWER = (
@@ -117,16 +118,14 @@ def _hop(frame: bytes) -> float:
 
 def _take(policy: Policy, frames: list[bytes]) -> tuple[float, float]:
     answerer, reader = Answerer(policy, ""), link.Reader()
-    objects = {Kind.SERVICE: service_of(_NAME), Kind.ENDPOINT_SLICE: slice_of(_NAME)}
-    for kind in Kind:
-        entries: list[tuple[str, bytes | None]] = []
-        if kind in objects:
-            item = Decoder(kind, fields_of(policy)).item(json.dumps(objects[kind]).encode())
-            entries = [(item.key, item.body)]
-        elif kind is Kind.NAMESPACE:
-            item = Decoder(kind).item(json.dumps({"metadata": {"name": _NAME.namespace}}).encode())
-            entries = [(item.key, item.body)]
-        for _ in answerer.replace(kind, [entries], 1):
+    objects = {
+        Kind.NAMESPACE: namespace(_NAME.namespace),
+        Kind.SERVICE: service_of(_NAME),
+        Kind.ENDPOINT_SLICE: slice_of(_NAME),
+    }
+    for kind, obj in objects.items():
+        item = Decoder(kind, fields_of(policy)).item(json.dumps(obj).encode())
+        for _ in answerer.replace(kind, [[(item.key, item.body)]], 1):
             pass
     query = dns.message.make_query(_NAME.qname, "A").to_wire()
     took, answered = [], []

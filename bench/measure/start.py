@@ -61,11 +61,8 @@ def _ours(place: Place, setup: Setup, results: Results, case: str, number: int) 
         stack.callback(ours.__exit__, None, None, None)
         took = load.waited(waiting) - began
         children = ours.children()
-        parts = {
-            "supervisor": usage.cpu_seconds([ours.process.pid]),
-            "feed": usage.cpu_seconds([children["feed"]]),
-            "worker": usage.cpu_seconds([children["worker 0"]]),
-        }
+        pids = (ours.process.pid, children["feed"], children["worker 0"])
+        parts = {part: usage.cpu_seconds([pid]) for part, pid in zip(_PARTS, pids, strict=True)}
         cpu = usage.cpu_seconds(usage.family(ours.process.pid))
     results.add(OURS_2, case, number, seconds=took, cpu=cpu, **parts)
 
@@ -92,10 +89,9 @@ def table(results: Results) -> str:
         for server in results.servers():
             if results.find(server, case):
                 ratio = results.ratio("seconds", (server, case), (COREDNS, peer))
-                cells = [
+                seconds, *cpu = (
                     figure(results, server, case, one, digits=2)
-                    for one in ("seconds", "cpu", *(_PARTS if server == OURS_2 else ()))
-                ]
-                cells += ["-"] * (2 + len(_PARTS) - len(cells))
-                rows.append([case, server, cells[0], f"{ratio:.2f}", *cells[1:]])
+                    for one in ("seconds", "cpu", *_PARTS)
+                )
+                rows.append([case, server, seconds, f"{ratio:.2f}", *cpu])
     return table_of(heads, rows)

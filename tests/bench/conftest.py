@@ -8,15 +8,12 @@ from pathlib import Path
 import pytest
 
 from bench import load, servers
-from tests.servers.build import Unavailable
+from tests.harness.fixtures import built
 
 
 @pytest.fixture(scope="session")
 def generator() -> Path:
-    try:
-        return load.binary()
-    except Unavailable as error:
-        pytest.skip(f"REAL SERVER MISSING: {error}")
+    return built(load.binary)
 
 
 @pytest.fixture(scope="module")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -11,7 +12,7 @@ import yaml
 
 from tests.deploy.kustomize import KUSTOMIZE
 from tests.harness.cluster import Cluster
-from tests.harness.fixtures import MISSING
+from tests.harness.fixtures import built
 from tests.servers.build import Unavailable, binary, build
 
 STOCK: Final = Path(__file__).with_name("stock.yaml")
@@ -34,19 +35,13 @@ def names(item: pytest.Item) -> list[str]:
 
 @pytest.fixture(scope="session")
 def kustomize() -> Path:
-    try:
-        return build(KUSTOMIZE)
-    except Unavailable as error:
-        pytest.skip(f"{MISSING}: {error}")
+    return built(partial(build, KUSTOMIZE))
 
 
 @pytest.fixture(scope="module")
 def kubeadm(kustomize: Path) -> Iterator[Cluster]:
-    try:
-        for name in ("etcd", "kube-apiserver"):
-            binary(name)
-    except Unavailable as error:
-        pytest.skip(f"{MISSING}: {error}")
+    for name in ("etcd", "kube-apiserver"):
+        built(partial(binary, name))
     with Cluster(controllers=False) as running:
         for obj in yaml.safe_load_all(STOCK.read_text()):
             path = running.api._collection(obj)

@@ -22,9 +22,9 @@ from bench import load, usage
 from bench.cluster import ENDPOINTS, Name, Question, service_of, slice_of, write_questions
 from grpcdns.core.memo import CHEAP_BYTES, MEMO_BYTES
 from tests.faults.test_workers import HOOK
+from tests.harness.fixtures import built
 from tests.harness.grpcdns import Grpcdns
 from tests.harness.ports import Address, free_address
-from tests.servers.build import Unavailable
 
 pytestmark = [pytest.mark.servers, pytest.mark.slow, pytest.mark.timeout(7200)]
 
@@ -52,10 +52,7 @@ memo.Handler.handle = leak
 
 @pytest.fixture(scope="module", autouse=True)
 def generator() -> Path:
-    try:
-        return load.binary()
-    except Unavailable as error:
-        pytest.skip(f"REAL SERVER MISSING: {error}")
+    return built(load.binary)
 
 
 @pytest.fixture(scope="module")

@@ -11,6 +11,8 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
 from typing import Final
 
 import pytest
@@ -77,10 +79,15 @@ def grpcurl() -> Callable[..., grpcurl_module.Output]:
 def skip_unless_built(fixture: str) -> None:
     """Skips the test, loudly, when a server behind a fixture cannot be had."""
     for name in NEEDS[fixture]:
-        try:
-            binary(name)
-        except Unavailable as error:
-            pytest.skip(f"{MISSING}: {error}")
+        built(partial(binary, name))
+
+
+def built(build: Callable[[], Path]) -> Path:
+    """The program that ``build`` makes; skips the test, loudly, when it cannot be had."""
+    try:
+        return build()
+    except Unavailable as error:
+        pytest.skip(f"{MISSING}: {error}")
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -15,10 +15,10 @@ from grpcdns.serve.packet import from_wire, to_wire
 from tests.fuzz.oracle import check_reply
 from tests.fuzz.world import answer, pairs
 from tests.harness.coredns import CoreDNS
+from tests.harness.fixtures import skip_unless_built
 from tests.harness.ports import Address
 from tests.hostile.rows import ROWS, SAME, Row
 from tests.serve.edge import TRANSPORTS, Served, serving, unix
-from tests.servers.build import Unavailable, binary
 
 UDP_LIMIT = 1232
 
@@ -91,10 +91,7 @@ def test_asked_over_grpc(row: Row, query: Callable[..., bytes]) -> None:
 @pytest.fixture(scope="module")
 def front(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Address]:
     """The address of a CoreDNS that asks us."""
-    try:
-        binary("coredns")
-    except Unavailable as error:
-        pytest.skip(f"REAL SERVER MISSING: {error}")
+    skip_unless_built("coredns")
     folder: Path = tmp_path_factory.mktemp("front")
     with ExitStack() as stack:
         stack.enter_context(serving("lane", unix(folder), handle))

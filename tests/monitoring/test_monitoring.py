@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,13 +18,13 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from grpcdns.serve.metrics import FAMILIES, PREFIX
 from tests.harness.cluster import Cluster
-from tests.harness.fixtures import MISSING
+from tests.harness.fixtures import built
 from tests.harness.grpcdns import Grpcdns
 from tests.harness.objects import service
 from tests.harness.ports import free_address
 from tests.harness.waiting import wait_until
 from tests.monitoring.promql import PROMQL, parse
-from tests.servers.build import Unavailable, build
+from tests.servers.build import build
 
 FOLDER: Final = Path(__file__).parents[2] / "deploy" / "monitoring"
 # Label -> why it is not in the scrape itself.
@@ -78,10 +79,7 @@ def labels(cluster: Cluster) -> dict[str, set[str]]:
 
 
 def test_every_expression_parses_and_names_what_exists(labels: dict[str, set[str]]) -> None:
-    try:
-        build(PROMQL)
-    except Unavailable as error:
-        pytest.skip(f"{MISSING}: {error}")
+    built(partial(build, PROMQL))
     for text, parsed in zip(expressions(), parse(expressions()), strict=True):
         assert not parsed.error, text
         assert parsed.type == "vector", text
@@ -128,10 +126,8 @@ def test_alert_names_are_distinct() -> None:
 
 
 def test_a_summarys_labels_are_left_by_its_expression(labels: dict[str, set[str]]) -> None:
-    try:
-        parsed = parse([rule["expr"] for rule in alerts()])
-    except Unavailable as error:
-        pytest.skip(f"{MISSING}: {error}")
+    built(partial(build, PROMQL))
+    parsed = parse([rule["expr"] for rule in alerts()])
     for rule, found in zip(alerts(), parsed, strict=True):
         named = set(re.findall(r"\$labels\.(\w+)", str(rule["annotations"])))
         own = {one for name in found.metrics for one in labels.get(name, LATER.get(name, set()))}
