@@ -43,18 +43,18 @@ test-fast: install ## what needs no real server and no patience: under a minute
 differential: install ## CoreDNS and us asked the same, at length; DIFFERENTIAL_CLUSTERS=, DIFFERENTIAL_SEED=
 	DIFFERENTIAL_QUESTIONS=$(or $(DIFFERENTIAL_QUESTIONS),40000) DIFFERENTIAL_EXAMPLES=$(or $(DIFFERENTIAL_EXAMPLES),500) \
 		DIFFERENTIAL_CLUSTERS=$(or $(DIFFERENTIAL_CLUSTERS),100) \
-		$(PYTEST) -n $(JOBS) --dist loadscope --timeout 3600 tests/differential tests/core
+		$(PYTEST) -n $(JOBS) --dist loadscope --timeout 3600 tests/differential tests/conformance tests/unit/core
 
 bench: install ## ours and CoreDNS side by side, into docs/benchmarks.md; SIZE=, BENCH_ROUNDS=
 	$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-bench.lock
 	$(PY) -m bench --write
 
 soak: install ## the faults at full length: churn, kills, outages, 10 million queries; most of an hour
-	SOAK_SECONDS=$(or $(SOAK_SECONDS),60) $(PYTEST) -q -s tests/faults/test_processes.py \
-		tests/faults/test_workers.py tests/faults/test_api.py
-	SOAK_SECONDS=$(or $(SOAK_SECONDS),600) $(PYTEST) -q -s tests/faults/test_churn.py
-	SOAK_SIZE=$(or $(SOAK_SIZE),10000) $(PYTEST) -q -s tests/faults/test_bounds.py
-	SOAK_QUERIES=$(or $(SOAK_QUERIES),10000000) $(PYTEST) -q -s tests/faults/test_leak.py
+	SOAK_SECONDS=$(or $(SOAK_SECONDS),60) $(PYTEST) -q -s tests/system/faults/test_processes.py \
+		tests/system/faults/test_workers.py tests/system/faults/test_api.py
+	SOAK_SECONDS=$(or $(SOAK_SECONDS),600) $(PYTEST) -q -s tests/system/faults/test_churn.py
+	SOAK_SIZE=$(or $(SOAK_SIZE),10000) $(PYTEST) -q -s tests/system/faults/test_bounds.py
+	SOAK_QUERIES=$(or $(SOAK_QUERIES),10000000) $(PYTEST) -q -s tests/system/faults/test_leak.py
 
 fuzz: install ## every part fuzzed, guided by coverage; FUZZ_SECONDS=60 each
 	$(PY) -m pip install --quiet --disable-pip-version-check "atheris==3.0.0"
@@ -66,7 +66,7 @@ lint: install ## style, types, layers, security rules, locks, licences, advisori
 	$(PY) -m mypy
 	$(VENV)/bin/lint-imports --no-logo
 	$(PYTEST) -q tests/project
-	$(PY) -m tests.project.audit
+	$(PY) -m tools.audit
 
 format: install ## what ruff can mend by itself
 	$(PY) -m ruff check --fix
@@ -76,7 +76,7 @@ proto: install ## grpcdns/pb, from proto/dns.proto
 	$(PY) proto/generate.py
 
 docs: install ## the option table in README.md, from the options
-	$(PY) -m docs.generate
+	$(PY) -m tools.generate_docs
 
 lock: install ## the locks anew, from pyproject.toml; UPGRADE=1 takes newer versions
 	$(COMPILE) $(if $(UPGRADE),--upgrade) --output-file requirements.lock pyproject.toml

@@ -15,8 +15,8 @@ from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from tests.harness.api import Object
-from tests.harness.objects import endpoint_slice, port, service
+from harness.api import Object
+from harness.objects import endpoint_slice, port, service
 
 ENDPOINTS: Final = 10
 HEADLESS_EVERY: Final = 5

@@ -9,10 +9,10 @@ import gc
 import signal
 import sys
 
-from grpcdns.serve.edge import Edge
-from grpcdns.serve.health import Health
-from grpcdns.serve.lane import Lane
-from grpcdns.serve.transport import Pressure
+from grpcdns.serve.worker.transport.contract import Pressure
+from grpcdns.serve.worker.transport.health import Health
+from grpcdns.serve.worker.transport.lane import Lane
+from grpcdns.serve.worker.transport.server import Edge
 
 
 def main() -> None:

@@ -23,10 +23,10 @@ from typing import Any, Final
 import urllib3
 
 from bench.cluster import Name, service_of, slice_of
-from tests.harness.api import Object
-from tests.harness.cluster import Cluster
-from tests.harness.objects import namespace
-from tests.harness.ports import Address
+from harness.api import Object
+from harness.cluster import Cluster
+from harness.objects import namespace
+from harness.ports import Address
 
 _PUTS: Final = 100
 """In one transaction; etcd takes 128."""

@@ -15,8 +15,8 @@ from typing import Any, Final
 
 import msgspec
 
-from tests.harness.ports import Address
-from tests.servers.build import Program, build
+from harness.build import Program, build
+from harness.ports import Address
 
 PROGRAM: Final = Program("load", Path(__file__).parent / "load")
 

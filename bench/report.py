@@ -19,8 +19,8 @@ from typing import Final
 
 from bench import targets
 from bench.samples import Results
+from harness.paths import ROOT
 
-ROOT: Final = Path(__file__).parents[1]
 PAGE: Final = ROOT / "docs" / "benchmarks.md"
 FOLDER: Final = ROOT / "docs" / "benchmarks"
 MEASUREMENTS: Final = (

@@ -12,11 +12,11 @@ from typing import Final
 
 from bench import load, usage
 from bench.setup import Place
-from tests.harness.coredns import CoreDNS
-from tests.harness.grpcdns import Grpcdns
-from tests.harness.ports import Address, free_address
-from tests.harness.process import Process
-from tests.harness.waiting import wait_until
+from harness.coredns import CoreDNS
+from harness.grpcdns import Grpcdns
+from harness.ports import Address, free_address
+from harness.process import Process
+from harness.waiting import wait_until
 
 ZONES: Final = "cluster.local in-addr.arpa ip6.arpa"
 ECHO, OURS, OURS_2, COREDNS = "lane's echo", "grpcdns, 1 worker", "grpcdns, 2 workers", "CoreDNS"

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from bench.cluster import questions, write_plain, write_questions
 from bench.fill import fill
-from tests.harness.cluster import Cluster
+from harness.cluster import Cluster
 
 
 class Place(NamedTuple):

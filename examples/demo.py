@@ -23,9 +23,9 @@ import dns.query
 import dns.reversename
 
 from grpcdns.cli import dig
-from tests.servers.build import Unavailable, binary
+from harness.build import Unavailable, binary
+from harness.paths import EXAMPLES, ROOT
 
-ROOT: Final = Path(__file__).resolve().parent.parent
 HOST: Final = "127.0.0.1"
 ZONES: Final = "cluster.local,10.96.0.0/12,172.17.0.0/16,192.168.50.0/24,fd00:10:96::/112"
 PODS: Final = [f"172.17.0.{n}" for n in (9, 10, 11, 12)]
@@ -115,7 +115,7 @@ def _demo(program: Path, port: int) -> int:
 def _grpcdns(folder: str, port: int) -> list[str]:
     return [
         *(sys.executable, "-m", "grpcdns", "serve"),
-        *("--manifests", str(ROOT / "examples/cluster")),
+        *("--manifests", str(EXAMPLES)),
         *("--listen", f"unix://{folder}/0.sock", "--listen", f"unix://{folder}/1.sock"),
         *("--zones", ZONES, "--upstream", f"{HOST}:{port}"),
     ]

@@ -1,3 +1,3 @@
 """The fixtures that every test may ask for."""
 
-pytest_plugins = ["tests.harness.fixtures"]
+pytest_plugins = ["harness.fixtures", "tests.transports"]

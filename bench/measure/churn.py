@@ -25,7 +25,7 @@ from bench.samples import Results, rounds
 from bench.servers import Server
 from bench.setup import Setup, say
 from bench.tables import figure, table_of
-from tests.harness.grpcdns import Grpcdns
+from harness.grpcdns import Grpcdns
 
 RATE: Final = 2000.0
 CALLERS: Final = 64

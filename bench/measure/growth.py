@@ -17,7 +17,7 @@ from bench.samples import Results
 from bench.servers import COREDNS, OURS_2, Server
 from bench.setup import Setup, make, say
 from bench.tables import figure, table_of
-from tests.harness.grpcdns import Grpcdns
+from harness.grpcdns import Grpcdns
 
 SIZES: Final = tuple(map(int, os.environ.get("BENCH_GROWTH", "1000,10000,50000").split(",")))
 CALLERS: Final = 64

@@ -15,7 +15,6 @@ import sys
 import time
 from collections.abc import Iterable, Iterator
 from itertools import islice
-from pathlib import Path
 from typing import Final
 
 import dns.message
@@ -25,9 +24,9 @@ from bench.cluster import ENDPOINTS, Name
 from bench.samples import Results
 from bench.setup import Setup, say
 from bench.tables import figure, table_of
-from grpcdns.core.index import Entries
-from grpcdns.core.memo import Handler
-from grpcdns.core.objects import (
+from grpcdns.core.answers.policy import Policy
+from grpcdns.core.cluster.index import Entries
+from grpcdns.core.cluster.objects import (
     Endpoint,
     EndpointSlice,
     Kind,
@@ -38,7 +37,8 @@ from grpcdns.core.objects import (
     key_of,
     pack,
 )
-from grpcdns.core.policy import Policy
+from grpcdns.core.handler import Handler
+from harness.paths import ROOT
 
 SIZES: Final = (10_000, 100_000)
 """Services; ten endpoints each."""
@@ -52,9 +52,7 @@ def measure(setup: Setup) -> Results:
     for size in sizes:
         for number in range(min(setup.rounds, 3)):
             command = [sys.executable, "-m", "bench.measure.index", str(size)]
-            done = subprocess.run(
-                command, check=True, capture_output=True, cwd=Path(__file__).parents[2]
-            )
+            done = subprocess.run(command, check=True, capture_output=True, cwd=ROOT)
             results.add(INDEX, size * ENDPOINTS, number, **json.loads(done.stdout))
         say(f"index: {size * ENDPOINTS:,} endpoints done")
     return results

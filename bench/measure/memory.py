@@ -14,7 +14,7 @@ from bench.samples import Results, rounds
 from bench.servers import COREDNS
 from bench.setup import Setup, say
 from bench.tables import figure, table_of
-from tests.harness.grpcdns import Grpcdns
+from harness.grpcdns import Grpcdns
 
 SYNCED, ASKED = "synced", "asked"
 TOGETHER: Final = "feed + 2 workers"

@@ -18,7 +18,7 @@ from bench.samples import Results
 from bench.servers import COREDNS, OURS
 from bench.setup import Setup, say
 from bench.tables import table_of
-from tests.harness.objects import port, service
+from harness.objects import port, service
 
 EVENTS: Final = 100
 """Of each kind in each round."""

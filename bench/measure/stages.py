@@ -22,15 +22,15 @@ from bench.cluster import Name, service_of, slice_of
 from bench.samples import Results
 from bench.setup import Setup, say
 from bench.tables import figure, table_of
-from grpcdns.core.objects import Kind
-from grpcdns.core.policy import Policy
+from grpcdns.core.answers.policy import Policy
+from grpcdns.core.cluster.objects import Kind
 from grpcdns.serve import link
-from grpcdns.serve.answerer import Answerer
-from grpcdns.serve.fanout import Fanout
-from grpcdns.serve.peer import Peer
-from grpcdns.source.decode import Decoder, Event
+from grpcdns.serve.feed.broadcast import Broadcast
+from grpcdns.serve.feed.subscriber import Subscriber
+from grpcdns.serve.worker.answerer import Answerer
+from grpcdns.source.api.decode import Decoder, Event
 from grpcdns.source.scope import fields_of
-from tests.harness.objects import namespace
+from harness.objects import namespace
 
 CHANGES: Final = 1000
 READ, SEND, HOP, TAKE, ANSWER = (
@@ -73,10 +73,10 @@ def _line(number: int) -> bytes:
 
 def _send(policy: Policy, events: list[Event]) -> tuple[list[bytes], float]:
     """The frames that a worker gets, and what it took to send each."""
-    fanout = Fanout(policy, lambda: None)
+    fanout = Broadcast(policy, lambda: None)
     pairs = [socket.socketpair(socket.AF_UNIX) for _ in range(2)]
     for ours, _ in pairs:
-        peer = Peer(ours, fanout.store)
+        peer = Subscriber(ours, fanout.store)
         peer.told.update(Kind)
         fanout.peers.append(peer)
     frames: list[bytes] = []

@@ -18,7 +18,7 @@ from bench.samples import Results, rounds
 from bench.servers import COREDNS, OURS_2
 from bench.setup import Place, Setup, say
 from bench.tables import figure, table_of
-from tests.harness.ports import free_address
+from harness.ports import free_address
 
 POD: Final = "in a Pod"
 KUBECONFIG: Final = "with a kubeconfig"

@@ -17,7 +17,7 @@ from bench.samples import Results, rounds
 from bench.servers import COREDNS, OURS, OURS_2, Server
 from bench.setup import Place, Setup, say
 from bench.tables import figure, table_of
-from tests.harness.ports import Address
+from harness.ports import Address
 
 CALLERS: Final = 64
 CASES: Final = ("no cache", "cache")

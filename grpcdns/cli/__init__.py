@@ -15,8 +15,8 @@ from collections.abc import Sequence
 from typing import Final, NoReturn, Protocol, cast
 
 from grpcdns import __version__
-from grpcdns.config import UserError
-from grpcdns.settings import unknown
+from grpcdns.config.load import unknown
+from grpcdns.config.options import UserError
 
 COMMANDS: Final = {
     "serve": "answer CoreDNS's grpc plugin",

@@ -7,29 +7,29 @@ from __future__ import annotations
 
 import argparse
 
-from grpcdns.cli import client
+from grpcdns.cli import grpc_client
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    client.add_arguments(parser)
+    grpc_client.add_arguments(parser)
     parser.add_argument(
         "--service",
         metavar="NAME",
-        default=client.SERVICE,
-        help=f'the service to ask about, "" for the whole server [{client.SERVICE}]',
+        default=grpc_client.SERVICE,
+        help=f'the service to ask about, "" for the whole server [{grpc_client.SERVICE}]',
     )
     parser.add_argument("--any", action="store_true", help="content when one server serves")
     parser.add_argument("--quiet", action="store_true", help="print nothing")
 
 
 def run(args: argparse.Namespace) -> int:
-    seconds = client.timeout(args)
+    seconds = grpc_client.timeout(args)
     serving = []
-    for address in client.servers(args):
+    for address in grpc_client.servers(args):
         try:
-            with client.channel(args, address) as channel:
-                state = f"{address}: {client.health(channel, args.service, seconds)}"
-        except client.Failed as error:
+            with grpc_client.channel(args, address) as channel:
+                state = f"{address}: {grpc_client.health(channel, args.service, seconds)}"
+        except grpc_client.Failed as error:
             state = str(error)
         serving.append(state == f"{address}: SERVING")
         if not args.quiet:

@@ -19,21 +19,21 @@ from typing import Any, Final
 
 import msgspec
 
-from grpcdns import values
-from grpcdns.cli import NotDone, client, cluster
-from grpcdns.cli.asking import DIFFERENT, FAILED, SAME, Compared, Comparer, Settings
-from grpcdns.cli.cluster import Cluster
-from grpcdns.cli.paper import Paper, plural, print_json
-from grpcdns.config import UserError
-from grpcdns.core.records import all_questions
-from grpcdns.core.wire import Question
+from grpcdns.cli import NotDone, grpc_client, listed
+from grpcdns.cli.comparer import DIFFERENT, FAILED, SAME, Compared, Comparer, Settings
+from grpcdns.cli.listed import Cluster
+from grpcdns.cli.output import Output, plural, print_json
+from grpcdns.config import values
+from grpcdns.config.options import UserError
+from grpcdns.core.dns.wire import Question
+from grpcdns.core.inspect.zone import all_questions
 
 _AGAIN: Final = 2
 """Times that what differs is asked again."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    client.add_arguments(parser)
+    grpc_client.add_arguments(parser)
     parser.add_argument(
         "--with",
         dest="other",
@@ -45,13 +45,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--parallel", metavar="COUNT", default="16", help="questions at once [16]")
     parser.add_argument("--rate", metavar="COUNT", default="1000", help="questions a second [1000]")
     parser.add_argument("--json", action="store_true", help="print JSON")
-    cluster.add_arguments(parser)
+    listed.add_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     settings = _settings(args)
-    paper = Paper()
-    found = cluster.read(cluster.settings(args).config, 30.0)
+    paper = Output()
+    found = listed.read(listed.settings(args).config, 30.0)
     questions = list(all_questions(found.index, found.zones))
     began = time.monotonic()
     compared = asyncio.run(_compare(args, settings, found, questions))
@@ -78,14 +78,14 @@ def _settings(args: argparse.Namespace) -> Settings:
         rate = values.number(0.1, 1e6)(args.rate)
     except ValueError as error:
         raise UserError(f"--parallel or --rate: {error}") from error
-    servers = client.servers(args)
+    servers = grpc_client.servers(args)
     if len(servers) > 1:
         raise UserError("--server: one at a time")
     return Settings(
         server=servers[0],
         host=host.strip("[]"),
         port=int(port),
-        seconds=client.timeout(args),
+        seconds=grpc_client.timeout(args),
         parallel=parallel,
         rate=rate,
         ttl=args.ttl_too,
@@ -99,7 +99,7 @@ def _with_port(text: str) -> str:
 async def _compare(
     args: argparse.Namespace, settings: Settings, found: Cluster, questions: Sequence[Question]
 ) -> list[Compared]:
-    async with client.Asker(args, settings.server, settings.seconds) as asker:
+    async with grpc_client.Asker(args, settings.server, settings.seconds) as asker:
         comparer = Comparer(settings, asker.ask, found.zones)
         with _progress(len(questions), args.json) as advance:
             compared = await comparer.all(questions, advance)
@@ -161,7 +161,7 @@ def _data(compared: Sequence[Compared], settings: Settings, took: float) -> dict
     }
 
 
-def _show(paper: Paper, compared: Sequence[Compared], settings: Settings, took: float) -> None:
+def _show(paper: Output, compared: Sequence[Compared], settings: Settings, took: float) -> None:
     if not compared:
         raise NotDone("the cluster has no names to ask for")
     for one in compared:
@@ -183,7 +183,7 @@ def _show(paper: Paper, compared: Sequence[Compared], settings: Settings, took: 
     )
 
 
-def _show_difference(paper: Paper, one: Compared) -> None:
+def _show_difference(paper: Output, one: Compared) -> None:
     rcode = one.dns_rcode if one.dns_rcode == one.grpcdns_rcode else ""
     paper.line((f"{one.name} {one.qtype}", "bold"), f": {rcode}" if rcode else "")
     if not rcode:

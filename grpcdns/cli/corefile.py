@@ -19,16 +19,16 @@ from collections import Counter
 from pathlib import Path
 from typing import Final
 
-from grpcdns import values
-from grpcdns.cli import cluster
+from grpcdns.cli import listed
 from grpcdns.cli.networks import Networks, find_networks
-from grpcdns.cli.paper import Paper, plural, print_json
-from grpcdns.config import Config, UserError
-from grpcdns.corefile.check import check_corefile
-from grpcdns.corefile.finding import LEVELS, NOTE, Finding
+from grpcdns.cli.output import Output, plural, print_json
+from grpcdns.config import values
+from grpcdns.config.load import Loaded
+from grpcdns.config.options import Config, UserError
+from grpcdns.corefile.checker import check_corefile
+from grpcdns.corefile.traps.trap import LEVELS, NOTE, Finding
 from grpcdns.corefile.write import Plan, write_corefile
 from grpcdns.corefile.zones import is_reverse
-from grpcdns.settings import Loaded
 
 _STYLES: Final = {"error": "bold red", "warning": "bold yellow", "note": "bold cyan"}
 
@@ -51,11 +51,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--tls", metavar="FILES", default="", help="CERT KEY CA, for workers on TCP addresses"
     )
-    cluster.add_arguments(parser)
+    listed.add_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    loaded = cluster.settings(args)
+    loaded = listed.settings(args)
     return _check(args, loaded) if args.check else _write(args, loaded.config)
 
 
@@ -123,7 +123,7 @@ def _check(args: argparse.Namespace, loaded: Loaded) -> int:
     if args.json:
         print_json({"file": args.check, "findings": [_data(one) for one in findings]})
     else:
-        _show(Paper(), args.check, text.splitlines(), findings)
+        _show(Output(), args.check, text.splitlines(), findings)
     return 1 if any(one.trap.level != NOTE for one in findings) else 0
 
 
@@ -148,7 +148,7 @@ def _data(finding: Finding) -> dict[str, str | int]:
     }
 
 
-def _show(paper: Paper, path: str, lines: list[str], findings: list[Finding]) -> None:
+def _show(paper: Output, path: str, lines: list[str], findings: list[Finding]) -> None:
     for finding in findings:
         trap = finding.trap
         paper.line(

@@ -23,16 +23,15 @@ import dns.rdatatype
 import dns.reversename
 import msgspec
 
-from grpcdns import values
-from grpcdns.cli import NotDone, cluster
-from grpcdns.cli.cluster import Cluster
-from grpcdns.cli.paper import Cell, Paper, ago, plural, print_json
-from grpcdns.config import UserError
-from grpcdns.core.explain import Explanation, explain
-from grpcdns.core.names import Name
-from grpcdns.core.suggest import question_of
-from grpcdns.core.wire import TYPES, Question
-from grpcdns.settings import unknown
+from grpcdns.cli import NotDone, listed
+from grpcdns.cli.listed import Cluster
+from grpcdns.cli.output import Cell, Output, ago, plural, print_json
+from grpcdns.config import values
+from grpcdns.config.load import unknown
+from grpcdns.config.options import UserError
+from grpcdns.core.dns.names import Name
+from grpcdns.core.dns.wire import TYPES, Question, question_of
+from grpcdns.core.inspect.explain import Explanation, explain
 
 _COLOURS: Final = {"NOERROR": "bold green", "NXDOMAIN": "bold yellow"}
 
@@ -44,25 +43,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--server", metavar="ADDR", help="a running worker's address")
     parser.add_argument("--timeout", metavar="DURATION", default="10s", help="wait this long [10s]")
     parser.add_argument("--json", action="store_true", help="print JSON")
-    cluster.add_arguments(parser)
+    listed.add_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     question = _question(args)
-    seconds = cluster.seconds(args.timeout)
+    seconds = listed.seconds(args.timeout)
     if args.server:
-        from grpcdns.cli import running
+        from grpcdns.cli import attached
 
-        found = running.read(_address(args.server), seconds)
+        found = attached.read(_address(args.server), seconds)
     else:
-        found = cluster.read(cluster.settings(args).config, seconds)
+        found = listed.read(listed.settings(args).config, seconds)
     why = explain(question, found.index, found.zones)
     said = _ask(found.where, question, seconds) if args.server else None
     agrees = said is None or said.agrees(why)
     if args.json:
         print_json(_data(why, found, said))
     else:
-        _show(Paper(), why, found, said)
+        _show(Output(), why, found, said)
     return 0 if agrees and (why.answer or why.lookups) else 1
 
 
@@ -106,13 +105,15 @@ class Said(msgspec.Struct, frozen=True):
 
 
 def _ask(address: str, question: Question, seconds: float) -> Said:
-    from grpcdns.cli import client
+    from grpcdns.cli import grpc_client
 
     asked = dns.name.from_wire(question.wire, 0)[0]
     query = dns.message.make_query(asked, dns.rdatatype.RdataType.make(question.qtype))
     try:
-        with client.channel(argparse.Namespace(tls_ca=None, tls_name=None), address) as channel:
-            raw = client.ask(channel, query.to_wire(), seconds)
+        with grpc_client.channel(
+            argparse.Namespace(tls_ca=None, tls_name=None), address
+        ) as channel:
+            raw = grpc_client.ask(channel, query.to_wire(), seconds)
         reply = dns.message.from_wire(raw)
     except (NotDone, dns.exception.DNSException) as error:
         return Said(error=str(error))
@@ -136,7 +137,7 @@ def _data(why: Explanation, found: Cluster, said: Said | None) -> dict[str, Any]
     return data
 
 
-def _show(paper: Paper, why: Explanation, found: Cluster, said: Said | None) -> None:
+def _show(paper: Output, why: Explanation, found: Cluster, said: Said | None) -> None:
     count = plural(len(why.answer), "record")
     status: Cell = (why.rcode, _COLOURS.get(why.rcode, "bold red"))
     paper.line((f"{why.name} {why.qtype}", "bold"), ": ", status, f", {count}")
@@ -165,7 +166,7 @@ def _show(paper: Paper, why: Explanation, found: Cluster, said: Said | None) -> 
         _show_worker(paper, why, found, said)
 
 
-def _show_age(paper: Paper, why: Explanation, found: Cluster) -> None:
+def _show_age(paper: Output, why: Explanation, found: Cluster) -> None:
     now = time.time()
     paper.heading("Data")
     if found.restored:
@@ -179,7 +180,7 @@ def _show_age(paper: Paper, why: Explanation, found: Cluster) -> None:
         paper.line(f"last changed {ago(now - why.serial)} (serial {why.serial})", indent=2)
 
 
-def _show_worker(paper: Paper, why: Explanation, found: Cluster, said: Said) -> None:
+def _show_worker(paper: Output, why: Explanation, found: Cluster, said: Said) -> None:
     paper.heading("The worker")
     if said.error:
         paper.line(("gives no answer: ", "bold red"), said.error, indent=2)

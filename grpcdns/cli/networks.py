@@ -11,13 +11,13 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from grpcdns.cli import NotDone
-from grpcdns.config import Config, UserError
+from grpcdns.config.options import Config, UserError
 from grpcdns.corefile.write import pod_networks
+from grpcdns.source.api.client import ApiError, Client, Unreachable
+from grpcdns.source.api.login import Login, from_kubeconfig, in_cluster
+from grpcdns.source.api.throttle import Throttle
 from grpcdns.source.clock import WallClock
-from grpcdns.source.documents import Document, ManifestError, read_documents
-from grpcdns.source.login import Login, from_kubeconfig, in_cluster
-from grpcdns.source.throttle import Throttle
-from grpcdns.source.transport import ApiError, Client, Unreachable
+from grpcdns.source.manifests.documents import Document, ManifestError, read_documents
 
 SERVICE_CIDRS: Final = "/apis/networking.k8s.io/v1/servicecidrs"
 NODES: Final = "/api/v1/nodes"

@@ -16,10 +16,10 @@ import dns.name
 import dns.rdatatype
 import dns.reversename
 
-from grpcdns.cli import NotDone, client, dig
-from grpcdns.config import UserError
-from grpcdns.core.wire import TYPES
-from grpcdns.settings import unknown
+from grpcdns.cli import NotDone, dig, grpc_client
+from grpcdns.config.load import unknown
+from grpcdns.config.options import UserError
+from grpcdns.core.dns.wire import TYPES
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -31,19 +31,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument("--short", action="store_true", help="print the answers' data alone")
-    client.add_arguments(parser)
+    grpc_client.add_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     query = _query(args)
-    seconds = client.timeout(args)
+    seconds = grpc_client.timeout(args)
     failed: list[str] = []
-    for address in client.servers(args):
+    for address in grpc_client.servers(args):
         began = time.perf_counter()
         try:
-            with client.channel(args, address) as channel:
-                raw = client.ask(channel, query.to_wire(), seconds)
-        except client.Failed as error:
+            with grpc_client.channel(args, address) as channel:
+                raw = grpc_client.ask(channel, query.to_wire(), seconds)
+        except grpc_client.Failed as error:
             failed.append(str(error))
             continue
         print(_shown(args, address, raw, (time.perf_counter() - began) * 1000))

@@ -13,8 +13,8 @@ import os
 import sys
 from typing import Any
 
-from grpcdns.config import OPTIONS, Config, Option
-from grpcdns.settings import load
+from grpcdns.config.load import load
+from grpcdns.config.options import OPTIONS, Config, Option
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -43,7 +43,7 @@ def run(args: argparse.Namespace) -> int:
     if args.print_config:
         sys.stdout.write(loaded.text())
         return 0
-    from grpcdns.serve import supervisor
+    from grpcdns.serve.supervisor import supervisor
 
     return supervisor.run(loaded.config, again, loaded.file)
 

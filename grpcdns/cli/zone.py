@@ -8,25 +8,25 @@ from __future__ import annotations
 
 import argparse
 
-from grpcdns import values
-from grpcdns.cli import cluster
-from grpcdns.cli.paper import print_json
-from grpcdns.config import UserError
-from grpcdns.core.names import Name, name_from_text, name_to_text
-from grpcdns.core.records import records_of_zone
-from grpcdns.core.view import Zones
-from grpcdns.core.wire import NS, Record
+from grpcdns.cli import listed
+from grpcdns.cli.output import print_json
+from grpcdns.config import values
+from grpcdns.config.options import UserError
+from grpcdns.core.answers.policy import Zones
+from grpcdns.core.dns.names import Name, name_from_text, name_to_text
+from grpcdns.core.dns.wire import NS, Record
+from grpcdns.core.inspect.zone import records_of_zone
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("zone", metavar="ZONE", nargs="?", help="the zone [the first forward one]")
     parser.add_argument("--timeout", metavar="DURATION", default="30s", help="wait this long [30s]")
     parser.add_argument("--json", action="store_true", help="print JSON, a record a line")
-    cluster.add_arguments(parser)
+    listed.add_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    found = cluster.read(cluster.settings(args).config, cluster.seconds(args.timeout))
+    found = listed.read(listed.settings(args).config, listed.seconds(args.timeout))
     zone = _zone(args.zone, found.zones)
     found.index.serials = [int(found.heard)] * len(found.index.serials)
     records = records_of_zone(zone, found.index, found.zones)

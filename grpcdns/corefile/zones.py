@@ -9,8 +9,8 @@ import ipaddress
 import re
 from typing import Final, NamedTuple
 
+from grpcdns.config.values import reverse_zones
 from grpcdns.corefile.syntax import Directive, Server
-from grpcdns.values import reverse_zones
 
 ROOT: Final = "."
 REVERSE_ROOTS: Final = ("in-addr.arpa.", "ip6.arpa.", "arpa.")

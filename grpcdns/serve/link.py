@@ -18,7 +18,7 @@ from typing import Final
 
 import msgspec
 
-from grpcdns.core.objects import Change, Kind
+from grpcdns.core.cluster.objects import Change, Kind
 
 VERSION: Final = 1
 MAX_FRAME: Final = 16 << 20

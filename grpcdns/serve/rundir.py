@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import msgspec
 
-from grpcdns.config import Config, UserError
+from grpcdns.config.options import Config, UserError
 
 _LONGEST: Final = 107 - len("/probe-99999.sock")
 """A unix socket's path has 107 bytes at most."""

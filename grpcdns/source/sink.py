@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Protocol
 
-from grpcdns.core.objects import Kind
+from grpcdns.core.cluster.objects import Kind
 
 Packed = tuple[str, bytes | None, float]
 """An object of a list: its key, its packed body, when it was triggered (0: unknown). A body of None

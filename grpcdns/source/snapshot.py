@@ -23,8 +23,8 @@ from typing import BinaryIO, Final
 
 import msgspec
 
-from grpcdns.config import Config
-from grpcdns.core.objects import Kind
+from grpcdns.config.options import Config
+from grpcdns.core.cluster.objects import Kind
 from grpcdns.source.scope import fields_of, kinds_of
 
 VERSION: Final = 1

@@ -9,7 +9,7 @@ import time
 from collections.abc import Sequence
 from typing import Final
 
-from tests.harness.ports import Address
+from harness.ports import Address
 
 WINDOW: Final = 256
 PATIENCE: Final = (1.0, 4.0)

@@ -8,10 +8,10 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Final, NamedTuple
 
-from grpcdns.config import Config
-from tests.core.reply import Reply
+from grpcdns.config.options import Config
+from harness.api import Object
+from tests.conformance.reply import Reply
 from tests.differential.options import shared
-from tests.harness.api import Object
 
 _V4: Final = re.compile(r"(\d{1,3}\.){4}in-addr\.arpa\.")
 _V6: Final = re.compile(r"([0-9a-f]\.){32}ip6\.arpa\.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Final
 
-from grpcdns.config import BY_NAME, OPTIONS, Config
+from grpcdns.config.options import BY_NAME, OPTIONS, Config
 
 NOBODY: Final = "none/none"
 """No DNS Service: CoreDNS, bound to loopback, knows of no name server of its own either (D5)."""

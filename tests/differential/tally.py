@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Final
 
-from grpcdns.config import Config
-from tests.core.reply import Reply
+from grpcdns.config.options import Config
+from tests.conformance.reply import Reply
 from tests.differential.expected import Facts, Seen, explain
 
 TALLY: Final[Counter[str]] = Counter()

@@ -11,21 +11,22 @@ from typing import Final
 
 import pytest
 
-from grpcdns.config import Config
-from grpcdns.core.memo import Handler
-from tests.core.cluster import CROSSING, HTTP, external, ready, sliced, svc
-from tests.core.groups import GROUPS
-from tests.core.loading import ask
-from tests.core.reply import Reply, query, read_reply
+from grpcdns.config.options import Config
+from grpcdns.core.handler import Handler
+from harness.coredns import CoreDNS
+from harness.objects import namespace, port
+from harness.paths import ROOT
+from harness.ports import Address, free_address
+from harness.waiting import wait_until
+from tests.conformance.cluster import CROSSING, HTTP, external, ready, sliced, svc
+from tests.conformance.groups import GROUPS
+from tests.conformance.loading import ask
+from tests.conformance.reply import Reply, query, read_reply
 from tests.differential.expected import EXPECTED
 from tests.differential.options import server_block
 from tests.differential.world import World, ask_ours, ask_server
-from tests.harness.coredns import CoreDNS
-from tests.harness.objects import namespace, port
-from tests.harness.ports import Address, free_address
-from tests.harness.waiting import wait_until
 
-DOCUMENT: Final = Path(__file__).parents[2] / "docs" / "differences.md"
+DOCUMENT: Final = ROOT / "docs" / "differences.md"
 ZONES: Final = ("cluster.local.", "cluster2.example.", "in-addr.arpa.", "ip6.arpa.")
 CONFIG: Final = Config(zones=ZONES, dns_service="testns/svc1")
 T: Final = "testns.svc.cluster.local."

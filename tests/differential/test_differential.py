@@ -1,10 +1,10 @@
 """The same questions to CoreDNS's plugins and to us, over one real Kubernetes API.
 
 One CoreDNS has a server for every set of options, all on the same API server. What it answers is
-held against the rows of tests/core, against our Handler fed with what the same API lists, and
-against `grpcdns serve` behind another CoreDNS's `grpc` plugin. Clusters: the one made by hand, and
-random ones. DIFFERENTIAL_QUESTIONS (by hand, each option), DIFFERENTIAL_CLUSTERS (random ones) and
-DIFFERENTIAL_SEED say how much and which; `make differential` asks for much more.
+held against the rows of tests/conformance, against our Handler fed with what the same API lists,
+and against `grpcdns serve` behind another CoreDNS's `grpc` plugin. Clusters: the one made by hand,
+and random ones. DIFFERENTIAL_QUESTIONS (by hand, each option), DIFFERENTIAL_CLUSTERS (random ones)
+and DIFFERENTIAL_SEED say how much and which; `make differential` asks for much more.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ from typing import Final
 import pytest
 from hypothesis import HealthCheck, Phase, given, note, seed, settings
 
-from grpcdns.config import Config
-from tests.core.case import Group, expected, shown
-from tests.core.cluster import ASKABLE, NAMELESS
-from tests.core.groups import GROUPS
-from tests.core.questions import QTYPES, names_of, near
-from tests.core.random_cluster import clusters
-from tests.core.test_orders import SEED
+from grpcdns.config.options import Config
+from harness.api import Object
+from harness.waiting import WaitError, wait_until
+from tests.conformance.case import Group, expected, shown
+from tests.conformance.cluster import ASKABLE, NAMELESS
+from tests.conformance.groups import GROUPS
+from tests.conformance.questions import QTYPES, names_of, near
+from tests.conformance.random_cluster import clusters
 from tests.differential.expected import facts_of, is_silent
 from tests.differential.options import CONFIGS
 from tests.differential.tally import TALLY, compare
 from tests.differential.world import Question, World, ask_ours, create
-from tests.harness.api import Object
-from tests.harness.waiting import WaitError, wait_until
+from tests.unit.core.test_orders import SEED
 
 pytestmark = [pytest.mark.servers, pytest.mark.slow]
 QUESTIONS: Final = int(os.environ.get("DIFFERENTIAL_QUESTIONS", "1500"))
@@ -53,7 +53,7 @@ def world() -> Iterator[World]:
         yield made
 
 
-# -- the rows of tests/core
+# -- the rows of tests/conformance
 
 
 @pytest.mark.parametrize("group", GROUPS, ids=lambda group: group.title)

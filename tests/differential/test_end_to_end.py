@@ -10,15 +10,15 @@ from typing import Final
 
 import pytest
 
-from tests.core.cluster import ASKABLE, NAMELESS
-from tests.core.questions import QTYPES, names_of, near
-from tests.core.test_orders import SEED
+from harness.coredns import CoreDNS
+from harness.grpcdns import Grpcdns
+from tests.conformance.cluster import ASKABLE, NAMELESS
+from tests.conformance.questions import QTYPES, names_of, near
 from tests.differential.expected import facts_of, is_silent
 from tests.differential.options import CONFIGS, flags
 from tests.differential.tally import compare
 from tests.differential.world import World, ask_server, create
-from tests.harness.coredns import CoreDNS
-from tests.harness.grpcdns import Grpcdns
+from tests.unit.core.test_orders import SEED
 
 pytestmark = [pytest.mark.servers, pytest.mark.slow]
 CHOSEN: Final = ("default", "pods verified", "several zones", "all at once")

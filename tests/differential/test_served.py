@@ -1,4 +1,4 @@
-"""The rows of tests/core once more: over gRPC from `grpcdns serve`, by either transport, and
+"""The rows of tests/conformance once more: over gRPC from `grpcdns serve`, by either transport, and
 through a real CoreDNS with its `grpc` plugin. The cluster comes from a file (`--manifests`)."""
 
 from __future__ import annotations
@@ -10,19 +10,19 @@ from typing import Final
 
 import pytest
 
-from grpcdns.config import Config
-from tests.core.case import Case, expected, shown
-from tests.core.cluster import OBJECTS
-from tests.core.groups import GROUPS
-from tests.core.outside import ZONE
-from tests.core.reply import query, read_reply
+from grpcdns.config.options import Config
+from harness.coredns import CoreDNS
+from harness.grpcdns import Grpcdns
+from harness.ports import Address, free_address
+from harness.waiting import wait_until
+from tests.conformance.case import Case, expected, shown
+from tests.conformance.cluster import OBJECTS
+from tests.conformance.groups import GROUPS
+from tests.conformance.outside import ZONE
+from tests.conformance.reply import query, read_reply
 from tests.differential.options import flags
 from tests.differential.tally import TALLY
 from tests.differential.world import ask_server
-from tests.harness.coredns import CoreDNS
-from tests.harness.grpcdns import Grpcdns
-from tests.harness.ports import Address, free_address
-from tests.harness.waiting import wait_until
 
 pytestmark = [pytest.mark.servers, pytest.mark.slow]
 CONFIGS: Final = list(dict.fromkeys(group.config for group in GROUPS))

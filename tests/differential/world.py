@@ -12,24 +12,24 @@ from types import TracebackType
 from typing import Final, Self
 from urllib.parse import urlencode
 
-from grpcdns.config import Config
-from grpcdns.core.memo import Deferred, Handler
-from grpcdns.core.names import address_from_text, name_from_text
-from grpcdns.core.objects import Kind
-from grpcdns.core.wire import AAAA, CNAME, A, Record
-from grpcdns.source.kubernetes_api import resources_of
-from tests.core.cluster import EXPOSED, imported, ready, relabel, running, sliced, svc, tcp
-from tests.core.loading import Lists, handler_of
-from tests.core.outside import OUTSIDE, ZONE
-from tests.core.reply import Reply, query, read_reply
+from grpcdns.config.options import Config
+from grpcdns.core.cluster.objects import Kind
+from grpcdns.core.dns.names import address_from_text, name_from_text
+from grpcdns.core.dns.wire import AAAA, CNAME, A, Record
+from grpcdns.core.handler import Deferred, Handler
+from grpcdns.source.api.source import resources_of
+from harness.api import Api, ApiError, Object
+from harness.cluster import Cluster
+from harness.coredns import CoreDNS
+from harness.objects import namespace, port, service_import
+from harness.ports import Address, free_address
+from harness.waiting import wait_until
+from tests.conformance.cluster import EXPOSED, imported, ready, relabel, running, sliced, svc, tcp
+from tests.conformance.loading import Lists, handler_of
+from tests.conformance.outside import OUTSIDE, ZONE
+from tests.conformance.reply import Reply, query, read_reply
 from tests.differential.asker import ask_all
 from tests.differential.options import CONFIGS, server_block
-from tests.harness.api import Api, ApiError, Object
-from tests.harness.cluster import Cluster
-from tests.harness.coredns import CoreDNS
-from tests.harness.objects import namespace, port, service_import
-from tests.harness.ports import Address, free_address
-from tests.harness.waiting import wait_until
 
 Question = tuple[str, str]
 _FIRST: Final = ("Namespace", "Service", "EndpointSlice", "ServiceImport", "Pod")

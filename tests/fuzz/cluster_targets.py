@@ -8,9 +8,8 @@ from typing import Final
 
 import msgspec
 
-from grpcdns.core.memo import Deferred, Handler
-from grpcdns.core.names import Name
-from grpcdns.core.objects import (
+from grpcdns.core.answers.policy import Policy
+from grpcdns.core.cluster.objects import (
     Change,
     Endpoint,
     EndpointSlice,
@@ -24,9 +23,10 @@ from grpcdns.core.objects import (
     key_of,
     pack,
 )
-from grpcdns.core.policy import Policy
-from grpcdns.core.wire import Record
-from tests.core.reply import name_wire, query
+from grpcdns.core.dns.names import Name
+from grpcdns.core.dns.wire import Record
+from grpcdns.core.handler import Deferred, Handler
+from tests.conformance.reply import name_wire, query
 from tests.fuzz.draw import Draw
 from tests.fuzz.messages import draw_query
 from tests.fuzz.oracle import check_reply
@@ -223,7 +223,7 @@ def _external_names() -> tuple[str, ...]:
 
 
 def _kind(obj: Object) -> Kind:
-    from grpcdns.core.objects import KINDS
+    from grpcdns.core.cluster.objects import KINDS
 
     return KINDS[type(obj)]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from typing import Final
 
-from tests.core.cluster import OBJECTS
+from tests.conformance.cluster import OBJECTS
 from tests.fuzz.draw import Draw
 
 _ZONES: Final = (

@@ -5,21 +5,21 @@ from __future__ import annotations
 import random
 import struct
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Final
 
 import msgspec
 import yaml
 
-from grpcdns.core.objects import Change, Kind
+from grpcdns.core.cluster.objects import Change, Kind
 from grpcdns.serve import link
-from grpcdns.serve.packet import to_wire
-from tests.core.cluster import OBJECTS
-from tests.core.reply import name_wire, query
+from grpcdns.serve.worker.transport.packet import to_wire
+from harness.paths import ROOT
+from tests.conformance.cluster import OBJECTS
+from tests.conformance.reply import name_wire, query
 from tests.fuzz import corpus
 from tests.fuzz.world import BY_KIND, objects
 
-_COREFILES: Final = Path(__file__).resolve().parents[2] / "corefile"
+_COREFILES: Final = ROOT / "corefile"
 _NAMES: Final = (
     ("svc1.testns.svc.cluster.local", "A"), ("hdls.testns.svc.cluster.local", "SRV"),
     ("ext.testns.svc.cluster.local", "AAAA"), ("1.1.244.10.in-addr.arpa", "PTR"),

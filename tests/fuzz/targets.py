@@ -26,7 +26,7 @@ def packet(data: bytes) -> None:
     from google.protobuf.message import DecodeError
 
     from grpcdns.pb.dns_pb2 import DnsPacket
-    from grpcdns.serve.packet import from_wire, to_wire
+    from grpcdns.serve.worker.transport.packet import from_wire, to_wire
 
     message = from_wire(data)
     try:
@@ -59,7 +59,7 @@ def names(data: bytes) -> None:
     import dns.exception
     import dns.name
 
-    from grpcdns.core import names as ours
+    from grpcdns.core.dns import names as ours
 
     wire = draw_name(Draw(data)) if len(data) % 2 else data
     try:

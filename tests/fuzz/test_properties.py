@@ -10,8 +10,8 @@ import dns.name
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from grpcdns.core import names
-from tests.core.reply import query, read_reply
+from grpcdns.core.dns import names
+from tests.conformance.reply import query, read_reply
 from tests.fuzz.oracle import check_reply
 from tests.fuzz.world import answer, pairs
 

@@ -12,7 +12,7 @@ import pytest
 from tests.fuzz import corpus
 from tests.fuzz.mutation import Mutator
 from tests.fuzz.world import answer, pairs
-from tests.serve.edge import TRANSPORTS, method, serving, unix
+from tests.transports import TRANSPORTS, method, serving, unix
 
 Caller = Any
 INPUTS = 1500

@@ -10,12 +10,13 @@ from typing import Final
 
 import msgspec
 
-from grpcdns.config import Config
-from grpcdns.core.objects import Change, Kind
-from grpcdns.corefile.check import check_corefile
+from grpcdns.config.options import Config
+from grpcdns.config.selector import SelectorError, parse_selector
+from grpcdns.core.cluster.objects import Change, Kind
+from grpcdns.corefile.checker import check_corefile
 from grpcdns.serve import link
 from grpcdns.source import snapshot as snapshots
-from grpcdns.source.decode import (
+from grpcdns.source.api.decode import (
     Decoder,
     Item,
     ListReader,
@@ -23,11 +24,10 @@ from grpcdns.source.decode import (
     decode_status,
     parse_time,
 )
-from grpcdns.source.documents import ManifestError
-from grpcdns.source.manifests import assemble, read_file
-from grpcdns.source.selector import SelectorError, parse_selector
-from grpcdns.source.shapes import Fields
-from tests.core.reply import query
+from grpcdns.source.kinds import Fields
+from grpcdns.source.manifests.documents import ManifestError
+from grpcdns.source.manifests.source import assemble, read_file
+from tests.conformance.reply import query
 from tests.fuzz.draw import Draw
 from tests.fuzz.oracle import check_reply
 from tests.fuzz.world import POLICIES, answer, make_handler

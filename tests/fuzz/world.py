@@ -10,11 +10,11 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from grpcdns.core.memo import Deferred, Handler
-from grpcdns.core.objects import Kind
-from grpcdns.core.policy import Policy
-from grpcdns.source.decode import Decoder
-from tests.core.cluster import OBJECTS
+from grpcdns.core.answers.policy import Policy
+from grpcdns.core.cluster.objects import Kind
+from grpcdns.core.handler import Deferred, Handler
+from grpcdns.source.api.decode import Decoder
+from tests.conformance.cluster import OBJECTS
 
 BY_KIND: Final = {
     "Namespace": Kind.NAMESPACE,

@@ -16,15 +16,15 @@ from typing import Any, NamedTuple
 import pytest
 import yaml
 
-from tests.harness.coredns import CoreDNS
-from tests.harness.dns import ask, section
-from tests.harness.fixtures import skip_unless_built
-from tests.harness.ports import free_address
-from tests.harness.process import Process
-from tests.harness.waiting import wait_until
-from tests.servers.build import binary
+from harness.build import binary
+from harness.coredns import CoreDNS
+from harness.dns import ask, section
+from harness.fixtures import skip_unless_built
+from harness.paths import ROOT
+from harness.ports import free_address
+from harness.process import Process
+from harness.waiting import wait_until
 
-ROOT = Path(__file__).resolve().parents[2]
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 GRPCDNS, COREDNS = COMPOSE["services"]["grpcdns"], COMPOSE["services"]["coredns"]
 DOCKERFILE = (ROOT / "Dockerfile").read_text()

@@ -7,15 +7,14 @@ import signal
 import socket
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
 from examples import demo
-from tests.harness.fixtures import skip_unless_built
-from tests.harness.ports import free_port
+from harness.fixtures import skip_unless_built
+from harness.paths import ROOT
+from harness.ports import free_port
 
-ROOT = Path(__file__).resolve().parents[2]
 COMMAND = [sys.executable, "-m", "examples.demo"]
 PRINTED = """\
 ;; ANSWER SECTION:

@@ -8,23 +8,23 @@ from pathlib import Path
 
 import pytest
 
-from docs import generate
 from grpcdns import __version__
 from grpcdns.cli import COMMANDS, parser_of
-from tests.project.audit import required
+from harness.paths import ROOT
+from tools import generate_docs
+from tools.audit import required
 
-ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *ROOT.glob("docs/*.md")])
 
 
 def test_readme_names_every_command() -> None:
-    rows = re.findall(r"^\| `grpcdns (\w+)", generate.README.read_text(), re.M)
+    rows = re.findall(r"^\| `grpcdns (\w+)", generate_docs.README.read_text(), re.M)
     assert sorted(rows) == sorted(COMMANDS)
 
 
 def test_option_table_is_in_step() -> None:
-    text = generate.README.read_text()
-    assert text == generate.with_table(text), "run `make docs` and commit the result"
+    text = generate_docs.README.read_text()
+    assert text == generate_docs.with_table(text), "run `make docs` and commit the result"
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)

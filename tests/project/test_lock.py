@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.project import audit
+from tools import audit
 
 
 @pytest.mark.parametrize(("lock", "extra"), [(audit.RUNTIME, ""), (audit.DEV, "dev")])

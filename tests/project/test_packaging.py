@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from grpcdns import __version__
+from harness.paths import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 SOURCES = ("grpcdns", "pyproject.toml", "README.md", "LICENSE")
 
 pytestmark = pytest.mark.slow

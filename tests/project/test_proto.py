@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from grpcdns.pb import dns_pb2
+from harness.paths import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 FILES = ("dns_pb2.py", "dns_pb2.pyi", "dns_pb2_grpc.py")
 
 

@@ -1,0 +1,170 @@
+"""How flags, GRPCDNS_* variables and a TOML file become one checked ``Config``.
+
+    config = load(flags, os.environ, file).config
+
+A flag wins over a variable, a variable over the file, the file over the default, and each value's
+origin is kept. Whatever is wrong is a ``UserError`` of one line that names the option in the place
+where it was written.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
+
+import msgspec
+
+from grpcdns.config.options import BY_NAME, OPTIONS, PREFIX, Config, Option, UserError
+from grpcdns.config.selector import SelectorError, parse_selector
+
+# Variables that are not options: other programs of this project read them.
+_OTHER_VARIABLES: Final = frozenset({"GRPCDNS_CONFIG", "GRPCDNS_SERVER", "GRPCDNS_CACHE"})
+# What Kubernetes sets for a Service whose name begins with "grpcdns" (Docker links' names).
+_SERVICE_LINK: Final = re.compile(
+    r".*_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_[A-Z]+(_\w+)?)?)"
+)
+
+
+_EXCLUSIVE: Final = (
+    ("namespaces", "namespace-labels"),
+    ("zonal", "no-endpoints"),
+    ("manifests", "kubeconfig"),
+)
+_NEEDED: Final = (
+    ("context", "kubeconfig"),
+    ("tls-cert", "tls-key"),
+    ("tls-key", "tls-cert"),
+    ("tls-client-ca", "tls-cert"),
+)
+
+
+class Loaded(msgspec.Struct, frozen=True):
+    """A ``Config``, where each value came from (by option name), and the file that was read."""
+
+    config: Config
+    origin: dict[str, str]
+    file: str = ""
+
+    def text(self) -> str:
+        """``--print-config``: a configuration file that says where each value came from."""
+        lines = []
+        for option in OPTIONS:
+            value = getattr(self.config, option.field)
+            lines.append(f"{option.name} = {_toml(option, value)}  # {self.origin[option.name]}")
+        return "\n".join(lines) + "\n"
+
+
+def load(flags: Mapping[str, Any], environ: Mapping[str, str], file: str = "") -> Loaded:
+    """The outcome of ``flags`` (text by option name), variables and the TOML ``file``."""
+    values: dict[str, Any] = {}
+    origin = dict.fromkeys(BY_NAME, "default")
+    file = file or environ.get("GRPCDNS_CONFIG", "")
+    for layer, where in (
+        (_from_file(file) if file else {}, f"{file}: {{name}}"),
+        (_from_environ(environ), "{variable}"),
+        (flags, "--{name}"),
+    ):
+        for name, raw in layer.items():
+            option = BY_NAME[name]
+            place = where.format(name=name, variable=option.variable)
+            try:
+                values[option.field] = option.read(raw)
+            except ValueError as error:
+                raise UserError(f"{place}: {error}") from error
+            origin[name] = place
+    config = Config(**values)
+    _check(config, origin)
+    return Loaded(config, origin, file)
+
+
+def unknown(what: str, name: str, known: Sequence[str]) -> UserError:
+    """The error for a name that does not exist, with the nearest one that does."""
+    import difflib
+
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
+    return UserError(f"{what} {name}" + (f" (did you mean {near[0]}?)" if near else ""))
+
+
+def _from_file(path: str) -> dict[str, Any]:
+    import tomllib
+
+    try:
+        with open(path, "rb") as file:
+            content = tomllib.load(file)
+    except OSError as error:
+        raise UserError(f"--config {path}: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UserError(f"--config {path}: not TOML: {error}") from error
+    for name in content:
+        if name not in BY_NAME:
+            raise unknown(f"{path}: unknown key", name, list(BY_NAME))
+    return content
+
+
+def _from_environ(environ: Mapping[str, str]) -> dict[str, str]:
+    by_variable = {option.variable: option for option in OPTIONS}
+    found = {}
+    for variable, value in environ.items():
+        if option := by_variable.get(variable):
+            found[option.name] = value
+        elif (
+            variable.startswith(PREFIX)
+            and variable not in _OTHER_VARIABLES
+            and not _SERVICE_LINK.fullmatch(variable)
+        ):
+            raise unknown("unknown variable", variable, list(by_variable))
+    return found
+
+
+def _check(config: Config, origin: Mapping[str, str]) -> None:
+    """What no single option can see."""
+    for name, why in (*_bad_selectors(config), *_conflicts(config)):
+        place = origin[name] if origin[name] != "default" else f"--{name}"
+        raise UserError(f"{place}: {why}")
+
+
+def _conflicts(config: Config) -> Iterator[tuple[str, str]]:
+    """Options that are wrong because of another one, with the reason."""
+    for first, second in _EXCLUSIVE:
+        if getattr(config, BY_NAME[first].field) and getattr(config, BY_NAME[second].field):
+            yield first, f"cannot be combined with {second}: leave one of them out"
+    for first, second in _NEEDED:
+        if getattr(config, BY_NAME[first].field) and not getattr(config, BY_NAME[second].field):
+            yield first, f"means nothing without {second}"
+    if not config.listen:
+        yield "listen", "no address to serve on"
+    if all(map(_is_reverse, config.zones)):
+        yield "zones", "at least one zone must be no reverse zone, such as cluster.local"
+    for zone in config.multicluster:
+        if zone not in config.zones:
+            yield "multicluster", f"{zone} is not among the zones ({','.join(config.zones)})"
+    for zone in config.external_zones:
+        if zone in config.zones:
+            yield "external-zones", f"{zone} is among the zones already"
+
+
+def _bad_selectors(config: Config) -> Iterator[tuple[str, str]]:
+    for name in ("labels", "namespace-labels"):
+        try:
+            parse_selector(getattr(config, BY_NAME[name].field))
+        except SelectorError as error:
+            yield name, str(error)
+
+
+def _is_reverse(zone: str) -> bool:
+    return zone.endswith((".in-addr.arpa.", ".ip6.arpa.")) or zone in ("in-addr.arpa.", "ip6.arpa.")
+
+
+def _toml(option: Option, value: Any) -> str:
+    if isinstance(value, bool | int):
+        return str(value).lower()
+    if isinstance(value, tuple):
+        return "[" + ", ".join(map(_quoted, value)) + "]"
+    return str(value) if option.metavar == "RATE" else _quoted(option.show(value))
+
+
+def _quoted(text: str) -> str:
+    import json
+
+    return json.dumps(text, ensure_ascii=False)

@@ -1,0 +1,219 @@
+"""What the operator can set: one table of options, and the value that holds the outcome.
+
+``OPTIONS`` is the single source of the flags, the GRPCDNS_* variables' and TOML keys' names, the
+checks, the documented table and ``--print-config``; ``Config`` holds the outcome and the defaults.
+How flags, variables and file come together is in ``grpcdns.config.load``.
+
+Imported by every process, the supervisor included, so it loads little.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import msgspec
+
+from grpcdns.config import values as v
+from grpcdns.core.answers.policy import Policy
+
+PREFIX: Final = "GRPCDNS_"
+
+
+class UserError(Exception):
+    """Something the user wrote cannot be: what, where and what to do, in one line. Exit code 2."""
+
+
+class Config(msgspec.Struct, frozen=True, kw_only=True):
+    """Every option's value, parsed and checked, with its default.
+
+    Durations are seconds; zones are lower-case, absolute and expanded from CIDRs; an empty string
+    or tuple means "not given". The meaning of each is in ``OPTIONS``.
+    """
+
+    listen: tuple[str, ...] = ("unix:///run/grpcdns/0.sock", "unix:///run/grpcdns/1.sock")
+    socket_group: str = ""
+    transport: str = "auto"
+    tls_cert: str = ""
+    tls_key: str = ""
+    tls_client_ca: str = ""
+    metrics: str = ""
+    kubeconfig: str = ""
+    context: str = ""
+    manifests: tuple[str, ...] = ()
+    namespaces: tuple[str, ...] = ()
+    namespace_labels: str = ""
+    labels: str = ""
+    startup_timeout: float = 5.0
+    api_qps: float = 0.0
+    api_burst: int = 0
+    api_max_inflight: int = 0
+    snapshot: str = ""
+    snapshot_max_age: float = 86400.0
+    zones: tuple[str, ...] = ("cluster.local.", "in-addr.arpa.", "ip6.arpa.")
+    ttl: int = 5
+    pods: str = "disabled"
+    endpoint_pod_names: bool = False
+    no_endpoints: bool = False
+    ignore_empty_service: bool = False
+    zonal: bool = False
+    multicluster: tuple[str, ...] = ()
+    dns_service: str = "kube-system/kube-dns"
+    upstream: str = "127.0.0.1:53"
+    external_zones: tuple[str, ...] = ()
+    external_apex: str = "dns"
+    external_headless: bool = False
+    external_ttl: int = 5
+    log_level: str = "info"
+    log_format: str = "text"
+
+    def policy(self) -> Policy:
+        """The part that decides answers, as the core reads it."""
+        return Policy(
+            zones=self.zones,
+            ttl=self.ttl,
+            namespaces=frozenset(self.namespaces),
+            pods=self.pods,
+            endpoint_pod_names=self.endpoint_pod_names,
+            endpoints=not self.no_endpoints,
+            ignore_empty_service=self.ignore_empty_service,
+            zonal=self.zonal,
+            multicluster=self.multicluster,
+            dns_service=self.dns_service,
+            external_zones=self.external_zones,
+            external_apex=self.external_apex,
+            external_headless=self.external_headless,
+            external_ttl=self.external_ttl,
+        )
+
+    def to_json(self) -> bytes:
+        """For a child process; ``from_json`` reads it back."""
+        return msgspec.json.encode(self)
+
+    @classmethod
+    def from_json(cls, raw: bytes) -> Config:
+        """Raises ``msgspec.DecodeError`` when it is not one."""
+        return msgspec.json.decode(raw, type=cls)
+
+
+class Option(msgspec.Struct, frozen=True):
+    """One row: ``name`` as in flags and files, how its text is read, what it means.
+
+    ``metavar`` is "" for a switch. ``reload``: a new value takes effect on SIGHUP or when the file
+    changes, without a restart.
+    """
+
+    name: str
+    group: str
+    parse: v.Parser
+    metavar: str
+    help: str
+    reload: bool = False
+
+    @property
+    def field(self) -> str:
+        return self.name.replace("-", "_")
+
+    @property
+    def variable(self) -> str:
+        return PREFIX + self.field.upper()
+
+    @property
+    def default(self) -> Any:
+        return getattr(Config(), self.field)
+
+    @property
+    def is_duration(self) -> bool:
+        return self.metavar == "DURATION"
+
+    def read(self, raw: Any) -> Any:
+        """The value of what was written. "" stands for "not given" where that is the default."""
+        return self.default if raw == "" and self.default in ("", ()) else self.parse(raw)
+
+    def show(self, value: Any) -> str:
+        """A value as one would write it on the command line; "" when it is not given."""
+        if isinstance(value, tuple):
+            return ",".join(value)
+        if isinstance(value, bool):
+            return "true" if value else "false"
+        if self.is_duration:
+            return v.show_duration(value)
+        return f"{value:g}" if isinstance(value, float) else f"{value}"
+
+
+_TTL: Final = v.integer(0, 3600)
+_SERVE, _SOURCE, _ANSWERS, _LOG = "Serving", "Where records come from", "Answers", "Logs"
+
+# fmt: off
+OPTIONS: Final = (
+    Option("listen", _SERVE, v.many(v.listen_address), "ADDR",
+           "address of a worker, again for another: unix:///path, HOST:PORT, [v6]:PORT"),
+    Option("socket-group", _SERVE, v.text, "GROUP",
+           "group, by name or number, that may connect to the unix sockets (mode 0660)"),
+    Option("transport", _SERVE, v.choice("auto", "lane", "threads"), "auto|lane|threads",
+           "how gRPC is served: the fast lane, grpcio's thread pool, or the lane where it works"),
+    Option("tls-cert", _SERVE, v.text, "FILE",
+           "certificate chain (PEM) for the TCP addresses; read again when the file changes"),
+    Option("tls-key", _SERVE, v.text, "FILE", "the certificate's private key (PEM)"),
+    Option("tls-client-ca", _SERVE, v.text, "FILE",
+           "CA (PEM) that must have signed each client's certificate"),
+    Option("metrics", _SERVE, v.host_port, "ADDR",
+           "address of Prometheus metrics over HTTP; none unless given"),
+    Option("kubeconfig", _SOURCE, v.text, "FILE",
+           "kubeconfig of the cluster; in-cluster credentials unless given"),
+    Option("context", _SOURCE, v.text, "NAME",
+           "the kubeconfig's context to use, if not its current one"),
+    Option("manifests", _SOURCE, v.many(v.text), "PATH",
+           "YAML or JSON files, or folders of them, instead of a cluster"),
+    Option("namespaces", _SOURCE, v.many(v.label), "NAMES",
+           "only these namespaces, separated by commas", reload=True),
+    Option("namespace-labels", _SOURCE, v.text, "EXPR",
+           "only namespaces that match this label selector"),
+    Option("labels", _SOURCE, v.text, "EXPR",
+           "only Services, EndpointSlices and Pods that match this label selector"),
+    Option("startup-timeout", _SOURCE, v.duration(0, 3600), "DURATION",
+           "how long to wait at the start for the first complete list, before going on not ready"),
+    Option("api-qps", _SOURCE, v.number(0, 1e6), "RATE",
+           "API requests a second at most; 0 is no limit"),
+    Option("api-burst", _SOURCE, v.integer(0, 10**6), "COUNT",
+           "API requests at once before api-qps holds them back; 0 is as many as api-qps"),
+    Option("api-max-inflight", _SOURCE, v.integer(0, 10**6), "COUNT",
+           "API requests under way at the same time, at most; 0 is no limit"),
+    Option("snapshot", _SOURCE, v.text, "FILE",
+           "keep the last complete state here, and start from it while the API is away"),
+    Option("snapshot-max-age", _SOURCE, v.duration(0, 366 * 86400), "DURATION",
+           "do not start from a snapshot older than this"),
+    Option("zones", _ANSWERS, v.many(v.zone), "ZONES",
+           "zones to answer for; a CIDR stands for its reverse zones", reload=True),
+    Option("ttl", _ANSWERS, _TTL, "SECONDS", "TTL of every answer, 0 to 3600 seconds", reload=True),
+    Option("pods", _ANSWERS, v.choice("disabled", "insecure", "verified"),
+           "disabled|insecure|verified",
+           "answer 1-2-3-4.NAMESPACE.pod names: never, always, or if such a Pod exists"),
+    Option("endpoint-pod-names", _ANSWERS, v.boolean, "",
+           "name an endpoint without hostname after its Pod, not its address", reload=True),
+    Option("no-endpoints", _ANSWERS, v.boolean, "",
+           "do not watch EndpointSlices: no headless Services and no endpoint names"),
+    Option("ignore-empty-service", _ANSWERS, v.boolean, "",
+           "NXDOMAIN for a Service without ready endpoints", reload=True),
+    Option("zonal", _ANSWERS, v.boolean, "",
+           "answer ZONE.pin._zone and ZONE.prefer._zone names of headless Services", reload=True),
+    Option("multicluster", _ANSWERS, v.many(v.zone), "ZONES",
+           "which of the zones are those of the Multi-Cluster Services API"),
+    Option("dns-service", _ANSWERS, v.namespaced_name, "NAMESPACE/NAME",
+           "the Service that clients send their queries to: the zones' name server", reload=True),
+    Option("upstream", _ANSWERS, v.upstream_address, "ADDR",
+           "DNS server for the targets of ExternalNames outside the zones; none: do not ask",
+           reload=True),
+    Option("external-zones", _ANSWERS, v.many(v.zone), "ZONES",
+           "zones for load balancers' addresses and external IPs", reload=True),
+    Option("external-apex", _ANSWERS, v.label, "LABEL",
+           "the label of the external zones' own records", reload=True),
+    Option("external-headless", _ANSWERS, v.boolean, "",
+           "headless Services in the external zones too", reload=True),
+    Option("external-ttl", _ANSWERS, _TTL, "SECONDS",
+           "TTL in the external zones, 0 to 3600 seconds", reload=True),
+    Option("log-level", _LOG, v.choice("debug", "info", "warning", "error"),
+           "debug|info|warning|error", "the least serious messages to log", reload=True),
+    Option("log-format", _LOG, v.choice("text", "json"), "text|json", "a line of text or of JSON"),
+)
+# fmt: on
+BY_NAME: Final = {option.name: option for option in OPTIONS}

@@ -1,0 +1,85 @@
+"""What a question is answered with: rcode and sections, and how records get into them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from grpcdns.core.answers.lookup import Hit
+from grpcdns.core.cluster.index import Serial, Tag
+from grpcdns.core.dns import wire
+from grpcdns.core.dns.names import BadName, Name
+from grpcdns.core.dns.wire import NOERROR, Record, Section
+
+
+class Lookup(NamedTuple):
+    """Records to be asked of the upstream, and where in a section they go."""
+
+    target: Name
+    qtype: int
+    section: Section
+    position: int
+
+
+class Answer:
+    """What a question is answered with, and what it was made from.
+
+    ``tags`` are those of index.py: a Change that returns one of them may change this answer.
+    ``lookups`` are still to be resolved, outside our zones. ``cheap`` marks answers that name
+    nothing in the cluster and so can be asked for without end.
+    """
+
+    __slots__ = ("authoritative", "cheap", "lookups", "rcode", "sections", "serial", "tags")
+
+    def __init__(self, rcode: int = NOERROR, authoritative: bool = True) -> None:
+        self.rcode = rcode
+        self.authoritative = authoritative
+        self.sections: tuple[list[Record], list[Record], list[Record]] = ([], [], [])
+        self.serial = Serial.CLUSTER
+        self.tags: set[Tag] = set()
+        self.lookups: list[Lookup] = []
+        self.cheap = False
+
+
+def add_addresses(
+    result: Answer, name: Name, qtype: int, hosts: Iterable[bytes | Name], ttl: int
+) -> None:
+    """A or AAAA records, each address once; names and the other family are passed over."""
+    length = 4 if qtype == wire.A else 16
+    for host in dict.fromkeys(hosts):
+        if isinstance(host, bytes) and len(host) == length:
+            result.sections[0].append(Record(name, qtype, ttl, (host,)))
+
+
+def add_srv(name: Name, hits: Sequence[Hit], ttl: int, result: Answer) -> None:
+    """SRV records with their targets' addresses beside them.
+
+    Every hit shares in the weight, those without a port included; equal targets are one record.
+    """
+    if not hits:
+        return
+    # The plugin's own arithmetic, so that rounding falls on the same side.
+    weight = max(1, math.floor(100.0 / (100 * len(hits)) * 100))
+    seen: set[tuple[Name, int | bytes]] = set()
+    for hit in hits:
+        target = hit.target if isinstance(hit.host, bytes) else hit.host
+        try:
+            record = wire.srv_record(name, ttl, weight, hit.port, target)
+        except BadName:
+            continue
+        if hit.port == -1:
+            continue
+        if (target, hit.port) not in seen:
+            seen.add((target, hit.port))
+            result.sections[0].append(record)
+        mark = (target, hit.host if isinstance(hit.host, bytes) else b"")
+        if mark in seen:
+            continue
+        seen.add(mark)
+        if isinstance(hit.host, bytes):
+            result.sections[2].append(wire.address_record(target, hit.host, ttl))
+        else:
+            result.lookups += (
+                Lookup(target, qtype, Section.ADDITIONAL, 0) for qtype in (wire.A, wire.AAAA)
+            )

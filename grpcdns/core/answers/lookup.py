@@ -1,0 +1,277 @@
+"""From the parts of a name to the objects it names: the cluster as one question sees it.
+
+A View goes through the index for one question and remembers, as tags, what it looked at: also
+where nothing was found, for that answer changes when something comes. What it finds are Hits,
+an address or a name with a port and the name that an SRV record would point at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from grpcdns.core.answers.asked import POD, SVC, Asked, parse_name
+from grpcdns.core.answers.policy import Zones
+from grpcdns.core.cluster.endpoints import NO_PORT, any_ready, endpoint_label, port_matches, ready
+from grpcdns.core.cluster.index import Index, Tag, pod_tag
+from grpcdns.core.cluster.objects import EndpointSlice, Port, Service
+from grpcdns.core.cluster.reasons import Observer, Reason
+from grpcdns.core.dns.names import (
+    BadName,
+    Name,
+    address_from_text,
+    fits_wire,
+    is_reverse,
+    longest_match,
+    name_from_text,
+)
+
+
+class View:
+    """One question's way through the index. ``tags`` collects what was looked at."""
+
+    def __init__(
+        self,
+        index: Index,
+        zones: Zones,
+        zone: Name,
+        tags: set[Tag],
+        observer: Observer | None = None,
+    ) -> None:
+        self.index = index
+        self.zones = zones
+        self.policy = zones.policy
+        self.zone = zone
+        self.tags = tags
+        self.observer = observer
+        self.multicluster = longest_match(zone, zones.multicluster) is not None
+        self.cheap = False
+
+    def at(self, zone: Name) -> View:
+        return View(self.index, self.zones, zone, self.tags, self.observer)
+
+    def passed(self, reason: Reason, what: object, part: str = "") -> None:
+        """Nothing of ``what``, or of a part of it, goes into the answer."""
+        if self.observer is not None:
+            self.observer(reason, what, part)
+
+    # -- namespaces
+
+    def exposed(self, namespace: str) -> bool:
+        """Whether a Namespace exists and is shown (option ``namespaces``)."""
+        self.tags.add(f"{namespace}/")
+        if self.policy.namespaces and namespace not in self.policy.namespaces:
+            self.passed(Reason.HIDDEN_NAMESPACE, namespace)
+            return False
+        return self.index.has_namespace(namespace)
+
+    def shown_at(self, namespace: str) -> bool:
+        # The plugin looks at namespaces of reverse records only when some are configured.
+        return not self.policy.namespaces or self.exposed(namespace)
+
+    # -- services and pods; None = no such name
+
+    def find(self, name: Name) -> list[Hit] | None:
+        """What a name below the zone leads to; [] where it exists and leads to nothing."""
+        left = name[: len(name) - len(self.zone)]
+        asked = parse_name(left, self.multicluster, self.policy.zonal)
+        if asked is None:
+            return None
+        if not asked.kind:
+            return []
+        if is_reverse(name) or not self.exposed(asked.namespace):
+            return None
+        if asked.kind == POD:
+            return self._find_pods(asked)
+        if not asked.service:
+            return []
+        self.tags.add(asked.key)
+        return self._find_imports(asked) if self.multicluster else self._find_services(asked)
+
+    def _find_pods(self, asked: Asked) -> list[Hit] | None:
+        """DNS specification 2.6 (deprecated there): ``a-b-c-d.ns.pod``."""
+        if self.policy.pods == "disabled":
+            return None
+        label = asked.service
+        if not label:
+            return []
+        self.cheap = True
+        text = label.replace("-", "." if label.count("-") == 3 and "--" not in label else ":")
+        address = address_from_text(text)
+        count = 1
+        if self.policy.pods == "verified":
+            self.tags.add(pod_tag(asked.namespace, text))
+            # Each of the Pods that share their node's address counts in the weight of a SRV.
+            count = sum(pod.namespace == asked.namespace for pod in self.index.pods_at(text))
+        if address is None or not count:
+            return None
+        return [Hit(address, 0, (label, asked.namespace, POD, *self.zone))] * count
+
+    def _find_services(self, asked: Asked) -> list[Hit] | None:
+        service = self.index.service(asked.key)
+        if service is None:
+            return None
+        target = (service.name, service.namespace, SVC, *self.zone)
+        if service.type == "ExternalName":
+            return self._find_external_name(service, asked, target)
+        if (
+            self.policy.ignore_empty_service
+            and not service.headless
+            and not self._has_ready(asked.key)
+        ):
+            self.passed(Reason.EMPTY_SERVICE, service)
+            return None
+        if asked.zone and not service.headless:
+            return None
+        if service.headless or asked.endpoint:
+            return self._find_endpoints(service, asked, target)
+        ports = service.ports or (NO_PORT,)
+        found = cluster_hits(service.cluster_ips, ports, asked, target)
+        if found is None:
+            self.passed(Reason.OTHER_PORT, service)
+        return found
+
+    def _find_external_name(self, service: Service, asked: Asked, target: Name) -> list[Hit] | None:
+        """DNS specification 2.5. An ExternalName that is an address names nothing."""
+        if asked.endpoint or asked.port or asked.protocol or asked.zone:
+            return None
+        if address_from_text(service.external_name) is not None:
+            return None
+        try:
+            host = name_from_text(service.external_name.lower())
+        except BadName:
+            return None
+        return [Hit(host, 0, target)] if host else None
+
+    def _find_endpoints(self, service: Service, asked: Asked, target: Name) -> list[Hit] | None:
+        if not self.policy.endpoints:
+            self.passed(Reason.NO_ENDPOINTS, service)
+        slices = list(self.index.slices(asked.key, asked)) if self.policy.endpoints else []
+        hits = list(self.endpoint_hits(slices, asked, target, asked.zone))
+        if not hits and asked.prefer:
+            self.cheap = True  # any zone's name would do
+            hits = list(self.endpoint_hits(slices, asked, target, ""))
+        if hits or asked.zone:
+            return hits
+        ports = (
+            [port for slice_ in slices for port in slice_.ports]
+            if service.headless
+            else service.ports
+        )
+        return [] if self._is_protocol(ports, asked) else None
+
+    def _find_imports(self, asked: Asked) -> list[Hit] | None:
+        """Multi-Cluster Services API, KEP-1645 "DNS"."""
+        imported = self.index.service_import(asked.key)
+        if imported is None:
+            return None
+        slices = list(self.index.imported_slices(asked.key, asked))
+        if self.policy.ignore_empty_service and not imported.headless and not any_ready(slices):
+            self.passed(Reason.EMPTY_SERVICE, imported)
+            return None
+        target = (imported.name, imported.namespace, SVC, *self.zone)
+        if imported.headless or asked.endpoint:
+            hits = list(self.endpoint_hits(slices, asked, target, "", clusters=True))
+            return hits or None
+        return cluster_hits(imported.ips, imported.ports, asked, target)
+
+    def endpoint_hits(
+        self,
+        slices: Iterable[EndpointSlice],
+        asked: Asked,
+        target: Name,
+        zone: str,
+        clusters: bool = False,
+    ) -> Iterator[Hit]:
+        """DNS specification 2.4: one hit for each ready address and port."""
+        for slice_ in slices:
+            if clusters and asked.endpoint and asked.cluster != slice_.cluster.lower():
+                self.passed(Reason.OTHER_CLUSTER, slice_)
+                continue
+            ports = [
+                port.number for port in slice_.ports or (NO_PORT,) if port_matches(port, asked)
+            ]
+            if not ports:
+                self.passed(Reason.OTHER_PORT, slice_)
+                continue
+            left = (slice_.cluster,) if clusters and slice_.cluster else ()
+            for endpoint, address, text in ready(slice_, self.observer):
+                if zone and endpoint.zone.lower() != zone:
+                    self.passed(Reason.OTHER_ZONE, slice_, text)
+                    continue
+                label = endpoint_label(endpoint, text, self.policy.endpoint_pod_names)
+                if asked.endpoint and asked.endpoint != label.lower():
+                    self.passed(Reason.OTHER_ENDPOINT, slice_, text)
+                    continue
+                for number in ports:
+                    yield Hit(address, number, (label, *left, *target))
+
+    def _has_ready(self, key: str) -> bool:
+        return self.policy.endpoints and any_ready(self.index.slices(key))
+
+    @staticmethod
+    def _is_protocol(ports: Iterable[Port], asked: Asked) -> bool:
+        """Whether the asked name is the ``_tcp`` above a ``_port._tcp`` (RFC 8020: it exists)."""
+        return (
+            not asked.port
+            and not asked.protocol
+            and asked.endpoint.startswith("_")
+            and any(port.name and asked.endpoint[1:] == port.protocol.lower() for port in ports)
+        )
+
+    # -- addresses; [] = no such address
+
+    def names_at(self, address: bytes) -> list[Name]:
+        """The names of an address: its Service's, else its endpoints' (specification 2.4.3)."""
+        self.tags.add(address)
+        primary = self.zones.primary
+        for service in self.index.services_at(address):
+            name: Name = (service.name, service.namespace, SVC, *primary)
+            if self.shown_at(service.namespace) and fits_wire(name):
+                return [name]
+        names: dict[Name, bool] = {}
+        for slice_ in self.index.slices_at(address) if self.policy.endpoints else ():
+            # Without a Service's name there is no name to point at; no such name has a dot.
+            if not slice_.service or "." in slice_.service or not self.shown_at(slice_.namespace):
+                continue
+            for endpoint, packed, text in ready(slice_):
+                if packed == address:
+                    label = endpoint_label(endpoint, text, self.policy.endpoint_pod_names)
+                    name = (label, slice_.service, slice_.namespace, SVC, *primary)
+                    if fits_wire(name):
+                        names[name] = not endpoint.hostname
+        return sorted(names, key=lambda name: (names[name], name))
+
+    def name_servers(self) -> list[Hit]:
+        """Name and address of the DNS Service (option ``dns_service``), in any namespace."""
+        key = self.policy.dns_service
+        self.tags.add(key)
+        service = self.index.service(key)
+        if service is None or service.type == "ExternalName":
+            return []
+        target = (service.name, service.namespace, SVC, *self.zone)
+        if service.headless:
+            hits = self.endpoint_hits(self.index.slices(key, Asked()), Asked(), target, "")
+            return list(
+                dict.fromkeys(hit._replace(port=0) for hit in hits if fits_wire(hit.target))
+            )
+        return cluster_hits(service.cluster_ips, (NO_PORT,), Asked(), target) or []
+
+
+class Hit(NamedTuple):
+    """What a name leads to: an address, or a name (ExternalName), a port, an SRV target."""
+
+    host: bytes | Name
+    port: int
+    target: Name
+
+
+def cluster_hits(
+    texts: Iterable[str], ports: Iterable[Port], asked: Asked, target: Name
+) -> list[Hit] | None:
+    """Hits on cluster IPs; None when no port is the asked one."""
+    matching = [port.number for port in ports if port_matches(port, asked)]
+    if not matching:
+        return None
+    addresses = [packed for text in texts if (packed := address_from_text(text)) is not None]
+    return [Hit(address, number, target) for number in matching for address in addresses]

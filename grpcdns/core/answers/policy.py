@@ -1,0 +1,72 @@
+"""What the operator chose about answers: one frozen value that every rule reads.
+
+The options are those of CoreDNS's ``kubernetes`` and ``k8s_external`` plugins, under the names of
+the command line. Values are checked where options are read, not here.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from grpcdns.core.cluster.objects import Kind
+from grpcdns.core.dns.names import IN_ADDR, IP6, Name, name_from_text
+
+
+class Policy(msgspec.Struct, frozen=True):
+    """How a cluster is shown in DNS. Zones are lower-case, absolute ("cluster.local.").
+
+    ``zones``: zones of the ``kubernetes`` plugin, reverse ones (already expanded from CIDRs)
+    included; the first that is not a reverse zone is the primary one, which PTR records point into.
+    ``ttl``: seconds, 0 to 3600. ``ttl_cap``: upper bound on every TTL while the data is old
+    (restored from a snapshot), None for no bound.
+    """
+
+    zones: tuple[str, ...] = ("cluster.local.", "in-addr.arpa.", "ip6.arpa.")
+    ttl: int = 5
+    ttl_cap: int | None = None
+    namespaces: frozenset[str] = frozenset()
+    pods: str = "disabled"
+    endpoint_pod_names: bool = False
+    endpoints: bool = True
+    ignore_empty_service: bool = False
+    zonal: bool = False
+    multicluster: tuple[str, ...] = ()
+    dns_service: str = "kube-system/kube-dns"
+    external_zones: tuple[str, ...] = ()
+    external_apex: str = "dns"
+    external_headless: bool = False
+    external_ttl: int = 5
+
+
+def needed_kinds(policy: Policy) -> frozenset[Kind]:
+    """The kinds that must be listed before a negative answer can be given.
+
+    An import's addresses are in slices, whatever the option ``endpoints`` says.
+    """
+    kinds = {Kind.NAMESPACE, Kind.SERVICE}
+    if policy.endpoints or policy.multicluster:
+        kinds.add(Kind.ENDPOINT_SLICE)
+    if policy.pods == "verified":
+        kinds.add(Kind.POD)
+    if policy.multicluster:
+        kinds.add(Kind.SERVICE_IMPORT)
+    return frozenset(kinds)
+
+
+class Zones:
+    """The zones of a policy, by name."""
+
+    def __init__(self, policy: Policy) -> None:
+        self.policy = policy
+        self.cluster = {name_from_text(zone): None for zone in policy.zones}
+        self.multicluster = {name_from_text(zone): None for zone in policy.multicluster}
+        self.external = {name_from_text(zone): None for zone in policy.external_zones}
+        forward = [zone for zone in self.cluster if zone[-2:] not in (IN_ADDR, IP6)]
+        self.primary: Name = forward[0] if forward else ()
+        self.ttl = cap_ttl(policy, policy.ttl)
+        self.external_ttl = cap_ttl(policy, policy.external_ttl)
+
+
+def cap_ttl(policy: Policy, ttl: int) -> int:
+    """The TTL to give: never more than the cap that old data has."""
+    return ttl if policy.ttl_cap is None else min(ttl, policy.ttl_cap)

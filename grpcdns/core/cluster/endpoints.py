@@ -1,0 +1,59 @@
+"""Endpoints and ports: which of them a question gets, and what their labels are.
+
+Whatever is passed over is told to an `Observer` where there is one: explain.py has the only one,
+answers are made without.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from grpcdns.core.answers.asked import Asked
+from grpcdns.core.cluster.objects import Endpoint, EndpointSlice, Port
+from grpcdns.core.cluster.reasons import Observer, Reason
+from grpcdns.core.dns.names import MAX_LABEL, address_from_text
+
+NO_PORT: Final = Port()
+
+
+def endpoint_label(endpoint: Endpoint, text: str, pod_names: bool) -> str:
+    """The label of an endpoint: hostname, else (option) the Pod's name, else its address.
+
+    A Pod's name that is not one label (over 63 octets, or dotted) is passed over; an IPv6 address
+    that ends in ``::`` gets a 0, as no label may end in a dash.
+    """
+    if endpoint.hostname:
+        return endpoint.hostname
+    if pod_names and 0 < len(endpoint.pod) <= MAX_LABEL and "." not in endpoint.pod:
+        return endpoint.pod
+    label = text.replace(".", "-").replace(":", "-")
+    return label + "0" if label.endswith("-") else label
+
+
+def ready(
+    slice_: EndpointSlice, observer: Observer | None = None
+) -> Iterator[tuple[Endpoint, bytes, str]]:
+    """Ready endpoints with each of their addresses. Slices of names (FQDN) have none."""
+    if slice_.address_type == "FQDN":
+        if observer is not None:
+            observer(Reason.NAMES, slice_, "")
+        return
+    for endpoint in slice_.endpoints:
+        for text in endpoint.addresses:
+            packed = address_from_text(text) if endpoint.ready else None
+            if packed is not None:
+                yield endpoint, packed, text
+            elif observer is not None:
+                reason = Reason.NO_ADDRESS if endpoint.ready else Reason.NOT_READY
+                observer(reason, slice_, text)
+
+
+def any_ready(slices: Iterable[EndpointSlice]) -> bool:
+    return any(True for slice_ in slices for _ in ready(slice_))
+
+
+def port_matches(port: Port, asked: Asked) -> bool:
+    return (not asked.port or asked.port == port.name.lower()) and (
+        not asked.protocol or asked.protocol == port.protocol.lower()
+    )

@@ -1,0 +1,329 @@
+"""The cluster, arranged so that a question finds its objects.
+
+How it works: objects stay packed in a Store; beside it stand a few maps from what a name or an
+address says to the keys of objects. An object is unpacked when an answer is made from it, which
+the memo makes rare. ``apply_all`` takes what became of some objects and says the *tags* whose
+answers may differ from now on; the memo drops what carries them.
+
+Tags: ``"ns/name"`` for the names of a Service or ServiceImport, ``"ns/"`` for a Namespace (and so
+everything below it), an address as 4 or 16 octets for reverse names and pods.
+
+Beware: Changes of different kinds come in any order. Nothing here may depend on a slice coming
+after its Service, or a Namespace before both (F20).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator
+from enum import IntEnum
+from itertools import islice
+from typing import Final, cast
+
+import msgspec
+
+from grpcdns.core.answers.asked import Asked
+from grpcdns.core.answers.policy import Policy, needed_kinds
+from grpcdns.core.cluster.endpoints import port_matches
+from grpcdns.core.cluster.multimap import MultiMap
+from grpcdns.core.cluster.objects import (
+    EndpointSlice,
+    Kind,
+    Object,
+    Pod,
+    Port,
+    Service,
+    ServiceImport,
+    unpack,
+)
+from grpcdns.core.cluster.store import Store
+from grpcdns.core.cluster.visible import (
+    cluster_addresses,
+    external_addresses,
+    inside,
+    labels,
+    outside,
+    ready_addresses,
+    shown,
+)
+from grpcdns.core.dns.names import address_from_text
+
+Tag = str | bytes
+Entries = Collection[tuple[str, bytes | None]]
+"""What became of objects of a kind: each one's key, and its packed form, None when it is gone."""
+
+MAX_SLICES: Final = 2048
+MAX_ENDPOINTS: Final = 8192
+"""What one answer is made from at most: a bound on the time it takes. A message holds 4,093
+addresses."""
+_GONE_STEP: Final = 16
+"""Objects of a list's end, those that are gone, that are taken at once."""
+_MANY: Final = 16
+"""Slices of a Service from which on they are chosen before they are unpacked."""
+_PROTOCOLS: Final = frozenset({"_tcp", "_udp", "_sctp"})
+
+
+class Serial(IntEnum):
+    """The zones' serials: CoreDNS's plugins keep one for each of these."""
+
+    CLUSTER = 0
+    EXTERNAL = 1
+    MULTICLUSTER = 2
+
+
+class Index:
+    """What is known of a cluster. ``serials``: unix seconds of the last change to be seen."""
+
+    def __init__(self, policy: Policy) -> None:
+        self.store = Store()
+        self.serials: list[int] = [0, 0, 0]
+        self._slices: MultiMap[str, str] = MultiMap()
+        self._imported_slices: MultiMap[str, str] = MultiMap()
+        self._service_addresses: MultiMap[bytes, str] = MultiMap()
+        self._external_addresses: MultiMap[bytes, str] = MultiMap()
+        self._endpoint_addresses: MultiMap[bytes, str] = MultiMap()
+        # "ns/service/label" -> slices, of endpoints whose label is not made from their address.
+        self._endpoint_labels: MultiMap[str, str] = MultiMap()
+        self._pods: MultiMap[str, str] = MultiMap()
+        self.set_policy(policy)
+
+    def set_policy(self, policy: Policy) -> None:
+        """Take another policy; what the index holds does not depend on it."""
+        self._policy = policy
+        self._needed = needed_kinds(policy)
+
+    @property
+    def synced(self) -> bool:
+        """Whether every kind the policy needs has been listed."""
+        return self._needed <= self.store.listed
+
+    # -- what answers are made from
+
+    def has_namespace(self, namespace: str) -> bool:
+        return f"/{namespace}" in self.store.bodies[Kind.NAMESPACE]
+
+    def service(self, key: str) -> Service | None:
+        return cast("Service | None", self._object(Kind.SERVICE, key))
+
+    def service_import(self, key: str) -> ServiceImport | None:
+        return cast("ServiceImport | None", self._object(Kind.SERVICE_IMPORT, key))
+
+    def slices(self, service_key: str, asked: Asked | None = None) -> Iterator[EndpointSlice]:
+        """The slices labelled with a Service; with ``asked`` those that may have what it asks for,
+        and no more of them than an answer is made from."""
+        return self._chosen(self._slices, service_key, asked)
+
+    def imported_slices(
+        self, import_key: str, asked: Asked | None = None
+    ) -> Iterator[EndpointSlice]:
+        """The same for a ServiceImport."""
+        return self._chosen(self._imported_slices, import_key, asked)
+
+    def services_at(self, address: bytes) -> Iterator[Service]:
+        """The Services with this cluster IP: one, but for the moment in which it changes hands."""
+        return self._services(self._service_addresses.find(address))
+
+    def services_at_external(self, address: bytes) -> Iterator[Service]:
+        """The Services with this external IP or load balancer address."""
+        return self._services(self._external_addresses.find(address))
+
+    def slices_at(self, address: bytes) -> Iterator[EndpointSlice]:
+        """The slices with a ready endpoint at this address."""
+        return _bounded(self._slices_at(self._endpoint_addresses.find(address)))
+
+    def pods_at(self, address: str) -> Iterator[Pod]:
+        """The Pods whose status.podIP is this very text."""
+        for key in self._pods.find(address):
+            yield cast("Pod", self._object(Kind.POD, key))
+
+    def _object(self, kind: Kind, key: str) -> Object | None:
+        body = self.store.bodies[kind].get(key)
+        return None if body is None else unpack(kind, body)
+
+    def _services(self, keys: Iterable[str]) -> Iterator[Service]:
+        for key in keys:
+            yield cast("Service", self._object(Kind.SERVICE, key))
+
+    def _slices_at(self, keys: Iterable[str]) -> Iterator[EndpointSlice]:
+        for key in keys:
+            yield cast("EndpointSlice", self._object(Kind.ENDPOINT_SLICE, key))
+
+    def _chosen(
+        self, owners: MultiMap[str, str], owner: str, asked: Asked | None
+    ) -> Iterator[EndpointSlice]:
+        keys: Iterable[str] = owners.find(owner)
+        if asked is None:
+            return self._slices_at(keys)
+        if len(owners.find(owner)) > _MANY:
+            if asked.endpoint and asked.endpoint not in _PROTOCOLS:
+                keys = (key for key in self._keys_of(owner, asked) if owners.has(owner, key))
+            keys = islice(keys, MAX_SLICES)
+            if asked.port or asked.protocol:
+                keys = [key for key in keys if self._has_port(key, asked)]
+        return _bounded(self._slices_at(keys))
+
+    def _keys_of(self, owner: str, asked: Asked) -> Iterable[str]:
+        """The slices that have an endpoint of that label, and perhaps some more."""
+        named = self._endpoint_labels.find(f"{owner}/{asked.endpoint}")
+        dashed = asked.endpoint
+        address = address_from_text(dashed.replace("-", ".")) or address_from_text(
+            dashed.replace("-", ":")
+        )
+        return dict.fromkeys((*named, *(self._endpoint_addresses.find(address) if address else ())))
+
+    def _has_port(self, key: str, asked: Asked) -> bool:
+        ports = _ports_decoder.decode(self.store.bodies[Kind.ENDPOINT_SLICE][key]).ports
+        return any(port_matches(port, asked) for port in ports or (Port(),))
+
+    # -- taking Changes
+
+    def apply_all(self, kind: Kind, entries: Entries, at: int, tags: set[Tag]) -> int:
+        """Take what became of some objects (None: gone); adds to ``tags``. How many were news."""
+        bodies, take, news = self.store.bodies[kind], _TAKE[kind], 0
+        for key, body in entries:
+            known = bodies.get(key)
+            if known == body:
+                continue
+            old = None if known is None else unpack(kind, known)
+            if body is None:
+                new = None
+                del bodies[key]
+            else:
+                new = unpack(kind, body)
+                bodies[key] = body
+            take(self, key, old, new, at, tags)
+            news += 1
+        return news
+
+    def steps(self, kind: Kind, batches: Iterable[Entries]) -> Iterator[Entries]:
+        """A complete list of a kind, as entries for `apply_all`: what there is, batch by batch, and
+        then what there is no more. The kind counts as listed when the iterator is exhausted."""
+        gone = set(self.store.bodies[kind])
+        for batch in batches:
+            gone.difference_update([key for key, _ in batch])
+            yield batch
+        rest = iter(sorted(gone))
+        while keys := tuple(islice(rest, _GONE_STEP)):
+            yield [(key, None) for key in keys]
+        self.store.listed.add(kind)
+
+    def _bump(self, serial: Serial, at: int) -> None:
+        self.serials[serial] = max(self.serials[serial], at)
+
+    def _take_namespace(
+        self, key: str, _old: Object | None, _new: Object | None, at: int, tags: set[Tag]
+    ) -> None:
+        tags.add(f"{key[1:]}/")
+        for serial in Serial:
+            self._bump(serial, at)
+
+    def _take_service(
+        self, key: str, old: Object | None, new: Object | None, at: int, tags: set[Tag]
+    ) -> None:
+        before, after = cast("Service | None", old), cast("Service | None", new)
+        tags.add(key)
+        for filed, addresses in (
+            (self._service_addresses, cluster_addresses),
+            (self._external_addresses, external_addresses),
+        ):
+            was, now = addresses(before), addresses(after)
+            self._move(filed, key, was, now)
+            tags |= was ^ now
+        if inside(before) != inside(after):
+            self._bump(Serial.CLUSTER, at)
+        if outside(before) != outside(after):
+            self._bump(Serial.EXTERNAL, at)
+
+    def _take_slice(
+        self, key: str, old: Object | None, new: Object | None, at: int, tags: set[Tag]
+    ) -> None:
+        before, after = cast("EndpointSlice | None", old), cast("EndpointSlice | None", new)
+        if before is not None and after is not None and shown(before) == shown(after):
+            return
+        for slice_, move in ((before, MultiMap.discard), (after, MultiMap.add)):
+            if slice_ is None:
+                continue
+            for service_key, owners in self._owners(slice_):
+                tags.add(service_key)
+                move(owners, service_key, key)
+                for label in labels(slice_):
+                    move(self._endpoint_labels, f"{service_key}/{label}", key)
+        addresses = ready_addresses(before), ready_addresses(after)
+        self._move(self._endpoint_addresses, key, *addresses)
+        # A hostname may have changed where the address did not: its PTR has.
+        tags.update(*addresses)
+        self._bump(Serial.CLUSTER, at)
+        if any(slice_ is not None and slice_.imported_service for slice_ in (before, after)):
+            self._bump(Serial.MULTICLUSTER, at)
+        self._bump(Serial.EXTERNAL, at)
+
+    def _owners(self, slice_: EndpointSlice) -> Iterator[tuple[str, MultiMap[str, str]]]:
+        """The keys of the Service and of the ServiceImport that a slice is labelled with, each
+        with the map that it is filed in."""
+        if slice_.service:
+            yield f"{slice_.namespace}/{slice_.service}", self._slices
+        if slice_.imported_service:
+            yield f"{slice_.namespace}/{slice_.imported_service}", self._imported_slices
+
+    def _take_pod(
+        self, key: str, old: Object | None, new: Object | None, at: int, tags: set[Tag]
+    ) -> None:
+        for pod, move in (
+            (cast("Pod | None", old), self._pods.discard),
+            (cast("Pod | None", new), self._pods.add),
+        ):
+            if pod is not None and pod.ip:
+                move(pod.ip, key)
+                tags.add(pod_tag(pod.namespace, pod.ip))
+                self._bump(Serial.CLUSTER, at)
+
+    def _take_import(
+        self, key: str, _old: Object | None, _new: Object | None, at: int, tags: set[Tag]
+    ) -> None:
+        tags.add(key)
+        self._bump(Serial.CLUSTER, at)
+        self._bump(Serial.MULTICLUSTER, at)
+
+    @staticmethod
+    def _move(keys: MultiMap[bytes, str], key: str, before: set[bytes], after: set[bytes]) -> None:
+        for address in before - after:
+            keys.discard(address, key)
+        for address in after - before if before else after:
+            keys.add(address, key)
+
+
+_TAKE: Final = {
+    Kind.NAMESPACE: Index._take_namespace,
+    Kind.SERVICE: Index._take_service,
+    Kind.ENDPOINT_SLICE: Index._take_slice,
+    Kind.POD: Index._take_pod,
+    Kind.SERVICE_IMPORT: Index._take_import,
+}
+
+
+def pod_tag(namespace: str, address: str) -> str:
+    """The tag of the answers about a Pod's address."""
+    return f"{namespace}/:{address}"
+
+
+def _bounded(slices: Iterator[EndpointSlice]) -> Iterator[EndpointSlice]:
+    """As many as an answer is made from."""
+    left = MAX_ENDPOINTS
+    for slice_ in islice(slices, MAX_SLICES):
+        yield slice_
+        left -= len(slice_.endpoints)
+        if left <= 0:
+            return
+
+
+class _Ports(msgspec.Struct, frozen=True, array_like=True):
+    """A packed EndpointSlice of which only the ports are read."""
+
+    namespace: str
+    name: str
+    service: str
+    address_type: str
+    endpoints: msgspec.Raw
+    ports: tuple[Port, ...]
+
+
+_ports_decoder: Final = msgspec.msgpack.Decoder(_Ports)

@@ -1,0 +1,323 @@
+"""DNS messages: octets to a question, an answer to octets.
+
+Only what a server of this kind meets is here: one question in, up to three sections out. Packing
+is our own rather than dnslib's because its cost is on the path of every first answer, and because
+a *tail* that works for every case of the name (its names point at the question, offset 12) is
+what the memo keeps.
+"""
+
+from __future__ import annotations
+
+import enum
+import struct
+from collections.abc import Sequence
+from typing import Final, NamedTuple, cast
+
+from grpcdns.core.dns.names import (
+    LOWER,
+    Name,
+    address_to_text,
+    name_from_wire,
+    name_to_text,
+    name_to_wire,
+)
+
+A, NS, CNAME, SOA, PTR, MX, TXT, AAAA, SRV, OPT = 1, 2, 5, 6, 12, 15, 16, 28, 33, 41
+TSIG, IXFR, AXFR, ANY = 250, 251, 252, 255
+TYPES: Final = {
+    "A": A, "NS": NS, "CNAME": CNAME, "SOA": SOA, "PTR": PTR, "MX": MX, "TXT": TXT, "AAAA": AAAA,
+    "SRV": SRV, "OPT": OPT, "HTTPS": 65, "SVCB": 64, "CAA": 257, "DS": 43, "DNSKEY": 48,
+    "NAPTR": 35, "IXFR": IXFR, "AXFR": AXFR, "ANY": ANY,
+}  # fmt: skip
+TYPE_NAMES: Final = {number: name for name, number in TYPES.items()}
+IN, ANY_CLASS = 1, 255
+
+NOERROR, FORMERR, SERVFAIL, NXDOMAIN, NOTIMP, REFUSED, BADVERS = 0, 1, 2, 3, 4, 5, 16
+RCODE_NAMES: Final = {
+    NOERROR: "NOERROR", FORMERR: "FORMERR", SERVFAIL: "SERVFAIL", NXDOMAIN: "NXDOMAIN",
+    NOTIMP: "NOTIMP", REFUSED: "REFUSED", BADVERS: "BADVERS",
+}  # fmt: skip
+
+MAX_MESSAGE = 65535
+HEADER = 12
+_POINTER_LIMIT = 0x4000
+_UDP_SIZE = 65535  # what we would take in one message; CoreDNS puts its own figure over it
+
+
+class Section(enum.IntEnum):
+    """The sections of a message that hold records."""
+
+    ANSWER = 0
+    AUTHORITY = 1
+    ADDITIONAL = 2
+
+
+class Record(NamedTuple):
+    """A resource record of class IN.
+
+    ``rdata`` is a sequence of octets and names; names among it are those that may be compressed
+    (RFC 3597 4), all else is octets ready for the wire.
+    """
+
+    name: Name
+    rtype: int
+    ttl: int
+    rdata: tuple[bytes | Name, ...]
+
+    def to_text(self) -> str:
+        """The record as a zone file has it: ``name ttl IN type rdata``."""
+        rtype = type_to_text(self.rtype)
+        return f"{name_to_text(self.name)} {self.ttl} IN {rtype} {_rdata_to_text(self)}"
+
+
+class Question(NamedTuple):
+    """What was asked: ``wire`` is the name as asked, ``name`` the same in lower case."""
+
+    wire: bytes
+    name: Name
+    qtype: int
+    qclass: int
+
+
+class Query(NamedTuple):
+    """A parsed query: its first 12 octets, and what is wrong with it (NOERROR: nothing)."""
+
+    head: bytes
+    question: Question | None
+    rcode: int
+    edns: bool
+    dnssec_ok: bool
+
+
+def type_to_text(rtype: int) -> str:
+    """The mnemonic of a type, else TYPEnnn (RFC 3597 5)."""
+    return TYPE_NAMES.get(rtype) or f"TYPE{rtype}"
+
+
+def address_record(name: Name, packed: bytes, ttl: int) -> Record:
+    """An A or AAAA record, by the length of the address."""
+    return Record(name, A if len(packed) == 4 else AAAA, ttl, (packed,))
+
+
+def srv_record(name: Name, ttl: int, weight: int, port: int, target: Name) -> Record:
+    """An SRV record of priority 0. Its target is never compressed (RFC 2782). Raises BadName."""
+    return Record(
+        name, SRV, ttl, (struct.pack("!3H", 0, weight, port & 0xFFFF) + name_to_wire(target),)
+    )
+
+
+def txt_record(name: Name, ttl: int, text: str) -> Record:
+    """A TXT record of one character-string of at most 255 octets."""
+    octets = text.encode()
+    return Record(name, TXT, ttl, (bytes([len(octets)]) + octets,))
+
+
+def soa_record(zone: Name, ttl: int, mname: Name, rname: Name, serial: int, minimum: int) -> Record:
+    """A SOA record with the timers of CoreDNS's plugins: refresh 7200, retry 1800, expire 86400."""
+    timers = struct.pack("!5L", serial & 0xFFFFFFFF, 7200, 1800, 86400, minimum)
+    return Record(zone, SOA, ttl, (mname, rname, timers))
+
+
+def parse_query(message: bytes) -> Query:
+    """Read a query. Never raises: what is wrong stands in ``rcode``.
+
+    Counts are believed only as far as the octets go, and a question count other than 1 is refused
+    before anything is parsed. RFC 1035 4.1, RFC 6891 6.1, RFC 9619.
+    """
+    head = message[:HEADER].ljust(HEADER, b"\0")
+    bad = Query(head, None, FORMERR, False, False)
+    if len(message) < HEADER:
+        return bad
+    opcode = message[2] >> 3 & 15
+    counts = struct.unpack_from("!4H", message, 4)
+    if message[2] & 0x80 or counts[0] != 1:
+        return bad if opcode == 0 or message[2] & 0x80 else bad._replace(rcode=NOTIMP)
+    question, at = _parse_question(message)
+    if question is None:
+        return bad if opcode == 0 else bad._replace(rcode=NOTIMP)
+    query = Query(head, question, NOERROR, False, False)
+    if opcode != 0:
+        return query._replace(rcode=NOTIMP)
+    return _parse_records(message, at, sum(counts[1:3]), counts[3], query)
+
+
+def _parse_question(message: bytes) -> tuple[Question | None, int]:
+    at = HEADER
+    while True:
+        if at >= len(message):
+            return None, at
+        length = message[at]
+        at += 1
+        if length == 0:
+            break
+        # A first question has nothing before it that a compression pointer could point at.
+        if length > 63 or at - HEADER > 255:
+            return None, at
+        at += length
+    if at - HEADER > 255 or at + 4 > len(message):
+        return None, at
+    qtype, qclass = struct.unpack_from("!2H", message, at)
+    wire = message[HEADER:at]
+    return Question(wire, name_from_wire(wire), qtype, qclass), at + 4
+
+
+def _parse_records(message: bytes, at: int, skipped: int, additional: int, query: Query) -> Query:
+    """Walk the records of a query for its OPT; what stands after the last one is ignored."""
+    seen = False
+    for number in range(skipped + additional):
+        start = at
+        at = _skip_name(message, at)
+        if at < 0 or at + 10 > len(message):
+            return query._replace(rcode=FORMERR)
+        rtype, _, ttl, length = struct.unpack_from("!HHLH", message, at)
+        at += 10 + length
+        if at > len(message):
+            return query._replace(rcode=FORMERR)
+        if rtype == OPT and number >= skipped:
+            if seen or message[start] != 0:  # RFC 6891 6.1.1: one OPT, owned by the root
+                return query._replace(rcode=FORMERR)
+            seen = True
+            query = query._replace(edns=True, dnssec_ok=bool(ttl & 0x8000))
+            if ttl >> 16 & 0xFF:
+                query = query._replace(rcode=BADVERS)
+    return query
+
+
+def _skip_name(message: bytes, at: int) -> int:
+    """The offset after a name, -1 when it does not end inside the message."""
+    while at < len(message):
+        length = message[at]
+        if length == 0:
+            return at + 1
+        if length >= 0xC0:
+            return at + 2
+        if length > 63:
+            return -1
+        at += 1 + length
+    return -1
+
+
+def opt_record(dnssec_ok: bool, rcode: int) -> bytes:
+    """The OPT of a reply, without options: version 0, DO as asked (RFC 3225 3, RFC 6891 6.1.3)."""
+    return b"\0" + struct.pack(
+        "!HHLH", OPT, _UDP_SIZE, rcode >> 4 << 24 | (0x8000 if dnssec_ok else 0), 0
+    )
+
+
+def reply_head(query_head: bytes, rcode: int, authoritative: bool, counts: Sequence[int]) -> bytes:
+    """The 12 octets that open a reply: ID, opcode, RD and CD as asked; QR set, RA clear."""
+    flags1 = 0x80 | query_head[2] & 0x79 | (0x04 if authoritative else 0)
+    flags2 = query_head[3] & 0x10 | rcode & 15
+    return query_head[:2] + struct.pack("!BB4H", flags1, flags2, *counts)
+
+
+def error_reply(query: Query, rcode: int) -> bytes:
+    """A reply without records: the question if there was one, an OPT if one was asked for."""
+    question, opt = b"", b""
+    if query.question is not None:
+        q = query.question
+        question = q.wire + struct.pack("!2H", q.qtype, q.qclass)
+        if query.edns:
+            opt = opt_record(query.dnssec_ok, rcode)
+    head = reply_head(query.head, rcode, False, (1 if question else 0, 0, 0, 1 if opt else 0))
+    return head + question + opt
+
+
+class Packer:
+    """Packs records behind a question whose name begins at offset 12."""
+
+    def __init__(self, question: Question) -> None:
+        self._start = HEADER + len(question.wire) + 4
+        self._out = bytearray()
+        self._offsets: dict[Name, int] = {}
+        self.serial_at = -1
+        at = HEADER
+        name = question.name
+        while name:
+            self._offsets[name] = at
+            at += 1 + len(name[0])
+            name = name[1:]
+
+    def pack(self, records: Sequence[Record]) -> int:
+        """Append records as far as a message goes, and say how many went in. Raises BadName."""
+        owner: Name | None = None
+        pointer: bytes | None = None
+        for count, (name, rtype, ttl, rdata) in enumerate(records):
+            mark = len(self._out)
+            if pointer is not None and name == owner:
+                self._out += pointer
+            else:
+                self._add_name(name)
+                offset = self._offsets.get(name)
+                owner, pointer = (
+                    name,
+                    None if offset is None else struct.pack("!H", 0xC000 | offset),
+                )
+            if len(rdata) == 1 and isinstance(rdata[0], bytes):
+                self._out += struct.pack("!HHLH", rtype, IN, ttl, len(rdata[0])) + rdata[0]
+            else:
+                self._out += struct.pack("!HHL", rtype, IN, ttl)
+                self._add_rdata(rdata)
+            if self.size > MAX_MESSAGE:
+                del self._out[mark:]
+                return count
+        return len(records)
+
+    @property
+    def tail(self) -> bytes:
+        return bytes(self._out)
+
+    @property
+    def size(self) -> int:
+        """Octets of the whole message so far, an OPT still to come included."""
+        return self._start + len(self._out) + 11
+
+    def _add_name(self, name: Name) -> None:
+        while name:
+            offset = self._offsets.get(name)
+            if offset is not None:
+                self._out += struct.pack("!H", 0xC000 | offset)
+                return
+            here = self._start + len(self._out)
+            if here < _POINTER_LIMIT:
+                self._offsets[name] = here
+            self._out += name_to_wire(name[:1])[:-1]
+            name = name[1:]
+        self._out.append(0)
+
+    def _add_rdata(self, rdata: tuple[bytes | Name, ...]) -> None:
+        length_at = len(self._out)
+        self._out += b"\0\0"
+        for part in rdata:
+            if isinstance(part, bytes):
+                # Only a SOA has octets beside names, and they begin with its serial.
+                self.serial_at = len(self._out)
+                self._out += part
+            else:
+                self._add_name(part)
+        struct.pack_into("!H", self._out, length_at, len(self._out) - length_at - 2)
+
+
+def _rdata_to_text(record: Record) -> str:
+    first = record.rdata[0]
+    if isinstance(first, bytes):
+        if record.rtype in (A, AAAA):
+            return address_to_text(first)
+        if record.rtype == SRV:
+            priority, weight, port = struct.unpack_from("!3H", first)
+            return f"{priority} {weight} {port} {name_to_text(name_from_wire(first[6:]))}"
+        if record.rtype == TXT:
+            return '"' + first[1:].decode("latin-1").replace('"', '\\"') + '"'
+        if record.rtype in (CNAME, PTR, NS):
+            return name_to_text(name_from_wire(first))
+        return f"\\# {len(first)} {first.hex()}"
+    if record.rtype == SOA:
+        mname, rname, timers = cast("tuple[Name, Name, bytes]", record.rdata)
+        numbers = " ".join(map(str, struct.unpack("!5L", timers)))
+        return f"{name_to_text(mname)} {name_to_text(rname)} {numbers}"
+    return name_to_text(first)
+
+
+def question_of(name: Name, qtype: int) -> Question:
+    """A question of class IN. Raises BadName."""
+    return Question(name_to_wire(name), tuple(one.translate(LOWER) for one in name), qtype, IN)

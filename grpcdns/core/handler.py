@@ -1,0 +1,374 @@
+"""The handler: a DNS message in, a DNS message out, with the packed answers remembered.
+
+How it works: ``handle`` finds the question in the raw octets and looks (name in lower case, type,
+class) up in the memo; a hit costs two slices, a dict look-up and a join, because what is kept is
+the *tail* of the message, which is the same for every ID, case, RD and CD bit and with or without
+EDNS. A miss parses, answers, packs, and keeps the tail under the answer's tags. A Change drops
+exactly what carries one of its tags. The SOA serial, which moves with every Change, is not a tag:
+it is written into the tail when a hit finds it old.
+
+There are two memos of a bounded size each: answers made from objects, of which there are as many
+as the cluster has names, and *cheap* ones, of which anyone can ask for any number. So a flood of
+random names pushes out only its like.
+
+Beware: nothing here locks. The caller makes all calls one at a time.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Final, cast
+
+from grpcdns.core.answers.answer import Answer, Lookup
+from grpcdns.core.answers.cluster_zones import answer
+from grpcdns.core.answers.policy import Policy, Zones
+from grpcdns.core.cluster.index import Entries, Index, Tag
+from grpcdns.core.cluster.multimap import MultiMap
+from grpcdns.core.cluster.objects import Change, Kind
+from grpcdns.core.dns import wire
+from grpcdns.core.dns.wire import (
+    ANY_CLASS,
+    IN,
+    NOERROR,
+    REFUSED,
+    SERVFAIL,
+    Packer,
+    Query,
+    Question,
+    Record,
+    Section,
+)
+from grpcdns.core.memo import (
+    _OVERHEAD,
+    _PASSED_OVER,
+    CHEAP_BYTES,
+    MEMO_BYTES,
+    Entry,
+    Part,
+    _implied,
+    _split,
+)
+
+# How many different parts of an answer too long for a message are given in turn.
+_PARTS: Final = 8
+_OTHER_TYPE: Final = 65535
+_PLAIN_COUNTS: Final = b"\0\1\0\0\0\0\0"
+_OPT_START: Final = b"\0\0\x29"
+_OPTS: Final = (wire.opt_record(False, NOERROR), wire.opt_record(True, NOERROR))
+
+
+class Handler:
+    """Answers DNS messages from an index that it keeps by the Changes given to it.
+
+    ``report`` is called with an exception that should not have happened: the query that met it
+    gets SERVFAIL.
+    """
+
+    def __init__(
+        self,
+        policy: Policy,
+        report: Callable[[BaseException], None] | None = None,
+        memo_bytes: int = MEMO_BYTES,
+        cheap_bytes: int = CHEAP_BYTES,
+    ) -> None:
+        self.index = Index(policy)
+        self.stats = Stats()
+        self._report = report
+        self._named: OrderedDict[bytes, Entry] = OrderedDict()
+        self._cheap: OrderedDict[bytes, Entry] = OrderedDict()
+        self._limits = {id(self._named): memo_bytes, id(self._cheap): cheap_bytes}
+        self._sizes = {id(self._named): 0, id(self._cheap): 0}
+        self._tagged: dict[str, MultiMap[Tag, bytes]] = {}
+        self._heads: dict[tuple[int, ...], dict[bytes, bytes]] = {}
+        self.set_policy(policy)
+
+    # -- queries
+
+    def handle(self, message: bytes) -> bytes | Deferred | None:
+        """The reply to a message; None while a good question cannot be answered (not synced)."""
+        end = message.find(0, 12) + 5
+        key = message[12 : end - 4].lower() + message[end - 4 : end]
+        entry = self._named.get(key) or self._cheap.get(key)
+        if entry is not None:
+            head = entry.heads.get(message[2:12])
+            if head is not None:
+                rest = len(message) - end
+                if rest == 0 and message[11] == 0:
+                    opt = b""
+                elif (
+                    rest >= 11
+                    and message[11]
+                    and message[end : end + 3] == _OPT_START
+                    and message[end + 6] == 0
+                    and message[end + 9] << 8 | message[end + 10] == rest - 11
+                ):
+                    opt = _OPTS[message[end + 7] >> 7]
+                else:
+                    return self._handle_slowly(message)
+                entry.hits += 1
+                if entry.serial_at >= 0 and entry.serial != self.index.serials[entry.kind]:
+                    entry.renew_serial(self.index.serials[entry.kind])
+                reply = b"".join((message[:2], head, message[12:end], entry.tail, opt))
+                if entry.parts is not None:
+                    entry.advance()
+                return reply
+        return self._handle_slowly(message)
+
+    def _handle_slowly(self, message: bytes) -> bytes | Deferred | None:
+        try:
+            query = wire.parse_query(message)
+            if query.rcode != NOERROR or query.question is None:
+                return self._error(query, query.rcode)
+            if query.question.qclass not in (IN, ANY_CLASS):
+                return self._error(query, REFUSED)
+            return self._answer(query, query.question)
+        except Exception as error:  # the last line: a query gets a DNS message
+            self.stats.errors += 1
+            if self._report is not None:
+                self._report(error)
+            return self._error(wire.parse_query(message), SERVFAIL)
+
+    def _answer(self, query: Query, question: Question) -> bytes | Deferred | None:
+        # Types that no answer depends on are remembered as one: there are 65,000 of them.
+        qtype = _known(question.qtype)
+        key = question.wire.lower() + struct.pack("!2H", qtype, question.qclass)
+        entry = self._named.get(key) or self._cheap.get(key)
+        if entry is None:
+            result = answer(question, self.index, self._zones)
+            if not result.authoritative:
+                return self._error(query, result.rcode)
+            if not self.index.synced:
+                self.stats.unavailable += 1
+                return None
+            if result.lookups:
+                self.stats.deferred += 1
+                self.stats.answers[qtype, result.rcode] += 1
+                return Deferred(query, result)
+            self.stats.misses += 1
+            entry = self._pack(question, result)
+            self._keep(key, entry, result)
+        else:
+            self.stats.hits += 1
+            if entry.serial_at >= 0:
+                entry.renew_serial(self.index.serials[entry.kind])
+        self.stats.answers[qtype, entry.rcode] += 1
+        head, reply = query.head, _reply(query, entry.rcode, entry.counts, entry.tail)
+        # Only what a plain query can vary in is kept: RD, AD, CD, and whether there is an OPT.
+        if (
+            head[2] & 0xFE == 0
+            and head[3] & 0xCF == 0
+            and head[4:11] == _PLAIN_COUNTS
+            and head[11] == query.edns
+        ):
+            entry.heads[head[2:12]] = reply[2:12]
+        entry.advance()
+        return reply
+
+    def _error(self, query: Query, rcode: int) -> bytes:
+        qtype = 0 if query.question is None else _known(query.question.qtype)
+        self.stats.answers[qtype, rcode] += 1
+        return wire.error_reply(query, rcode)
+
+    def _pack(self, question: Question, result: Answer) -> Entry:
+        """Pack an answer; one too long for a message becomes parts that begin elsewhere in it."""
+        total = len(result.sections[0])
+        parts, serial_at = [], -1
+        for turn in range(_PARTS):
+            packer = Packer(question)
+            start = turn * total // _PARTS
+            counts = tuple(
+                packer.pack(section[start:] + section[:start]) for section in result.sections
+            )
+            heads = self._heads.setdefault((result.rcode, *counts), {})
+            parts.append(Part(counts, packer.tail, heads))
+            serial_at = packer.serial_at
+            if counts[0] == total:
+                break
+        else:
+            self.stats.oversized += 1
+        return Entry(result, parts, serial_at, self.index.serials[result.serial])
+
+    # -- the memo
+
+    def _keep(self, key: bytes, entry: Entry, result: Answer) -> None:
+        # The hot path takes the first zero octet for the end of the name; a name with one in a
+        # label is answered, never kept.
+        if key.find(0) != len(key) - 5:
+            return
+        memo = self._cheap if result.cheap else self._named
+        entry.tags = tuple(tag for tag in result.tags if not _implied(tag, result.tags))
+        size = (
+            len(entry.tail) if entry.parts is None else sum(len(part.tail) for part in entry.parts)
+        )
+        entry.cost = _OVERHEAD + len(key) + size
+        if entry.cost > self._limits[id(memo)]:
+            return
+        memo[key] = entry
+        self._sizes[id(memo)] += entry.cost
+        for tag in entry.tags:
+            group, member = _split(tag)
+            members = self._tagged.get(group)
+            if members is None:
+                members = self._tagged[group] = MultiMap()
+            members.add(member, key)
+        while self._sizes[id(memo)] > self._limits[id(memo)]:
+            self.stats.evictions += 1
+            self._forget(self._oldest(memo))
+
+    def _oldest(self, memo: OrderedDict[bytes, Entry]) -> bytes:
+        """The key of the entry to go: the first one that nobody has asked for since it was put at
+        the end. Few are passed over at once, for a query waits meanwhile."""
+        for _ in range(_PASSED_OVER):
+            key, entry = next(iter(memo.items()))
+            if not entry.hits:
+                break
+            self._count(key, entry)
+            memo.move_to_end(key)
+        return next(iter(memo))
+
+    def _forget(self, key: bytes) -> None:
+        memo = self._named if key in self._named else self._cheap
+        entry = memo.pop(key)
+        self._sizes[id(memo)] -= entry.cost
+        self._count(key, entry)
+        for tag in entry.tags:
+            group, member = _split(tag)
+            members = self._tagged.get(group)
+            if members is not None:
+                members.discard(member, key)
+                if not members:
+                    del self._tagged[group]
+
+    def _drop(self, tags: Iterable[Tag]) -> None:
+        if not self._tagged:  # as while everything is taken in
+            return
+        for tag in tags:
+            group, member = _split(tag)
+            members = self._tagged.get(group)
+            if members is None:
+                continue
+            # A Namespace stands for all that is filed under it.
+            each = (member,) if member else tuple(members)
+            keys = {key for one in each for key in members.find(one)}
+            for one in each:  # at once: they may be many
+                members.pop(one, None)
+            self.stats.invalidations += len(keys)
+            for key in keys:
+                self._forget(key)
+            if not members:
+                self._tagged.pop(group, None)
+
+    def clear(self) -> None:
+        """Forget every remembered answer."""
+        self._tagged.clear()
+        for key in (*self._named, *self._cheap):
+            self._forget(key)
+
+    # -- Changes
+
+    def apply(self, change: Change) -> bool:
+        """Take a Change into the index; says whether it was news."""
+        return self._apply_all(change.kind, ((change.key, change.body),), change.at) > 0
+
+    def replace(self, kind: Kind, batches: Iterable[Entries], at: int) -> Iterator[int]:
+        """Take a complete list of a kind, a batch a step: the caller can answer in between.
+
+        Yields how many objects were news; the kind counts as listed at the end.
+        """
+        for entries in self.index.steps(kind, batches):
+            yield self._apply_all(kind, entries, at)
+
+    def _apply_all(self, kind: Kind, entries: Entries, at: int) -> int:
+        tags: set[Tag] = set()
+        try:
+            return self.index.apply_all(kind, entries, at, tags)
+        finally:  # what was taken before an error counts
+            self._drop(tags)
+
+    def set_policy(self, policy: Policy) -> None:
+        """Take another policy: from the next query on it is the only one."""
+        self.clear()
+        self._zones = Zones(policy)
+        self.index.set_policy(policy)
+
+    # -- figures
+
+    def memo_sizes(self) -> tuple[int, int]:
+        """Entries and estimated octets held by the memos."""
+        return len(self._named) + len(self._cheap), sum(self._sizes.values())
+
+    def counted(self) -> Stats:
+        """The counters, with the hits that entries still hold added in."""
+        for memo in (self._named, self._cheap):
+            for key, entry in memo.items():
+                if entry.hits:
+                    self._count(key, entry)
+        return self.stats
+
+    def _count(self, key: bytes, entry: Entry) -> None:
+        self.stats.hits += entry.hits
+        self.stats.answers[int.from_bytes(key[-4:-2], "big"), entry.rcode] += entry.hits
+        entry.hits = 0
+
+
+class Deferred:
+    """An answer that waits for records from the upstream.
+
+    ``lookups`` says which; ``complete`` takes their results in that order, None where there are
+    none to be had (the bare CNAME is given then), and returns the reply.
+    """
+
+    __slots__ = ("_query", "_result", "lookups")
+
+    def __init__(self, query: Query, result: Answer) -> None:
+        self._query = query
+        self._result = result
+        self.lookups: tuple[Lookup, ...] = tuple(result.lookups)
+
+    def complete(self, results: Sequence[Sequence[Record] | None]) -> bytes:
+        """The reply with the records found. Reads no index and no memo: any thread may call it."""
+        sections = [list(section) for section in self._result.sections]
+        pairs = sorted(zip(self.lookups, results, strict=True), key=lambda pair: -pair[0].position)
+        for lookup, records in pairs:
+            section = sections[lookup.section]
+            at = lookup.position if lookup.section == Section.ANSWER else len(section)
+            # Two look-ups through one alias both bring the alias (RFC 2181 5: once is enough).
+            section[at:at] = [record for record in records or () if record not in section]
+        packer = Packer(cast("Question", self._query.question))
+        counts = [packer.pack(section) for section in sections]
+        return _reply(self._query, self._result.rcode, counts, packer.tail)
+
+
+class Stats:
+    """Counters since the start; sizes are those of now."""
+
+    def __init__(self) -> None:
+        self.answers: Counter[tuple[int, int]] = Counter()
+        self.hits = 0
+        self.misses = 0
+        self.evictions = 0
+        self.invalidations = 0
+        self.oversized = 0
+        self.deferred = 0
+        self.unavailable = 0
+        self.errors = 0
+
+
+def _reply(query: Query, rcode: int, counts: Sequence[int], tail: bytes) -> bytes:
+    """A whole reply: head, the question as asked, the records, an OPT if one was asked for."""
+    question = cast("Question", query.question)
+    answers, authorities, additionals = counts
+    head = wire.reply_head(
+        query.head, rcode, True, (1, answers, authorities, additionals + query.edns)
+    )
+    asked = struct.pack("!2H", question.qtype, question.qclass)
+    return b"".join(
+        (head, question.wire, asked, tail, _OPTS[query.dnssec_ok] if query.edns else b"")
+    )
+
+
+def _known(qtype: int) -> int:
+    """The type, or the one that stands for all that no answer depends on."""
+    return qtype if qtype in wire.TYPE_NAMES else _OTHER_TYPE

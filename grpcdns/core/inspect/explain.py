@@ -1,0 +1,285 @@
+"""Why a question gets the answer it gets: the answer itself, and what it was made from.
+
+How it works: `answer` runs as always, over an index that notes which objects were asked for and
+with an observer that notes what was passed over. No rule is written twice here: a near miss is a
+name that was put together and then *answered*; only those that have records are suggested.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TypeVar
+
+import msgspec
+
+from grpcdns.core.answers.answer import Answer
+from grpcdns.core.answers.asked import POD, Asked, parse_name
+from grpcdns.core.answers.cluster_zones import answer
+from grpcdns.core.answers.policy import Zones
+from grpcdns.core.cluster.endpoints import ready
+from grpcdns.core.cluster.index import Index
+from grpcdns.core.cluster.objects import (
+    EndpointSlice,
+    Kind,
+    Namespace,
+    Object,
+    Pod,
+    Port,
+    Service,
+    ServiceImport,
+    key_of,
+    unpack,
+)
+from grpcdns.core.cluster.reasons import Reason
+from grpcdns.core.dns import wire
+from grpcdns.core.dns.names import (
+    Name,
+    address_from_reverse,
+    address_from_text,
+    address_to_text,
+    is_reverse,
+    longest_match,
+    name_to_text,
+)
+from grpcdns.core.dns.wire import Question
+from grpcdns.core.inspect.suggest import Suggestion, find_suggestions, has_records
+
+T = TypeVar("T", bound=Object | None)
+
+
+class Source(msgspec.Struct, frozen=True):
+    """An object that was asked for: what kind, which one, what it says; or that there is none."""
+
+    kind: str
+    key: str
+    says: str
+    found: bool = True
+
+
+class LeftOut(msgspec.Struct, frozen=True):
+    """What was passed over: an object or one address of it, and why."""
+
+    what: str
+    part: str
+    reason: str
+
+
+class Explanation(msgspec.Struct, frozen=True):
+    """An answer and why. Records are text as in zone files; ``asks`` says what the name means.
+
+    ``lookups`` are the names that the upstream is asked for; ``serial`` is that of the zone: when
+    its records last changed, in unix seconds, 0 if they never did.
+    """
+
+    name: str
+    qtype: str
+    rcode: str
+    zone: str
+    asks: str
+    answer: tuple[str, ...]
+    authority: tuple[str, ...]
+    additional: tuple[str, ...]
+    lookups: tuple[str, ...]
+    sources: tuple[Source, ...]
+    left_out: tuple[LeftOut, ...]
+    suggestions: tuple[Suggestion, ...]
+    serial: int
+
+
+def explain(question: Question, index: Index, zones: Zones) -> Explanation:
+    """The answer to a question of class IN, and why it is that one."""
+    witness = Witness(index)
+    result = answer(question, witness, zones, witness.observe)
+    zone = longest_match(question.name, {**zones.cluster, **zones.external})
+    left_out = [*witness.left_out, *_other_family(question, index, zones, result)]
+    sources = list(witness.sources.values())
+    if question.qtype == wire.PTR and not result.sections[0]:
+        left_out += _unready_at(question.name, index)
+        sources += _pods_at(question.name, index)
+    records = [tuple(record.to_text() for record in section) for section in result.sections]
+    return Explanation(
+        name=name_to_text(question.name),
+        qtype=wire.type_to_text(question.qtype),
+        rcode=wire.RCODE_NAMES.get(result.rcode, str(result.rcode)),
+        zone="" if zone is None else name_to_text(zone),
+        asks=_asks(question, zones, zone),
+        answer=records[0],
+        authority=records[1],
+        additional=records[2],
+        lookups=tuple(name_to_text(lookup.target) for lookup in result.lookups),
+        sources=tuple(sources),
+        left_out=tuple(dict.fromkeys(left_out)),
+        suggestions=() if has_records(result) else find_suggestions(question, index, zones),
+        serial=index.serials[result.serial],
+    )
+
+
+class Witness(Index):
+    """The index itself, with a note of each object that somebody asks it for."""
+
+    def __init__(self, index: Index) -> None:
+        self.__dict__.update(index.__dict__)
+        self.sources: dict[tuple[str, str], Source] = {}
+        self.left_out: list[LeftOut] = []
+
+    def observe(self, reason: Reason, what: object, part: str) -> None:
+        named = what if isinstance(what, str) else _title(what)
+        self.left_out.append(LeftOut(named, part, reason.value))
+
+    def has_namespace(self, namespace: str) -> bool:
+        found = super().has_namespace(namespace)
+        self._note("Namespace", namespace, Namespace("", namespace) if found else None)
+        return found
+
+    def service(self, key: str) -> Service | None:
+        return self._note("Service", key, super().service(key))
+
+    def service_import(self, key: str) -> ServiceImport | None:
+        return self._note("ServiceImport", key, super().service_import(key))
+
+    def slices(
+        self,
+        service_key: str,
+        asked: Asked | None = None,  # noqa: ARG002 - what is passed over is of interest here
+    ) -> Iterator[EndpointSlice]:
+        return self._note_slices(f"of {service_key}", super().slices(service_key))
+
+    def imported_slices(
+        self,
+        import_key: str,
+        asked: Asked | None = None,  # noqa: ARG002
+    ) -> Iterator[EndpointSlice]:
+        return self._note_slices(f"of {import_key}", super().imported_slices(import_key))
+
+    def slices_at(self, address: bytes) -> Iterator[EndpointSlice]:
+        return self._note_slices(f"at {address_to_text(address)}", super().slices_at(address))
+
+    def services_at(self, address: bytes) -> Iterator[Service]:
+        for service in super().services_at(address):
+            yield self._note("Service", key_of(service), service)
+
+    def services_at_external(self, address: bytes) -> Iterator[Service]:
+        for service in super().services_at_external(address):
+            yield self._note("Service", key_of(service), service)
+
+    def pods_at(self, address: str) -> Iterator[Pod]:
+        found = False
+        for pod in super().pods_at(address):
+            found = True
+            yield self._note("Pod", key_of(pod), pod)
+        if not found:
+            self._note("Pod", address, None)
+
+    def _note_slices(self, asked: str, slices: Iterator[EndpointSlice]) -> Iterator[EndpointSlice]:
+        found = list(slices)
+        if not found:
+            self._note("EndpointSlice", asked, None)
+        for slice_ in found:
+            yield self._note("EndpointSlice", key_of(slice_), slice_)
+
+    def _note(self, kind: str, key: str, obj: T) -> T:
+        self.sources[kind, key] = Source(kind, key, says(obj), obj is not None)
+        return obj
+
+
+# -- in words
+
+
+def says(obj: Object | None) -> str:
+    """What an object says that DNS makes something of."""
+    if isinstance(obj, Service):
+        where = obj.external_name or ", ".join(filter(None, obj.cluster_ips))
+        kind = "headless" if obj.headless else f"{obj.type} {where}"
+        outside = f"; outside {', '.join(obj.external_ips)}" if obj.external_ips else ""
+        return f"{kind}{_ports(obj.ports)}{outside}"
+    if isinstance(obj, EndpointSlice):
+        is_ready = sum(1 for _ in ready(obj))
+        count = sum(len(endpoint.addresses) for endpoint in obj.endpoints)
+        return f"{obj.address_type}, {is_ready} of {count} addresses ready{_ports(obj.ports)}"
+    if isinstance(obj, ServiceImport):
+        return f"{obj.type} {', '.join(obj.ips)}".strip() + _ports(obj.ports)
+    return obj.ip if isinstance(obj, Pod) else ""
+
+
+def _ports(ports: tuple[Port, ...]) -> str:
+    words = [f"{port.name or port.number}/{port.protocol}" for port in ports]
+    return f"; ports {', '.join(words)}" if words else ""
+
+
+def _title(obj: object) -> str:
+    """An object as one would name it to kubectl."""
+    if isinstance(obj, Object):
+        return f"{type(obj).__name__} {key_of(obj)}"
+    return str(obj)
+
+
+def _asks(question: Question, zones: Zones, zone: Name | None) -> str:
+    """What the name asks for, from the shapes of query.py."""
+    address = address_from_reverse(question.name)
+    if address is not None:
+        return f"the names of the address {address_to_text(address)}"
+    if zone is None:
+        return "a name in none of the zones"
+    left = question.name[: len(question.name) - len(zone)]
+    if zone in zones.external:
+        return "a Service by its external addresses" if left else "the zone itself"
+    if is_reverse(question.name):
+        return "a part of the reverse zone"
+    asked = parse_name(left, zone in zones.multicluster, zones.policy.zonal)
+    if asked is None:
+        return "nothing: the name has no shape that a cluster's names have"
+    return _in_words(asked)
+
+
+def _in_words(asked: Asked) -> str:
+    if not asked.kind:
+        return "the zone itself"
+    if asked.kind == POD:
+        return f"the Pod at {asked.service} in namespace {asked.namespace}"
+    if not asked.service:
+        return f"the namespace {asked.namespace}" if asked.namespace else "all namespaces"
+    of = f"Service {asked.key}"
+    if asked.zone:
+        only = "before all others" if asked.prefer else "alone"
+        return f"the endpoints of {of} in topology zone {asked.zone}, {only}"
+    if asked.port or asked.protocol:
+        return f"port {asked.port} over {asked.protocol} of {of}"
+    if asked.endpoint:
+        cluster = f" in cluster {asked.cluster}" if asked.cluster else ""
+        return f"endpoint {asked.endpoint}{cluster} of {of}"
+    return of
+
+
+# -- what no View comes across
+
+
+def _other_family(
+    question: Question, index: Index, zones: Zones, result: Answer
+) -> Iterator[LeftOut]:
+    """The addresses that the name has in the family that was not asked for."""
+    if question.qtype not in (wire.A, wire.AAAA) or result.rcode != wire.NOERROR:
+        return
+    qtype = wire.AAAA if question.qtype == wire.A else wire.A
+    for record in answer(question._replace(qtype=qtype), index, zones).sections[0]:
+        if record.rtype == qtype and isinstance(record.rdata[0], bytes):
+            address = address_to_text(record.rdata[0])
+            yield LeftOut(name_to_text(record.name), address, Reason.OTHER_FAMILY.value)
+
+
+def _unready_at(name: Name, index: Index) -> Iterator[LeftOut]:
+    """Endpoints at the address of a reverse name that are not ready, and so have no PTR record."""
+    address = address_from_reverse(name)
+    for body in index.store.bodies[Kind.ENDPOINT_SLICE].values() if address else ():
+        slice_ = unpack(Kind.ENDPOINT_SLICE, body)
+        if isinstance(slice_, EndpointSlice):
+            for endpoint in slice_.endpoints:
+                for text in endpoint.addresses if not endpoint.ready else ():
+                    if address_from_text(text) == address:
+                        yield LeftOut(_title(slice_), text, Reason.NOT_READY.value)
+
+
+def _pods_at(name: Name, index: Index) -> Iterator[Source]:
+    """Pods at the address: having one gives no PTR record."""
+    address = address_from_reverse(name)
+    for pod in index.pods_at(address_to_text(address)) if address else ():
+        yield Source("Pod", key_of(pod), says(pod))

@@ -1,0 +1,63 @@
+"""What in a Corefile will not work behind ``grpc``, by line, and why.
+
+    for finding in check_corefile(text): ...
+
+A trap is a row of a table (``TRAPS``): its id, how bad it is, why it is so, what to do, and the
+function that finds it. Each row is confirmed against a real CoreDNS in tests/system/corefile. The
+functions are in traps: grpc_lines.py (the ``grpc`` lines themselves), same_block.py (the lines
+beside them in a server block) and whole_file.py (the Corefile as a whole).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from grpcdns.corefile.syntax import Parsed, SyntaxProblem, parse_corefile
+from grpcdns.corefile.traps import grpc_lines, same_block, whole_file
+from grpcdns.corefile.traps.trap import ERROR, LEVELS, Block, Finding, Trap
+from grpcdns.corefile.zones import asked_zones
+
+SYNTAX: Final = Trap(
+    "syntax",
+    ERROR,
+    "CoreDNS does not start with a Corefile that it cannot parse.",
+    "Mend the line.",
+    lambda _: (),
+)
+
+TRAPS: Final = (*grpc_lines.TRAPS, *same_block.TRAPS)
+"""Rows that look at one server block with ``grpc`` in it."""
+
+WHOLE: Final = whole_file.TRAPS
+"""Rows that look at all server blocks."""
+
+
+def check_corefile(text: str, served: Iterable[str] = ()) -> list[Finding]:
+    """All findings, in the order of lines.
+
+    ``served`` are the zones that grpcdns answers for, as ``--zones`` gives them (absolute); with
+    none, the Corefile is not compared with them.
+    """
+    try:
+        parsed = parse_corefile(text)
+    except SyntaxProblem as problem:
+        return [Finding(SYNTAX, problem.line, problem.message)]
+    findings = [*_check(parsed, tuple(served))]
+    return sorted(findings, key=lambda one: (one.line, LEVELS.index(one.trap.level), one.trap.name))
+
+
+def _check(parsed: Parsed, served: tuple[str, ...]) -> Iterator[Finding]:
+    blocks = [
+        Block(server, grpc, asked_zones(server, grpc))
+        for server in parsed.servers
+        for grpc in server.all("grpc")[:1]
+    ]
+    for block in blocks:
+        for trap in TRAPS:
+            for line, what in trap.find(block):
+                yield Finding(trap, line, what)
+    corefile = whole_file.Corefile(parsed, tuple(blocks), served)
+    for row in WHOLE:
+        for line, what in row.find(corefile):
+            yield Finding(row, line, what)

@@ -1,0 +1,1 @@
+"""DNS as a client speaks it."""

@@ -1,0 +1,201 @@
+"""What Prometheus and probes are told, by the feed for all processes: written by hand, from tables.
+
+Each worker is asked for its numbers over the link and shows under a label ``worker``; nothing is
+kept of one that has died. Label values come from fixed sets.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Final
+
+from grpcdns import __version__
+from grpcdns.config.options import Config
+from grpcdns.core.cluster.objects import Kind
+from grpcdns.serve import link
+from grpcdns.serve.feed.broadcast import Broadcast
+from grpcdns.serve.feed.http import Response, Route
+from grpcdns.serve.feed.loop import FeedLoop
+from grpcdns.serve.feed.snapshots import Snapshots
+from grpcdns.serve.rundir import RunDir
+
+PREFIX: Final = "grpcdns_"
+_CONTENT: Final = "text/plain; version=0.0.4; charset=utf-8"
+_PATIENCE: Final = 0.5
+"""Seconds that workers have for their numbers."""
+
+Sample = tuple[str, str, float]
+
+FAMILIES: Final[Mapping[str, tuple[str, str]]] = {
+    # of each worker
+    "dns_requests_total": ("counter", "Queries answered, by type."),
+    "dns_responses_total": ("counter", "Replies given, by rcode."),
+    "dns_request_duration_seconds": ("histogram", "From a call's arrival to its reply."),
+    "dns_oversized_total": ("counter", "Answers made that were too long for one message."),
+    "dns_deferred_total": ("counter", "Answers that needed the upstream."),
+    "dns_unavailable_total": ("counter", "Queries not answered because nothing is synced."),
+    "dns_panics_total": ("counter", "Queries that met a fault of ours and got SERVFAIL."),
+    "grpc_unavailable_total": ("counter", "Calls ended with UNAVAILABLE after being read."),
+    "grpc_shed_total": ("counter", "Calls ended with UNAVAILABLE unread, under overload."),
+    "grpc_broken_calls_total": ("counter", "Calls that ended before their message had come."),
+    "grpc_deferred_calls": ("gauge", "Calls that wait for the upstream."),
+    "upstream_lookups_total": ("counter", "Look-ups asked of the upstream, by result."),
+    "upstream_lookups_in_flight": ("gauge", "Look-ups under way."),
+    "memo_hits_total": ("counter", "Queries answered from the memo."),
+    "memo_misses_total": ("counter", "Queries whose answer was made anew."),
+    "memo_evictions_total": ("counter", "Answers forgotten for want of room."),
+    "memo_invalidations_total": ("counter", "Answers forgotten because a change touched them."),
+    "memo_entries": ("gauge", "Answers in the memo."),
+    "memo_bytes": ("gauge", "Estimated size of the memo."),
+    "index_objects": ("gauge", "Objects a worker answers from, by kind."),
+    "changes_total": ("counter", "Changes a worker has taken."),
+    "zone_serial": ("gauge", "The SOA serial of the cluster's zones."),
+    "synced": ("gauge", "Whether a worker has a complete state."),
+    "restored": ("gauge", "Whether a worker answers from a snapshot."),
+    "ready": ("gauge", "Whether a worker's health is SERVING."),
+    "transport_info": ("gauge", "The transport a worker uses."),
+    "probe_seconds": ("gauge", "What the latest query to ourselves took."),
+    "kubernetes_dns_programming_duration_seconds": (
+        "histogram",
+        "From a slice's last change trigger to its being answered.",
+    ),
+    # of the feed and the supervisor
+    "worker_up": ("gauge", "Whether a worker gives its numbers."),
+    "process_restarts_total": ("counter", "Times that a process had to be started again."),
+    "process_start_time_seconds": ("gauge", "When a process was started, in unix seconds."),
+    "feed_objects": ("gauge", "Objects the feed knows, by kind."),
+    "feed_listed": ("gauge", "Whether a kind has been listed or restored, by kind."),
+    "feed_changes_total": ("counter", "Changes sent to the workers."),
+    "feed_resyncs_total": ("counter", "Times that a worker was too slow and listed to anew."),
+    "kubernetes_events_total": ("counter", "What happened to the source, by what and kind."),
+    "kubernetes_repaired_total": ("counter", "Differences found and mended, by kind."),
+    "kubernetes_last_event_seconds": ("gauge", "Seconds since the API was heard of, by kind."),
+    "kubernetes_api_up": ("gauge", "Whether the API answers."),
+    "snapshot_age_seconds": ("gauge", "Age of the snapshot on disk."),
+    "snapshot_failures_total": ("counter", "Snapshots that could not be written."),
+    "restored_age_seconds": ("gauge", "Age of the snapshot that is answered from, 0 when live."),
+    "build_info": ("gauge", "The version."),
+}
+_SUFFIXES: Final = ("_bucket", "_sum", "_count")
+
+
+class Metrics:
+    """The routes of ``--metrics``."""
+
+    def __init__(
+        self, run: RunDir, config: Config, fanout: Broadcast, hub: FeedLoop, keeper: Snapshots
+    ) -> None:
+        self._run = run
+        self._workers = [f"worker-{number}" for number in range(len(config.listen))]
+        self._fanout = fanout
+        self._hub = hub
+        self._keeper = keeper
+
+    def routes(self) -> dict[str, Route]:
+        return {"/metrics": self._metrics, "/healthz": self._healthz, "/readyz": self._readyz}
+
+    def _metrics(self) -> Response:
+        return Response(200, self.text(self._hub.reports(_PATIENCE)), _CONTENT)
+
+    def text(self, reports: Mapping[str, link.Report]) -> str:
+        """Everything, with the numbers of the workers that gave theirs."""
+        return to_text([*self._own(reports), *_of_workers(reports)])
+
+    def _healthz(self) -> Response:
+        """The feed's own main loop turns: the supervisor sees to the rest."""
+        quiet = time.monotonic() - self._hub.turned
+        if quiet > 5.0:
+            return Response(503, f"the feed's loop has not turned for {quiet:.1f} s\n")
+        return Response(200, "ok\n")
+
+    def _readyz(self) -> Response:
+        missing = self.missing(self._hub.reports(_PATIENCE))
+        if missing:
+            return Response(503, "".join(f"{line}\n" for line in missing))
+        return Response(200, "ok\n")
+
+    def missing(self, reports: Mapping[str, link.Report]) -> list[str]:
+        """What keeps this from being ready, a line each."""
+        lines = [f"no list of {kind} yet" for kind in self._fanout.missing]
+        for name in self._workers:
+            report = reports.get(name)
+            if report is None:
+                lines.append(f"{name} does not answer")
+            elif not any(family == "ready" and value for family, _, value in report.samples):
+                lines.append(f"{name} is not serving")
+        return lines
+
+    def _own(self, reports: Mapping[str, link.Report]) -> Iterator[Sample]:
+        fanout, now = self._fanout, time.time()
+        yield "build_info", f'version="{__version__}"', 1
+        for name in self._workers:
+            yield "worker_up", f'worker="{name}"', name in reports
+        for name, process in self._run.processes().items():
+            yield "process_restarts_total", f'process="{name}"', process["restarts"]
+            yield "process_start_time_seconds", f'process="{name}"', process["since"]
+        for kind in Kind:
+            label = f'kind="{kind.name.lower()}"'
+            yield "feed_objects", label, len(fanout.store.bodies[kind])
+            if kind in fanout.needed:
+                yield "feed_listed", label, kind in fanout.store.listed
+        for kind, heard in sorted(fanout.heard_at.items()):
+            label = f'kind="{kind.name.lower()}"'
+            yield "kubernetes_last_event_seconds", label, max(0.0, now - heard)
+        with fanout.lock:
+            notes, repairs = dict(fanout.notes), dict(fanout.repairs)
+            resyncs = [(peer.name, peer.resyncs) for peer in fanout.peers]
+        for (what, of), count in notes.items():
+            yield "kubernetes_events_total", f'event="{what}",{_kind(of)}', count
+        for of, count in repairs.items():
+            yield "kubernetes_repaired_total", _kind(of), count
+        for name, count in resyncs:
+            yield "feed_resyncs_total", f'worker="{name}"', count
+        yield "feed_changes_total", "", fanout.changes
+        yield "kubernetes_api_up", "", not fanout.lost
+        if self._keeper.saved:
+            yield "snapshot_age_seconds", "", max(0.0, now - self._keeper.saved)
+        yield "snapshot_failures_total", "", self._keeper.failures
+        yield "restored_age_seconds", "", max(0.0, now - fanout.restored) if fanout.restored else 0
+
+
+def _kind(kind: Kind | None) -> str:
+    return f'kind="{kind.name.lower() if kind else ""}"'
+
+
+def _of_workers(reports: Mapping[str, link.Report]) -> Iterator[Sample]:
+    for name, report in sorted(reports.items()):
+        for family, labels, value in report.samples:
+            worker = f'worker="{name}"'
+            yield family, f"{worker},{labels}" if labels else worker, value
+
+
+def to_text(samples: Iterable[Sample]) -> str:
+    """Prometheus's text format, a family's samples together."""
+    by_family: dict[str, list[Sample]] = {}
+    for sample in samples:
+        by_family.setdefault(_family(sample[0]), []).append(sample)
+    lines = []
+    for family, (kind, text) in FAMILIES.items():
+        found = by_family.get(family)
+        if not found:
+            continue
+        lines.append(f"# HELP {PREFIX}{family} {text}")
+        lines.append(f"# TYPE {PREFIX}{family} {kind}")
+        for name, labels, value in found:
+            braces = f"{{{labels}}}" if labels else ""
+            lines.append(f"{PREFIX}{name}{braces} {_number(value)}")
+    return "\n".join(lines) + "\n"
+
+
+def _family(name: str) -> str:
+    if name in FAMILIES:
+        return name
+    for suffix in _SUFFIXES:
+        if name.endswith(suffix):
+            return name.removesuffix(suffix)
+    return name
+
+
+def _number(value: float) -> str:
+    return str(int(value)) if value == int(value) else repr(float(value))

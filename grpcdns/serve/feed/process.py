@@ -1,0 +1,109 @@
+"""The feed process: source, `Broadcast`, `FeedLoop`, snapshots and metrics, put together.
+
+    python -m grpcdns.serve.feed.process RUNDIR [BEAT_FD]
+
+It never imports grpc. When it dies the workers go on answering; a new one brings them up to date.
+"""
+
+from __future__ import annotations
+
+import logging
+import signal
+import sys
+import threading
+import time
+
+from grpcdns.config.options import Config, UserError
+from grpcdns.serve import child_process
+from grpcdns.serve.feed.broadcast import Broadcast
+from grpcdns.serve.feed.http import MetricsServer
+from grpcdns.serve.feed.loop import FeedLoop
+from grpcdns.serve.feed.metrics import Metrics
+from grpcdns.serve.feed.snapshots import Snapshots
+from grpcdns.serve.rundir import RunDir
+from grpcdns.source.make import Source, make_source
+
+_log = logging.getLogger("grpcdns.serve.feed")
+
+
+class FeedProcess:
+    """Everything of the feed, for as long as it lives."""
+
+    def __init__(self, run: RunDir, config: Config, beat_fd: int | None) -> None:
+        self._run = run
+        self._config = config
+        self._began = time.monotonic()
+        self._warned = False
+        self._started = False
+        self._refused: UserError | None = None
+        self._heartbeat = child_process.Heartbeat(beat_fd)
+        self._source: Source = make_source(config)
+        self._hub = FeedLoop(run.link, self._tick)
+        self._fanout = Broadcast(config.policy(), self._hub.wake)
+        self._keeper = Snapshots(config, self._fanout)
+        metrics = Metrics(run, config, self._fanout, self._hub, self._keeper)
+        self._http = MetricsServer(config.metrics, metrics.routes()) if config.metrics else None
+
+    def serve(self) -> int:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        self._keeper.restore()
+        if self._http is not None:
+            self._http.start()
+        starter = threading.Thread(target=self._start_source, name="source", daemon=True)
+        starter.start()
+        try:
+            self._hub.serve(
+                self._fanout, {signal.SIGTERM: self._hub.stop, signal.SIGHUP: self._reload}
+            )
+        finally:
+            self._source.stop()
+            self._keeper.stop()
+            if self._http is not None:
+                self._http.stop()
+        if self._refused is not None:
+            raise self._refused
+        return child_process.DRAINED
+
+    def _start_source(self) -> None:
+        """Beside the main loop: to log in may take a while, and a snapshot can be served."""
+        try:
+            self._source.start(self._fanout)
+            self._started = True
+        except UserError as error:
+            self._refused = error
+            self._hub.stop()
+        except Exception:
+            _log.exception("the source cannot be started")
+            self._hub.stop()
+
+    def _tick(self) -> None:
+        self._heartbeat.beat(up=self._started)
+        self._keeper.tick()
+        late = time.monotonic() - self._began > self._config.startup_timeout
+        if late and not self._warned:
+            self._warned = True
+            if missing := self._fanout.missing:
+                waited, kinds = self._config.startup_timeout, ", ".join(missing)
+                _log.warning("not ready after %g s: no list yet of %s", waited, kinds)
+
+    def _reload(self) -> None:
+        self._config = child_process.read_config(self._run)
+        child_process.start_log("feed", self._config)
+        self._source.set_policy(self._config.policy())
+        _log.info("configuration read again")
+
+
+def main() -> int:
+    run = RunDir(sys.argv[1])
+    beat_fd = int(sys.argv[2]) if len(sys.argv) > 2 else None
+
+    def serve() -> int:
+        config = child_process.read_config(run)
+        child_process.start_log("feed", config)
+        return FeedProcess(run, config, beat_fd).serve()
+
+    return child_process.main("feed", serve)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

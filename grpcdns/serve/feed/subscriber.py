@@ -1,0 +1,130 @@
+"""A worker, as the feed sees it: what it has been told, and what waits to be sent to it.
+
+Nothing here blocks: `push` sends at once what the socket takes, the rest waits in a bounded queue.
+When that overflows, all of it is dropped and every kind is listed anew: a slow worker costs the
+feed a few megabytes, never more, and comes out right.
+
+Beware: every method is called under the feed's lock, which is what makes the order of frames that
+of the Changes. A listing reads each object when its turn comes, so it is never older than the
+Changes sent before it.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections import deque
+from collections.abc import Iterator
+from typing import Final
+
+from grpcdns.core.cluster.objects import Kind
+from grpcdns.core.cluster.store import Store
+from grpcdns.serve import link
+
+QUEUE: Final = 4 << 20
+"""Bytes that may wait for a worker."""
+
+
+class Subscriber:
+    """``told``: kinds that were listed to it or wait to be; only their Changes concern it."""
+
+    def __init__(self, sock: socket.socket, store: Store) -> None:
+        self.sock = sock
+        self.name = ""
+        self.live = False
+        """Whether it had live data of its own when it came."""
+        self.told: set[Kind] = set()
+        self.state = b""
+        """The State it is to know, as a frame."""
+        self.resyncs = 0
+        self.reader = link.Reader()
+        self._store = store
+        self._serial = 0
+        self._queue: deque[memoryview] = deque()
+        self._size = 0
+        self._part_sent = False
+        self._to_list: deque[Kind] = deque()
+        self._listing: Iterator[bytes] | None = None
+
+    @property
+    def pending(self) -> bool:
+        return bool(self._queue or self._to_list or self._listing)
+
+    @property
+    def waiting(self) -> int:
+        """Bytes that wait for it."""
+        return self._size
+
+    def push(self, frame: bytes) -> None:
+        """Send one frame now, or after what waits already."""
+        if self._size + len(frame) > QUEUE:
+            self._overflow()
+            return
+        self._queue.append(memoryview(frame))
+        self._size += len(frame)
+        if len(self._queue) == 1:
+            self._send()
+
+    def list_kind(self, kind: Kind, serial: int) -> None:
+        """Send all objects of a kind, as they are when their turn comes."""
+        self._serial = serial
+        self.told.add(kind)
+        self._to_list.append(kind)
+
+    def flush(self) -> None:
+        """The socket takes bytes again. Raises OSError when the worker is gone."""
+        while self._send():
+            if self._listing is None:
+                if not self._to_list:
+                    return
+                self._listing = self._list(self._to_list.popleft())
+            frame = next(self._listing, None)
+            if frame is None:
+                self._listing = None
+            else:
+                self._queue.append(memoryview(frame))
+                self._size += len(frame)
+
+    def _send(self) -> bool:
+        """Send what waits; whether all of it went."""
+        while self._queue:
+            head = self._queue[0]
+            try:
+                sent = self.sock.send(head)
+            except BlockingIOError:
+                return False
+            self._size -= sent
+            if sent == len(head):
+                self._queue.popleft()
+            else:
+                self._queue[0] = head[sent:]
+            self._part_sent = sent < len(head)
+        return True
+
+    def _overflow(self) -> None:
+        """Forget what waits, but for the rest of a frame that is on its way, and list anew."""
+        self.resyncs += 1
+        rest = [self._queue[0]] if self._part_sent else []
+        if self.state:
+            rest.append(memoryview(self.state))
+        self._queue = deque(rest)
+        self._size = sum(map(len, rest))
+        self._listing = None
+        self._to_list = deque(sorted(self.told))
+
+    def _list(self, kind: Kind) -> Iterator[bytes]:
+        bodies = self._store.bodies[kind]
+        yield link.to_frame(link.Listing(kind, self._serial))
+        entries: list[tuple[str, bytes]] = []
+        size = 0
+        for key in list(bodies):
+            body = bodies.get(key)
+            if body is None:  # it went meanwhile, and a Change has said so
+                continue
+            entries.append((key, body))
+            size += len(body) + len(key)
+            if size >= link.CHUNK:
+                yield link.to_frame(link.Objects(kind, tuple(entries)))
+                entries, size = [], 0
+        if entries:
+            yield link.to_frame(link.Objects(kind, tuple(entries)))
+        yield link.to_frame(link.Listed(kind))

@@ -1,0 +1,51 @@
+"""What /proc says of a process: its state, and how long it has had or waited for a CPU."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+
+def state(pid: int, task: str = "") -> str:
+    """The state letter of /proc: R (running, or ready to), S, D, T (stopped)..."""
+    fields = _stat(pid, f"task/{task}/" if task else "")
+    return fields[0] if fields else ""
+
+
+def is_ready(pid: int) -> bool:
+    """Whether one of its threads runs, or could if there were a CPU for it."""
+    return any(state(pid, task) == "R" for task in _tasks(pid))
+
+
+def cpu_used(pid: int) -> float:
+    """Seconds for which its threads have had a CPU."""
+    fields = _stat(pid)
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK") if fields else 0.0
+
+
+def cpu_wait(pid: int) -> int:
+    """Nanoseconds that its threads have waited for a CPU, ready to run."""
+    total = 0
+    for task in _tasks(pid):
+        try:
+            fields = Path(f"/proc/{pid}/task/{task}/schedstat").read_text().split()
+            total += int(fields[1])
+        except (OSError, IndexError, ValueError):
+            pass
+    return total
+
+
+def _tasks(pid: int) -> list[str]:
+    try:
+        return os.listdir(f"/proc/{pid}/task")
+    except OSError:
+        return []
+
+
+def _stat(pid: int, part: str = "") -> list[str]:
+    """The fields of /proc's stat from the third on: what stands before may have blanks."""
+    try:
+        stat = Path(f"/proc/{pid}/{part}stat").read_text()
+    except OSError:
+        return []
+    return stat.rpartition(")")[2].split()

@@ -1,0 +1,286 @@
+"""``grpcdns serve``: starts the feed and a worker for each address, and keeps them there.
+
+    code = run(config, reload)
+
+It restarts what died, with a jittered delay when it died young; kills what gives no heartbeat, for
+CoreDNS has no health check and a frozen worker would cost it 5 s a query; and passes signals on:
+SIGTERM and SIGINT drain the workers, then end the feed; SIGHUP, and a change of the configuration
+file, make all read again what can be read again. A child that cannot start because of what the
+user wrote ends everything with its line and exit code 2.
+
+It loads little and does nothing else, so that it neither dies nor grows.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import selectors
+import signal
+import socket
+import time
+from collections.abc import Callable
+from typing import Final
+
+import msgspec
+
+from grpcdns import log
+from grpcdns.config.options import OPTIONS, Config, UserError
+from grpcdns.serve.rundir import RunDir
+from grpcdns.serve.supervisor.child import Child
+
+_log = logging.getLogger(__name__)
+
+TICK: Final = 0.1
+WORKER_SILENCE: Final = 0.6
+"""Seconds. A worker beats every 0.15 s, through its serving path."""
+FEED_SILENCE: Final = 5.0
+"""The feed may be deep in a large list, and no answer waits for it."""
+START_GRACE: Final = 20.0
+DRAIN: Final = 8.0
+"""Seconds that the workers have to drain (`worker.GRACE` and a little)."""
+FEED_STOP: Final = 5.0
+_USER_ERROR: Final = 2
+_FILE_EVERY: Final = 1.0
+
+
+def run(config: Config, reload: Callable[[], Config] | None = None, file: str = "") -> int:
+    """Serve until SIGTERM; the exit code. ``reload`` reads the options, ``file`` is watched."""
+    log.start("supervisor", config.log_level, config.log_format)
+    folder = RunDir.make()
+    try:
+        folder.write_config(config)
+        return Supervisor(folder, config, reload, file).run()
+    finally:
+        folder.remove()
+
+
+class Supervisor:
+    """One loop over the children's pipes and the signals."""
+
+    def __init__(
+        self, folder: RunDir, config: Config, reload: Callable[[], Config] | None, file: str
+    ) -> None:
+        self._folder = folder
+        self._config = config
+        self._reload_config = reload
+        self._file = file
+        self._file_seen = _signature(file)
+        self._file_due = 0.0
+        self._signals: list[int] = []
+        self._code = 0
+        self._selector = selectors.DefaultSelector()
+        path = str(folder.path)
+        self._feed = Child(
+            "feed", "grpcdns.serve.feed.process", (path,), silence=FEED_SILENCE, grace=60.0
+        )
+        self._workers = [
+            Child(
+                f"worker-{number}",
+                "grpcdns.serve.worker.process",
+                (path, str(number)),
+                silence=WORKER_SILENCE,
+                grace=START_GRACE,
+            )
+            for number in range(len(config.listen))
+        ]
+        self._children = [self._feed, *self._workers]
+
+    def run(self) -> int:
+        reader, writer = socket.socketpair()
+        for end in (reader, writer):
+            end.setblocking(False)
+        self._selector.register(reader, selectors.EVENT_READ, None)
+        before = signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)
+        caught = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD)
+        handlers = {number: signal.signal(number, self._note_signal) for number in caught}
+        try:
+            for child in self._children:
+                self._start(child)
+            self._write_processes()
+            self._supervise(reader)
+            self._end()
+        finally:
+            for child in self._children:
+                child.send(signal.SIGKILL)
+            signal.set_wakeup_fd(before)
+            for number, handler in handlers.items():
+                signal.signal(number, handler)
+            self._selector.close()
+            reader.close()
+            writer.close()
+        return self._code
+
+    # -- while all is well
+
+    def _supervise(self, woken: socket.socket) -> None:
+        """Until a signal, or a child, ends it."""
+        while True:
+            self._turn(woken, TICK)
+            for number in self._take_signals():
+                if number == signal.SIGHUP:
+                    self._reload()
+                elif number != signal.SIGCHLD:
+                    _log.info("%s: draining", signal.Signals(number).name)
+                    return
+            if not self._reap_and_restart():
+                return
+            for child in self._children:
+                if child.pid and (why := child.frozen(time.monotonic())):
+                    _log.warning("%s %s: killed", child.name, why)
+                    child.send(signal.SIGKILL)
+                    child.forgive()
+            self._watch_file()
+
+    def _turn(self, woken: socket.socket, timeout: float) -> None:
+        """Hear what there is to hear within the timeout."""
+        began = time.monotonic()
+        for key, _ in self._selector.select(timeout):
+            if key.data is None:
+                try:
+                    woken.recv(4096)
+                except BlockingIOError:
+                    pass
+            else:
+                key.data.hear()
+        if time.monotonic() - began > timeout + 0.25:  # we were starved ourselves, or frozen
+            for child in self._children:
+                child.forgive()
+
+    def _reap_and_restart(self) -> bool:
+        """Whether to go on."""
+        now, changed = time.monotonic(), False
+        for child in self._children:
+            code = self._reap(child)
+            if code is not None:
+                changed = True
+                if code == _USER_ERROR and not child.was_up:
+                    self._code = code
+                    return False
+                delay = child.plan_restart()
+                _log.warning("%s %s: started again in %.1f s", child.name, _how(code), delay)
+            if not child.pid and now >= child.due:
+                changed = True
+                self._start(child)
+        if changed:
+            self._write_processes()
+        return True
+
+    def _reap(self, child: Child) -> int | None:
+        fd = child.beat_fd
+        code = child.reap()
+        if code is not None:
+            try:
+                self._selector.unregister(fd)
+            except (KeyError, ValueError):
+                pass
+        return code
+
+    def _start(self, child: Child) -> None:
+        try:
+            child.start()
+        except OSError as error:
+            _log.error("%s cannot be started: %s", child.name, error)
+            child.plan_restart()
+            return
+        self._selector.register(child.beat_fd, selectors.EVENT_READ, child)
+
+    def _write_processes(self) -> None:
+        self._folder.write_processes(
+            {
+                child.name: {"pid": child.pid, "restarts": child.restarts, "since": child.since}
+                for child in self._children
+            }
+        )
+
+    # -- signals
+
+    def _note_signal(self, number: int, _frame: object) -> None:
+        self._signals.append(number)
+
+    def _take_signals(self) -> list[int]:
+        taken, self._signals = self._signals, []
+        return taken
+
+    def _watch_file(self) -> None:
+        now = time.monotonic()
+        if not self._file or now < self._file_due:
+            return
+        self._file_due = now + _FILE_EVERY
+        seen = _signature(self._file)
+        if seen != self._file_seen:
+            self._file_seen = seen
+            self._reload()
+
+    def _reload(self) -> None:
+        """Take new values of the options that can change; of the others, say that they have."""
+        if self._reload_config is not None:
+            try:
+                new = self._reload_config()
+            except UserError as error:
+                _log.error("configuration not taken up: %s", error)
+                return
+            self._config = _merge(self._config, new)
+            self._folder.write_config(self._config)
+            log.start("supervisor", self._config.log_level, self._config.log_format)
+        for child in self._children:
+            if child.was_up:
+                child.send(signal.SIGHUP)
+
+    # -- the end
+
+    def _end(self) -> None:
+        """Drain the workers, then end the feed; what takes too long is killed."""
+        for children, patience in ((self._workers, DRAIN), ([self._feed], FEED_STOP)):
+            for child in children:
+                child.send(signal.SIGTERM)
+            if not self._wait(children, time.monotonic() + patience):
+                for child in children:
+                    if child.pid:
+                        _log.warning("%s did not end: killed", child.name)
+                        child.send(signal.SIGKILL)
+                self._wait(children, time.monotonic() + 1.0)
+
+    def _wait(self, children: list[Child], deadline: float) -> bool:
+        """Whether all have ended in time; a second signal is the end of patience."""
+        while any(child.pid for child in children):
+            for child in children:
+                self._reap(child)
+            if time.monotonic() >= deadline or any(
+                number in (signal.SIGTERM, signal.SIGINT) for number in self._take_signals()
+            ):
+                return not any(child.pid for child in children)
+            for key, _ in self._selector.select(0.02):
+                if key.data is None:
+                    os.read(key.fd, 4096)
+                else:
+                    key.data.hear()
+        return True
+
+
+def _merge(old: Config, new: Config) -> Config:
+    """``old`` with what can be reloaded of ``new``."""
+    taken = {}
+    for option in OPTIONS:
+        value = getattr(new, option.field)
+        if value == getattr(old, option.field):
+            continue
+        if option.reload:
+            taken[option.field] = value
+        else:
+            _log.warning("%s has changed: it takes effect at the next start", option.name)
+    return msgspec.structs.replace(old, **taken)
+
+
+def _signature(path: str) -> tuple[int, ...]:
+    if not path:
+        return ()
+    try:
+        info = os.stat(path)
+    except OSError:
+        return ()
+    return info.st_dev, info.st_ino, info.st_mtime_ns, info.st_size
+
+
+def _how(code: int) -> str:
+    return f"died of {signal.Signals(-code).name}" if code < 0 else f"ended with {code}"

@@ -1,0 +1,198 @@
+"""What stands between the transport and the core's Handler: the lock, and what must wait.
+
+The transport's thread answers under the lock; the receiver takes Changes under the same lock, one
+at a time, and lets go in between. A `Deferred` answer goes to the upstream resolver and comes back
+as a `Later`.
+"""
+
+from __future__ import annotations
+
+import bisect
+import logging
+import threading
+import time
+from collections.abc import Iterable, Iterator
+from typing import Final, cast
+
+import msgspec
+
+from grpcdns.core.answers.policy import Policy
+from grpcdns.core.cluster.index import Entries
+from grpcdns.core.cluster.objects import Change, EndpointSlice, Kind, unpack
+from grpcdns.core.handler import Deferred, Handler
+from grpcdns.serve.worker.later import Later
+from grpcdns.serve.worker.upstream import Upstream
+
+_log = logging.getLogger(__name__)
+
+RESTORED_TTL: Final = 5
+"""Seconds: the longest TTL of an answer from a snapshot."""
+PROGRAMMING_BUCKETS: Final = tuple(0.001 * 2**power for power in range(20))
+_REPORTS_EVERY: Final = 10.0
+
+
+class Answerer:
+    """One worker's answers, and the state they are made from. Every method is thread-safe."""
+
+    def __init__(self, policy: Policy, upstream: str) -> None:
+        self._lock = threading.Lock()
+        self._policy = policy
+        self._upstream = Upstream(upstream)
+        self._reported = 0.0
+        self._handler = Handler(policy, self._report)
+        self.restored = 0.0
+        """When the snapshot was saved that answers are made from; 0.0 when the data is live."""
+        self.changes = 0
+        self.programming = [0] * (len(PROGRAMMING_BUCKETS) + 1)
+        self.programming_seconds = 0.0
+
+    def answer(self, message: bytes) -> bytes | Later | None:
+        """`Servicer`: what the transports call."""
+        with self._lock:
+            result = self._handler.handle(message)
+        if isinstance(result, Deferred):
+            return self._upstream.complete(result)
+        return result
+
+    @property
+    def synced(self) -> bool:
+        return self._handler.index.synced
+
+    @property
+    def live(self) -> bool:
+        return self.synced and not self.restored
+
+    def bodies(self, kind: Kind) -> dict[str, bytes]:
+        """The objects of a kind, packed, by key."""
+        with self._lock:
+            return dict(self._handler.index.store.bodies[kind])
+
+    def apply(self, change: Change) -> None:
+        with self._lock:
+            self._handler.apply(change)
+            told = change.triggered and self._has_service(change)
+        self.changes += 1
+        if told:
+            self._took(time.time() - change.triggered)
+
+    def replace(self, kind: Kind, batches: Iterable[Entries], at: int) -> Iterator[int]:
+        """Take a complete list, a batch a step; the lock is free between steps."""
+        steps = self._handler.replace(kind, batches, at)
+        while True:
+            with self._lock:
+                news = next(steps, None)
+            if news is None:
+                return
+            self.changes += news
+            yield news
+
+    def set_state(self, saved: float) -> None:
+        """The data is from a snapshot saved then, or live (0.0)."""
+        if saved != self.restored:
+            self.restored = saved
+            self._use_policy()
+
+    def set_policy(self, policy: Policy, upstream: str) -> None:
+        """New options: from the next query on they are the only ones."""
+        if policy != self._policy:
+            self._policy = policy
+            self._use_policy()
+        self._upstream.use(upstream)
+
+    def stop(self) -> None:
+        self._upstream.stop()
+
+    def samples(self) -> Iterator[tuple[str, str, float]]:
+        """What the core counted: family, labels, value."""
+        with self._lock:
+            stats = self._handler.counted()
+            answers = dict(stats.answers)
+            entries, size = self._handler.memo_sizes()
+            bodies = self._handler.index.store.bodies
+            counts = {kind: len(bodies[kind]) for kind in Kind}
+            serials = tuple(self._handler.index.serials)
+        by_type: dict[str, int] = {}
+        by_rcode: dict[str, int] = {}
+        for (qtype, rcode), count in answers.items():
+            type_name, rcode_name = _type_name(qtype), _rcode_name(rcode)
+            by_type[type_name] = by_type.get(type_name, 0) + count
+            by_rcode[rcode_name] = by_rcode.get(rcode_name, 0) + count
+        yield from (("dns_requests_total", f'type="{k}"', v) for k, v in by_type.items())
+        yield from (("dns_responses_total", f'rcode="{k}"', v) for k, v in by_rcode.items())
+        yield from (("index_objects", f'kind="{k.name.lower()}"', v) for k, v in counts.items())
+        yield "memo_hits_total", "", stats.hits
+        yield "memo_misses_total", "", stats.misses
+        yield "memo_evictions_total", "", stats.evictions
+        yield "memo_invalidations_total", "", stats.invalidations
+        yield "memo_entries", "", entries
+        yield "memo_bytes", "", size
+        yield "dns_oversized_total", "", stats.oversized
+        yield "dns_deferred_total", "", stats.deferred
+        yield "dns_unavailable_total", "", stats.unavailable
+        yield "dns_panics_total", "", stats.errors
+        yield "changes_total", "", self.changes
+        yield "zone_serial", "", serials[0]
+        yield "synced", "", self.synced
+        yield "restored", "", bool(self.restored)
+        yield from histogram(
+            "kubernetes_dns_programming_duration_seconds",
+            PROGRAMMING_BUCKETS,
+            self.programming,
+            self.programming_seconds,
+        )
+        yield from self._upstream.samples()
+
+    def _use_policy(self) -> None:
+        cap = RESTORED_TTL if self.restored else None
+        policy = msgspec.structs.replace(self._policy, ttl_cap=cap)
+        with self._lock:
+            self._handler.set_policy(policy)
+
+    def _has_service(self, change: Change) -> bool:
+        """Whether a slice that came makes a difference to some name: its Service is there."""
+        if change.body is None:
+            return False
+        slice_ = cast("EndpointSlice", unpack(change.kind, change.body))
+        return self._handler.index.service(f"{slice_.namespace}/{slice_.service}") is not None
+
+    def _took(self, seconds: float) -> None:
+        self.programming[bisect.bisect_left(PROGRAMMING_BUCKETS, seconds)] += 1
+        self.programming_seconds += seconds
+
+    def _report(self, error: BaseException) -> None:
+        """A query met a fault of ours: say so, but not for each query."""
+        now = time.monotonic()
+        if now - self._reported > _REPORTS_EVERY:
+            self._reported = now
+            _log.error("a query could not be answered", exc_info=error)
+
+
+def histogram(
+    name: str, bounds: tuple[float, ...], buckets: list[int], seconds: float
+) -> Iterator[tuple[str, str, float]]:
+    total = 0
+    for bound, count in zip((*map(str, bounds), "+Inf"), list(buckets), strict=True):
+        total += count
+        yield f"{name}_bucket", f'le="{bound}"', total
+    yield f"{name}_sum", "", seconds
+    yield f"{name}_count", "", total
+
+
+# Fixed sets: a label must not be something that callers choose (F42).
+_TYPES: Final = {
+    1: "A", 2: "NS", 5: "CNAME", 6: "SOA", 12: "PTR", 15: "MX", 16: "TXT", 28: "AAAA", 33: "SRV",
+    35: "NAPTR", 43: "DS", 48: "DNSKEY", 64: "SVCB", 65: "HTTPS", 251: "IXFR", 252: "AXFR",
+    255: "ANY",
+}  # fmt: skip
+_RCODES: Final = {
+    0: "NOERROR", 1: "FORMERR", 2: "SERVFAIL", 3: "NXDOMAIN", 4: "NOTIMP", 5: "REFUSED",
+    16: "BADVERS",
+}  # fmt: skip
+
+
+def _type_name(qtype: int) -> str:
+    return _TYPES.get(qtype, "other")
+
+
+def _rcode_name(rcode: int) -> str:
+    return _RCODES.get(rcode, "other")

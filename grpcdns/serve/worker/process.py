@@ -1,0 +1,182 @@
+"""The worker process: answers on one address, from what the feed tells it.
+
+    python -m grpcdns.serve.worker.process RUNDIR NUMBER [BEAT_FD]
+
+It never imports kubernetes. It is not ready (NOT_SERVING, and UNAVAILABLE to every query) until it
+is synced or restored from a snapshot, and again while it drains; without a feed it goes on from
+what it knows.
+"""
+
+from __future__ import annotations
+
+import gc
+import logging
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from typing import Final
+
+from grpcdns.config.options import Config, UserError
+from grpcdns.serve import child_process
+from grpcdns.serve.rundir import RunDir
+from grpcdns.serve.worker.answerer import Answerer, histogram
+from grpcdns.serve.worker.later import Servicer
+from grpcdns.serve.worker.receiver import Receiver
+from grpcdns.serve.worker.transport import lane
+from grpcdns.serve.worker.transport.contract import BUCKETS, Pressure, Transport
+from grpcdns.serve.worker.transport.health import Health
+from grpcdns.serve.worker.transport.probe import Probe
+from grpcdns.serve.worker.transport.server import Edge
+from grpcdns.serve.worker.transport.threads import Threads
+from grpcdns.serve.worker.transport.tls import make_credentials
+
+_log = logging.getLogger("grpcdns.serve.worker")
+
+SWITCH_INTERVAL: Final = 0.0005
+"""Seconds after which a thread that computes lets another have the GIL."""
+GRACE: Final = 6.0
+"""Seconds that calls under way have while draining: CoreDNS waits 5."""
+MESSAGE_LIMIT: Final = 10.0
+"""Seconds that a call may take to send its message."""
+_HOUSEKEEPING: Final = 1.0
+_COLLECT_EVERY: Final = 30
+
+
+class WorkerProcess:
+    """Everything of a worker, for as long as it lives."""
+
+    def __init__(self, run: RunDir, number: int, config: Config, beat_fd: int | None) -> None:
+        self._run = run
+        self._name = f"worker-{number}"
+        self._number = number
+        self._draining = False
+        self._frozen = False
+        self._health = Health()
+        self._answerer = Answerer(config.policy(), config.upstream)
+        pressure = Pressure()
+        edge = Edge(
+            [config.listen[number]],
+            self._health,
+            private=run.probe(number),
+            group=config.socket_group,
+            credentials=make_credentials(config),
+        )
+        self._transport = make_transport(config.transport, edge, self._answerer.answer, pressure)
+        self._receiver = Receiver(
+            run.link, self._name, self._answerer, self._samples, self._update_health
+        )
+        heartbeat = child_process.Heartbeat(beat_fd)
+        self._probe = Probe(run.probe(number), pressure, heartbeat.beat)
+
+    def serve(self) -> int:
+        """Until SIGTERM; in the main thread, with the signals blocked in all others."""
+        waited = {signal.SIGTERM, signal.SIGHUP}
+        signal.pthread_sigmask(signal.SIG_BLOCK, waited)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        sys.setswitchinterval(SWITCH_INTERVAL)
+        gc.disable()
+        gc.collect()  # what the imports left; the index leaves nothing
+        self._transport.start()
+        self._receiver.start()
+        self._probe.start()
+        for count in _forever():
+            caught = signal.sigtimedwait(waited, _HOUSEKEEPING)
+            if caught is None:
+                self._keep_house(count)
+            elif caught.si_signo == signal.SIGHUP:
+                self._reload()
+            else:
+                break
+        self._drain()
+        return child_process.DRAINED
+
+    def _drain(self) -> None:
+        """No new work; what is under way is finished."""
+        self._draining = True
+        self._update_health()
+        _log.info("draining")
+        self._probe.drain()
+        self._transport.stop(GRACE)
+        self._probe.stop()
+        self._receiver.stop()
+        self._answerer.stop()
+        _log.info("drained")
+
+    def _update_health(self) -> None:
+        serving = self._answerer.synced and not self._draining
+        if serving and not self._frozen:
+            self._freeze()
+        if not self._health.set(serving=serving) or self._draining:
+            return
+        if not serving:
+            _log.warning("not serving: no complete state")
+        elif self._answerer.restored:
+            age = max(0.0, time.time() - self._answerer.restored)
+            _log.warning("serving from a snapshot saved %.0f s ago, until the API answers", age)
+        else:
+            _log.info("serving")
+
+    def _freeze(self) -> None:
+        """What is there now is here to stay: the collector need not look at it again."""
+        self._frozen = True
+        gc.freeze()
+
+    def _keep_house(self, count: int) -> None:
+        self._transport.sweep(MESSAGE_LIMIT)
+        if count % _COLLECT_EVERY == 0:
+            gc.collect(1)
+
+    def _reload(self) -> None:
+        config = child_process.read_config(self._run)
+        child_process.start_log(self._name, config)
+        self._answerer.set_policy(config.policy(), config.upstream)
+        self._update_health()
+        _log.info("configuration read again")
+
+    def _samples(self) -> Iterator[tuple[str, str, float]]:
+        stats = self._transport.stats
+        yield "ready", "", self._health.serving
+        yield "transport_info", f'transport="{self._transport.name}"', 1
+        yield from histogram("dns_request_duration_seconds", BUCKETS, stats.buckets, stats.seconds)
+        yield "grpc_unavailable_total", "", stats.unavailable
+        yield "grpc_shed_total", "", stats.shed
+        yield "grpc_broken_calls_total", "", stats.broken
+        yield "grpc_deferred_calls", "", stats.open
+        yield "probe_seconds", "", self._probe.latest
+        yield from self._answerer.samples()
+
+
+def make_transport(choice: str, edge: Edge, answer: Servicer, pressure: Pressure) -> Transport:
+    """The transport that ``--transport`` asks for. Raises `UserError` for a lane that cannot be."""
+    missing = lane.check()
+    if choice == "threads" or (choice == "auto" and missing):
+        if missing and choice == "auto":
+            _log.warning("grpcio has no %s: serving with --transport threads, slower", missing)
+        return Threads(edge, answer, pressure)
+    if missing:
+        raise UserError(f"--transport lane: this grpcio has no {missing}; use auto")
+    return lane.Lane(edge, answer, pressure)
+
+
+def _forever() -> Iterator[int]:
+    count = 0
+    while True:
+        count += 1
+        yield count
+
+
+def main() -> int:
+    run, number = RunDir(sys.argv[1]), int(sys.argv[2])
+    beat_fd = int(sys.argv[3]) if len(sys.argv) > 3 else None
+
+    def serve() -> int:
+        config = child_process.read_config(run)
+        child_process.start_log(f"worker-{number}", config)
+        return WorkerProcess(run, number, config, beat_fd).serve()
+
+    return child_process.main("worker", serve)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

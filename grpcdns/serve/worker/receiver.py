@@ -1,0 +1,170 @@
+"""The worker's end of the link: dials the feed, takes what it says, dials again when it is gone.
+
+Answers go on from what is known meanwhile. Everything is taken in small steps, and the GIL is let
+go after each few: a query waits for one step at most.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import socket
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
+from typing import Final, TypeVar
+
+from grpcdns.core.cluster.index import Entries
+from grpcdns.core.cluster.objects import Kind
+from grpcdns.serve import link
+from grpcdns.serve.worker.answerer import Answerer
+
+_log = logging.getLogger(__name__)
+
+_SLICE: Final = 0.0002
+"""Seconds of work between two moments in which others may run."""
+_STEP: Final = 16
+_FIRST_STEP: Final = 256
+"""Objects of a list that are taken between two moments in which others may run; and while there are
+no answers yet to wait for that."""
+_FIRST_DELAY: Final = 0.02
+_MAX_DELAY: Final = 0.5
+
+T = TypeVar("T")
+Samples = Callable[[], Iterable[tuple[str, str, float]]]
+
+
+class Receiver:
+    """``changed`` is called after each message that may have changed what health says."""
+
+    def __init__(
+        self,
+        path: str,
+        name: str,
+        answerer: Answerer,
+        samples: Samples,
+        changed: Callable[[], None],
+    ) -> None:
+        self._path = path
+        self._name = name
+        self._answerer = answerer
+        self._samples = samples
+        self._changed = changed
+        self._lists: dict[Kind, _List] = {}
+        self._stopped = threading.Event()
+        self._sock: socket.socket | None = None
+        self._thread = threading.Thread(target=self._run, name="receiver", daemon=True)
+        self.connected = False
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stopped.set()
+        sock = self._sock
+        if sock is not None:
+            try:
+                sock.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+        self._thread.join()
+
+    def _run(self) -> None:
+        delay = _FIRST_DELAY
+        while not self._stopped.is_set():
+            try:
+                if self._session():
+                    delay = _FIRST_DELAY
+            except Exception:
+                _log.exception("the feed said what could not be taken")
+            if self._stopped.wait(delay * random.uniform(0.5, 1.0)):  # noqa: S311 - jitter
+                return
+            delay = min(delay * 2, _MAX_DELAY)
+
+    def _session(self) -> bool:
+        """One connection, from dial to hang-up; whether the feed said anything."""
+        heard = False
+        with socket.socket(socket.AF_UNIX) as sock:
+            self._sock = sock
+            self._lists.clear()
+            try:
+                sock.connect(self._path)
+                sock.sendall(link.to_frame(link.Hello(self._name, self._answerer.live)))
+                for message in link.receive(sock, link.Reader()):
+                    if not heard:
+                        heard = self.connected = True
+                        _log.info("connected to the feed")
+                    self._take(sock, message)
+            except (OSError, link.LinkError) as error:
+                if heard and not self._stopped.is_set():
+                    _log.warning("the feed is gone (%s): answering from what is known", error)
+            else:
+                if heard and not self._stopped.is_set():
+                    _log.warning("the feed has hung up: answering from what is known")
+            finally:
+                self._sock = None
+                self.connected = False
+        return heard
+
+    def _take(self, sock: socket.socket, message: link.Message) -> None:
+        if isinstance(message, link.Changes):
+            for change in _yielding(message.changes, self._answerer):
+                self._answerer.apply(change)
+        elif isinstance(message, link.Objects):
+            self._lists[message.kind].add(message.entries)
+        elif isinstance(message, link.Listing):
+            self._lists[message.kind] = _List(self._answerer, message)
+        elif isinstance(message, link.Listed):
+            listing = self._lists.pop(message.kind)
+            listing.finish()
+            self._changed()
+        elif isinstance(message, link.State):
+            self._answerer.set_state(message.saved if message.restored else 0.0)
+            self._changed()
+        elif isinstance(message, link.Ask):
+            report = link.Report(
+                message.number,
+                tuple((name, labels, float(value)) for name, labels, value in self._samples()),
+            )
+            sock.sendall(link.to_frame(report))
+        else:
+            raise link.LinkError(f"the feed does not say {type(message).__name__}")
+
+
+class _List:
+    """A list under way: what came is taken at once, what did not come goes at the end."""
+
+    def __init__(self, answerer: Answerer, listing: link.Listing) -> None:
+        self._batches: deque[Entries] = deque()
+        self._answerer = answerer
+        self._step = _STEP if answerer.synced else _FIRST_STEP
+        self._steps = answerer.replace(listing.kind, self._come(), listing.at)
+
+    def add(self, entries: Entries) -> None:
+        """Take all of them: a Change that comes after is newer."""
+        rest = iter(entries)
+        while batch := tuple(islice(rest, self._step)):
+            self._batches.append(batch)
+        for _ in _yielding(range(len(self._batches)), self._answerer):
+            next(self._steps)
+
+    def finish(self) -> None:
+        for _ in _yielding(self._steps, self._answerer):
+            pass
+
+    def _come(self) -> Iterator[Entries]:
+        """What has come; it ends when there is no more, which is when `finish` asks."""
+        while self._batches:
+            yield self._batches.popleft()
+
+
+def _yielding(items: Iterable[T], answerer: Answerer) -> Iterator[T]:
+    """The items, with moments for others in between: of use once it is synced."""
+    synced, began = answerer.synced, time.perf_counter()
+    for item in items:
+        yield item
+        if synced and time.perf_counter() - began > _SLICE:
+            time.sleep(0)
+            began = time.perf_counter()

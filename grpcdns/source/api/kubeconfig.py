@@ -1,0 +1,100 @@
+"""Reads a kubeconfig with the ``kubernetes`` package, whose only importer this is.
+
+    python -m grpcdns.source.api.kubeconfig KUBECONFIG [CONTEXT]
+
+prints a Login as JSON, or one line of error and code 1. It is a process of its own because the
+package, once imported, cannot be given back (see login.py). Its errors become lines here.
+"""
+
+from __future__ import annotations
+
+import base64
+import logging
+import sys
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from grpcdns.source.api.login import Login
+
+
+class _Reasons(logging.Handler):
+    """Keeps what the package only logs: a credentials plugin that fails is no exception there."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.ERROR)
+        self.lines: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.lines.append(" ".join(record.getMessage().split()))
+
+
+def load(path: str, context: str = "") -> Login:
+    """The Login that a kubeconfig describes. Raises ValueError with the reason."""
+    expanded = Path(path).expanduser()
+    try:
+        expanded.read_bytes()  # the package takes a missing file for an empty one
+    except OSError as error:
+        raise ValueError(error.strerror) from error
+    reasons = _Reasons()
+    logging.getLogger().addHandler(reasons)
+    found = _configuration(str(expanded), context or None)
+    token = found.api_key.get("BearerToken", "")
+    if not token and found.username:
+        pair = f"{found.username}:{found.password or ''}".encode()
+        token = f"Basic {base64.b64encode(pair).decode()}"
+    if not token and not found.cert_file and reasons.lines:
+        raise ValueError(f"no credentials: {reasons.lines[-1]}")
+    return Login(
+        host=found.host,
+        token=token,
+        ca=_read(found.ssl_ca_cert),
+        cert=_read(found.cert_file),
+        key=_read(found.key_file),
+        verify=bool(found.verify_ssl),
+        server_name=found.tls_server_name or "",
+        proxy=found.proxy or "",
+    )
+
+
+def _configuration(path: str, context: str | None) -> Any:
+    """The package's view of the file."""
+    import yaml
+    from kubernetes import config
+    from kubernetes.client import Configuration
+
+    found = Configuration()
+    try:
+        config.load_kube_config(path, context, found, persist_config=False)  # type: ignore[no-untyped-call]
+    except yaml.YAMLError as error:
+        raise ValueError(f"not YAML: {' '.join(str(error).split())}") from error
+    except config.ConfigException as error:
+        raise ValueError(" ".join(str(error).split())) from error
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        raise ValueError(f"not a kubeconfig: {' '.join(str(error).split())}") from error
+    return found
+
+
+def _read(path: str | None) -> str:
+    if not path:
+        return ""
+    try:
+        return Path(path).read_text()
+    except (OSError, ValueError) as error:
+        raise ValueError(str(error)) from error
+
+
+def main(arguments: list[str]) -> int:
+    """The process: exit code 0 and a Login, or 1 and a line."""
+    try:
+        login = load(*arguments)
+    except ValueError as error:
+        print(error, file=sys.stderr)
+        return 1
+    sys.stdout.buffer.write(msgspec.json.encode(login))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

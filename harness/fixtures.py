@@ -1,0 +1,123 @@
+"""The harness as pytest fixtures; `tests/conftest.py` names this module in `pytest_plugins`.
+
+A test asks for what it needs by name: `cluster`, `make_cluster`, `namespace`, `coredns`,
+`grpcurl`. What the collected tests need is built before the first of them runs, outside any
+test's time limit. A server that cannot be had skips its tests, and the summary repeats which
+one and why.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from harness import grpcurl as grpcurl_module
+from harness.build import Unavailable, binary
+from harness.cluster import Cluster
+from harness.coredns import CoreDNS
+from harness.objects import namespace as namespace_object
+
+MISSING: Final = "REAL SERVER MISSING"
+
+_CLUSTER: Final = ("etcd", "kube-apiserver", "kube-controller-manager")
+NEEDS: Final = {
+    "cluster": _CLUSTER,
+    "make_cluster": _CLUSTER,
+    "coredns": ("coredns",),
+    "grpcurl": ("grpcurl",),
+}
+"""Fixture -> the servers behind it."""
+
+_namespaces = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Cluster]:
+    """One cluster for the whole run. Leave it running, and your objects in a `namespace`."""
+    skip_unless_built("cluster")
+    with Cluster() as running:
+        yield running
+
+
+@pytest.fixture
+def make_cluster() -> Iterator[Callable[..., Cluster]]:
+    """Starts a cluster of the test's own, to kill and freeze: `make_cluster(controllers=...)`."""
+    skip_unless_built("make_cluster")
+    with ExitStack() as stack:
+        yield lambda **options: stack.enter_context(Cluster(**options))
+
+
+@pytest.fixture
+def namespace(cluster: Cluster) -> Iterator[str]:
+    """A new namespace in `cluster`, deleted after the test."""
+    made = cluster.api.create(namespace_object(f"test-{next(_namespaces)}"))
+    yield made["metadata"]["name"]
+    cluster.api.delete(made)
+
+
+@pytest.fixture
+def coredns() -> Iterator[Callable[..., CoreDNS]]:
+    """Starts CoreDNS with a Corefile: `coredns(text, env=...)`; stopped after the test."""
+    skip_unless_built("coredns")
+    with ExitStack() as stack:
+        yield lambda corefile, **options: stack.enter_context(CoreDNS(corefile, **options))
+
+
+@pytest.fixture(scope="session")
+def grpcurl() -> Callable[..., grpcurl_module.Output]:
+    """Runs grpcurl: `grpcurl("HOST:PORT", "list")`."""
+    skip_unless_built("grpcurl")
+    return grpcurl_module.grpcurl
+
+
+def skip_unless_built(fixture: str) -> None:
+    """Skips the test, loudly, when a server behind a fixture cannot be had."""
+    for name in NEEDS[fixture]:
+        built(partial(binary, name))
+
+
+def built(build: Callable[[], Path]) -> Path:
+    """The program that ``build`` makes; skips the test, loudly, when it cannot be had."""
+    try:
+        return build()
+    except Unavailable as error:
+        pytest.skip(f"{MISSING}: {error}")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Marks what needs a real server `servers`, before `-m` chooses."""
+    for item in items:
+        if not NEEDS.keys().isdisjoint(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.servers)
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Builds now what the collected tests will ask for."""
+    if session.config.option.collectonly:
+        return
+    fixtures = {name for item in session.items for name in getattr(item, "fixturenames", ())}
+    capture = session.config.pluginmanager.getplugin("capturemanager")
+    with capture.global_and_fixture_disabled() if capture else ExitStack():
+        for name in dict.fromkeys(itertools.chain(*(NEEDS.get(one, ()) for one in fixtures))):
+            try:
+                binary(name)
+            except Unavailable:
+                pass  # its tests say so, by skipping
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Says again, last and in red, which server was missing."""
+    reasons = {
+        report.longrepr[2]
+        for report in terminalreporter.stats.get("skipped", [])
+        if isinstance(report.longrepr, tuple) and MISSING in report.longrepr[2]
+    }
+    for reason in sorted(reasons):
+        terminalreporter.write_line(reason.removeprefix("Skipped: "), red=True, bold=True)

@@ -1,0 +1,29 @@
+"""grpcurl, run as a user runs it."""
+
+from __future__ import annotations
+
+import subprocess
+from typing import NamedTuple
+
+from harness.build import binary
+
+
+class Output(NamedTuple):
+    """What it printed, and its exit code (a gRPC error is 64 + its status)."""
+
+    code: int
+    stdout: str
+    stderr: str
+
+
+def grpcurl(*arguments: str, plaintext: bool = True, timeout: float = 20.0) -> Output:
+    """`grpcurl [-plaintext] ARGUMENTS`."""
+    options = ["-plaintext"] if plaintext else []
+    done = subprocess.run(
+        [str(binary("grpcurl")), *options, *arguments],
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+    )
+    return Output(done.returncode, done.stdout, done.stderr)

@@ -1,0 +1,10 @@
+"""Where things are in this repository."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+ROOT: Final = Path(__file__).resolve().parents[1]
+EXAMPLES: Final = ROOT / "examples" / "cluster"
+"""The manifests that `make demo` and many tests serve."""

@@ -1,1 +1,0 @@
-"""The commands for people: explain, compare, zone, corefile."""

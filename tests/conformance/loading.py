@@ -1,0 +1,91 @@
+"""From the API's objects to a Handler, the way that objects take: LIST, decode, packed, index."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Final
+
+from grpcdns.core.answers.policy import Policy
+from grpcdns.core.cluster.objects import Change, Kind
+from grpcdns.core.dns.wire import Record
+from grpcdns.core.handler import Deferred, Handler
+from grpcdns.source.api.decode import Decoder, ListReader
+from grpcdns.source.scope import fields_of
+from harness.api import Object
+from tests.conformance.reply import Reply, read_reply
+
+AT: Final = 1_700_000_000
+KIND_NAMES: Final = {
+    Kind.NAMESPACE: "Namespace", Kind.SERVICE: "Service", Kind.ENDPOINT_SLICE: "EndpointSlice",
+    Kind.POD: "Pod", Kind.SERVICE_IMPORT: "ServiceImport",
+}  # fmt: skip
+
+Lists = Mapping[Kind, bytes]
+"""For each kind, the body of a LIST response."""
+Outside = Mapping[tuple[str, int], Sequence[Record] | None]
+"""What the upstream knows: (name in lower case, type) -> records; None where it fails."""
+
+
+def lists_of(objects: Iterable[Object]) -> dict[Kind, bytes]:
+    """The LIST responses of an API server that has these objects."""
+    by_kind: dict[str, list[Object]] = {name: [] for name in KIND_NAMES.values()}
+    for obj in objects:
+        by_kind[obj["kind"]].append(obj)
+    return {
+        kind: json.dumps({"kind": f"{name}List", "items": by_kind[name]}).encode()
+        for kind, name in KIND_NAMES.items()
+    }
+
+
+def packed(lists: Lists, policy: Policy) -> dict[Kind, list[tuple[str, bytes]]]:
+    """What the source makes of the lists: keys and packed objects. All must be readable."""
+    found: dict[Kind, list[tuple[str, bytes]]] = {}
+    for kind, body in lists.items():
+        reader = ListReader(Decoder(kind, fields_of(policy)))
+        items = [*reader.feed(body), *reader.finish()]
+        if reader.unreadable:
+            raise AssertionError(f"unreadable: {reader.unreadable}")
+        found[kind] = [
+            (item.key, item.body) for item in items if item.body and not item.terminating
+        ]
+    return found
+
+
+def changes(lists: Lists, policy: Policy) -> Iterator[Change]:
+    """The same as Changes, in the order of the lists."""
+    for kind, objects in packed(lists, policy).items():
+        for key, body in objects:
+            yield Change(kind, key, body, AT)
+
+
+def fail(error: BaseException) -> None:
+    """What a Handler reports is a fault."""
+    raise AssertionError("the handler met an exception") from error
+
+
+def handler_of(lists: Lists, policy: Policy) -> Handler:
+    """A handler that has taken complete lists of every kind."""
+    handler = Handler(policy, report=fail)
+    for kind, objects in packed(lists, policy).items():
+        for _ in handler.replace(kind, [objects], AT):
+            pass
+    return handler
+
+
+def ask(handler: Handler, message: bytes, outside: Outside | None = None) -> bytes | None:
+    """A reply, with what it waits for looked up in ``outside``."""
+    reply = handler.handle(message)
+    if not isinstance(reply, Deferred):
+        return reply
+    known = outside or {}
+    return reply.complete(
+        [known.get((".".join((*one.target, "")), one.qtype)) for one in reply.lookups]
+    )
+
+
+def reply_to(handler: Handler, message: bytes, outside: Outside | None = None) -> Reply:
+    raw = ask(handler, message, outside)
+    if raw is None:
+        raise AssertionError("the handler is not synced")
+    return read_reply(raw)

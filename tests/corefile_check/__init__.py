@@ -1,1 +1,0 @@
-"""Every trap that ``grpcdns corefile --check`` knows, confirmed by a real CoreDNS."""

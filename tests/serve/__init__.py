@@ -1,1 +1,0 @@
-"""`grpcdns.serve`: the gRPC edge on both transports, the link, the processes and their faults."""

@@ -1,0 +1,151 @@
+"""``grpcdns corefile``: what it writes is checked, and run by a real CoreDNS."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from grpcdns.cli import main
+from grpcdns.config import values
+from grpcdns.corefile.checker import check_corefile
+from grpcdns.corefile.traps.trap import NOTE
+from grpcdns.corefile.write import Plan, merge_networks, pod_networks, write_corefile
+from harness.cluster import Cluster
+from harness.coredns import CoreDNS
+from harness.dns import ask, section
+from harness.grpcdns import Grpcdns
+from harness.paths import EXAMPLES, ROOT
+from harness.ports import free_port
+
+MANIFESTS = ("--manifests", str(EXAMPLES))
+NETWORKS = ("--service-cidr", "10.96.0.0/12", "--pod-cidr", "172.17.0.0/16")
+
+
+def test_what_is_written_has_nothing_to_find(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["corefile", *MANIFESTS, *NETWORKS]) == 0
+    text = capsys.readouterr().out
+    assert "cluster.local 10.96.0.0/12 172.17.0.0/16 {" in text
+    assert [one for one in check_corefile(text) if one.trap.level != NOTE] == []
+
+
+def test_a_real_coredns_runs_it(
+    capsys: pytest.CaptureFixture[str], coredns: Callable[..., CoreDNS]
+) -> None:
+    zones = "cluster.local,10.96.0.0/12,172.17.0.0/16"
+    with Grpcdns(*MANIFESTS, "--zones", zones, "--upstream", "none") as ours:
+        listen = [word for address in ours.listen for word in ("--listen", address)]
+        words = ["--forward", "127.0.0.1:1", "--zones", zones]
+        assert main(["corefile", *MANIFESTS, *NETWORKS, *listen, *words]) == 0
+        text = capsys.readouterr().out
+        assert f"# grpcdns serve --zones {zones}\n" in text
+        assert check_corefile(text, values.many(values.zone)(zones)) == []
+        # Ports that every CoreDNS of a machine would want.
+        text = text.replace(":9153", f"127.0.0.1:{free_port()}")
+        text = text.replace("health {", f"health 127.0.0.1:{free_port()} {{")
+        text = text.replace("ready\n", f"ready 127.0.0.1:{free_port()}\n").replace("    loop\n", "")
+        running = coredns(text.replace("lameduck 5s", "lameduck 0s"))
+        reply = ask(running.address, "7.7.96.10.in-addr.arpa", "PTR")
+        assert section(reply)[0].endswith("PTR web.default.svc.cluster.local.")
+
+
+def test_a_clusters_own_networks(cluster: Cluster, capsys: pytest.CaptureFixture[str]) -> None:
+    node = {
+        "apiVersion": "v1",
+        "kind": "Node",
+        "metadata": {"name": "corefile-node"},
+        "spec": {"podCIDR": "10.244.3.0/24", "podCIDRs": ["10.244.3.0/24", "fd00:244:0:3::/64"]},
+    }
+    cluster.api.create(node)
+    try:
+        assert main(["corefile", "--kubeconfig", str(cluster.admin_kubeconfig)]) == 0
+        keys = capsys.readouterr().out.splitlines()[1]
+        assert keys == ("cluster.local 10.96.0.0/16 fd00:96::/112 10.244.0.0/16 fd00:244::/56 {")
+    finally:
+        cluster.api.delete(node)
+
+
+def test_who_may_not_look_is_told(cluster: Cluster, capsys: pytest.CaptureFixture[str]) -> None:
+    kubeconfig = str(cluster.service_account_kubeconfig("nobody", ()))
+    assert main(["corefile", "--kubeconfig", kubeconfig]) == 1
+    text = capsys.readouterr().out
+    assert "# MISSING: Nodes cannot be listed: 403" in text
+    assert "give --service-cidr" in text
+
+
+def test_networks_from_manifests(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "cidr.yaml").write_text(
+        "apiVersion: networking.k8s.io/v1\nkind: ServiceCIDR\nmetadata: {name: kubernetes}\n"
+        "spec: {cidrs: [10.32.0.0/16]}\n---\n"
+        "apiVersion: v1\nkind: Node\nmetadata: {name: a}\nspec: {podCIDRs: [10.200.1.0/24]}\n"
+    )
+    assert main(["corefile", "--manifests", str(tmp_path), "--json"]) == 0
+    data = json.loads(capsys.readouterr().out)
+    assert data["zones"] == ["cluster.local", "10.32.0.0/16", "10.200.0.0/16"]
+
+
+@pytest.mark.parametrize(
+    ("nodes", "network"),
+    [
+        (["10.244.0.0/24", "10.244.7.0/24"], "10.244.0.0/16"),
+        (["10.0.0.0/24", "10.1.0.0/24"], "10.0.0.0/15"),
+        (["10.0.0.0/12"], "10.0.0.0/12"),
+        (["fd00:1::/64", "fd00:1:0:1::/64"], "fd00:1::/56"),
+    ],
+)
+def test_pod_networks(nodes: list[str], network: str) -> None:
+    assert pod_networks(nodes) == (network,)
+
+
+def test_a_network_inside_another_is_left_out() -> None:
+    """CoreDNS does not start with a zone that it is given twice."""
+    assert merge_networks(["10.0.0.0/8", "10.96.0.0/12", "fd00::/64", "10.0.0.0/8"]) == (
+        "10.0.0.0/8",
+        "fd00::/64",
+    )
+
+
+def test_tls_is_written() -> None:
+    plan = Plan(
+        zones=("c.local",), sockets=("192.0.2.1:5301", "192.0.2.1:5302"), tls=("a", "b", "c")
+    )
+    assert "        tls a b c\n" in write_corefile(plan)
+
+
+BAD = "cluster.local {\n    grpc . localhost:5301\n}\n"
+
+
+def test_check_says_line_and_reason(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "Corefile"
+    file.write_text(BAD)
+    assert main(["corefile", "--check", str(file)]) == 1
+    text = capsys.readouterr().out
+    assert f"{file}:2: error: TO localhost:5301 is no IP address [grpc-host-name]" in text
+    assert text.endswith(f"{file}: 1 error, 4 warnings, 1 note\n")
+
+
+def test_check_of_standard_input_as_json(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO(BAD))
+    assert main(["corefile", "--check", "-", "--json"]) == 1
+    data = json.loads(capsys.readouterr().out)
+    found = [one for one in data["findings"] if one["level"] == "error"]
+    assert [(one["line"], one["trap"]) for one in found] == [(2, "grpc-host-name")]
+
+
+@pytest.mark.parametrize("name", ["sidecar", "demo"])
+def test_the_corefiles_of_this_repository(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """The demo has no ready: it is no Pod."""
+    main(["corefile", "--check", str(ROOT / "corefile" / f"{name}.Corefile"), "--json"])
+    data = json.loads(capsys.readouterr().out)
+    serious = {one["trap"] for one in data["findings"] if one["level"] != "note"}
+    assert serious <= ({"no-ready"} if name == "demo" else set())
+
+
+def test_a_file_that_is_not_there(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["corefile", "--check", "/nowhere/Corefile"]) == 2
+    assert "--check /nowhere/Corefile: No such file" in capsys.readouterr().err

@@ -1,0 +1,153 @@
+"""``grpcdns explain`` as people call it: on manifests, on a running worker, as JSON."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import socket
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+
+from grpcdns.cli import main
+from grpcdns.config.options import Config
+from harness.cluster import Cluster
+from harness.grpcdns import Grpcdns
+from harness.objects import service
+from harness.paths import EXAMPLES
+from harness.waiting import wait_until
+
+MANIFESTS = ("--manifests", str(EXAMPLES))
+WEB = "web.default.svc.cluster.local"
+
+Run = Callable[..., tuple[int, str]]
+
+
+@pytest.fixture
+def explain(capsys: pytest.CaptureFixture[str]) -> Run:
+    def run(*words: str) -> tuple[int, str]:
+        code = main(["explain", *words])
+        caught = capsys.readouterr()
+        return code, caught.out + caught.err
+
+    return run
+
+
+def test_a_name_that_is_there(explain: Run) -> None:
+    code, text = explain(WEB, *MANIFESTS)
+    assert code == 0
+    assert f"{WEB}. 5 IN A 10.96.7.7" in text
+    assert "Service    default/web  ClusterIP 10.96.7.7" in text
+    assert "fd00:10:96::7  of the other address family" in text
+    assert "\x1b" not in text, "plain where it is piped"
+
+
+def test_a_near_miss(explain: Run) -> None:
+    code, text = explain("wep.default.svc.cluster.local", *MANIFESTS)
+    assert code == 1
+    assert "Service    default/wep  not there" in text
+    assert f"{WEB}.  A  a name like it in the same namespace" in text
+
+
+def test_a_reverse_name(explain: Run) -> None:
+    code, text = explain("-x", "10.96.7.7", *MANIFESTS)
+    assert code == 0
+    assert f"PTR {WEB}." in text
+
+
+def test_json(explain: Run) -> None:
+    code, text = explain(WEB, "AAAA", "--json", *MANIFESTS)
+    data = json.loads(text)
+    assert code == 0
+    assert data["answer"] == [f"{WEB}. 5 IN AAAA fd00:10:96::7"]
+    assert data["sources"][1]["key"] == "default/web"
+    assert data["data"]["from"] == str(EXAMPLES)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ((WEB, "AAAAA"), "unknown record type AAAAA (did you mean AAAA?)"),
+        (("-x", "ten", *MANIFESTS), "ten: "),
+        (("a..b", *MANIFESTS), "a..b: "),
+        ((WEB, "--manifests", "/nowhere"), "/nowhere"),
+        ((WEB, "--server", "here"), "--server: 'here' is neither"),
+    ],
+)
+def test_what_makes_no_sense(words: Sequence[str], said: str, explain: Run) -> None:
+    code, text = explain(*words)
+    assert code == 2
+    assert said in text
+
+
+def test_a_running_worker(tmp_path: Path, explain: Run) -> None:
+    folder = tmp_path / "cluster"
+    shutil.copytree(EXAMPLES, folder)
+    with Grpcdns("--manifests", folder, "--upstream", "none") as ours:
+        code, text = explain(WEB, "--server", ours.listen[1])
+        assert code == 0
+        assert "answers just so" in text
+        assert "ClusterIP 10.96.7.7" in text
+        assert "last changed" in text
+        assert re.search(r"heard of (just now|\d+ s ago)", text)
+
+        web = folder / "web.yaml"
+        web.write_text(web.read_text().replace("10.96.7.7", "10.96.7.8"))
+        wait_until(lambda: "10.96.7.8" in str(ours.ask(WEB)), "the change answered")
+        code, text = explain(WEB, "--server", ours.listen[0], "--json")
+        data = json.loads(text)
+        assert data["answer"] == [f"{WEB}. 5 IN A 10.96.7.8"]
+        assert data["worker"]["agrees"]
+
+
+def test_a_worker_with_other_options_is_explained_with_them(explain: Run) -> None:
+    with Grpcdns(*MANIFESTS, "--zones", "cluster.lan", "--upstream", "none") as ours:
+        code, text = explain("web.default.svc.cluster.lan", "--server", ours.listen[0])
+        assert (code, "answers just so" in text) == (0, True)
+
+
+def test_a_worker_that_is_frozen(explain: Run) -> None:
+    """Its feed still says what it should answer; it is killed meanwhile, or says nothing."""
+    with Grpcdns(*MANIFESTS, "--upstream", "none", workers=1) as ours:
+        os.kill(ours.children()["worker 0"], 19)
+        code, text = explain(WEB, "--server", ours.listen[0], "--timeout", "200ms")
+        assert "10.96.7.7" in text
+        assert ("gives no answer" in text) == (code == 1)
+
+
+def test_a_folder_that_anybody_could_have_made_is_not_believed(
+    tmp_path: Path, explain: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    planted = tmp_path / "grpcdns-planted"
+    planted.mkdir(mode=0o755)
+    (planted / "config.json").write_bytes(Config(listen=("unix:///planted/0.sock",)).to_json())
+    with socket.socket(socket.AF_UNIX) as liar:
+        liar.bind(str(planted / "feed.sock"))
+        liar.listen()
+        code, text = explain(WEB, "--server", "unix:///planted/0.sock", "--timeout", "100ms")
+    assert (code, "listens there" in text) == (1, True)
+
+
+def test_nobody_listens_there(explain: Run) -> None:
+    code, text = explain(WEB, "--server", "unix:///nowhere/0.sock")
+    assert code == 1
+    assert "no grpcdns serve on this machine listens there" in text
+
+
+def test_a_cluster(cluster: Cluster, namespace: str, explain: Run) -> None:
+    cluster.api.create(service("svc", namespace=namespace, ports=[{"port": 80}]))
+    kubeconfig = str(cluster.admin_kubeconfig)
+    code, text = explain(f"svc.{namespace}.svc.cluster.local", "--kubeconfig", kubeconfig)
+    assert (code, f"Service    {namespace}/svc  ClusterIP" in text) == (0, True)
+
+
+def test_a_cluster_that_refuses(cluster: Cluster, explain: Run) -> None:
+    kubeconfig = str(cluster.service_account_kubeconfig("nobody", ()))
+    code, text = explain(WEB, "--kubeconfig", kubeconfig)
+    assert code == 1
+    assert "cannot be read: " in text
+    assert "forbidden" in text

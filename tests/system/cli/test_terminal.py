@@ -1,0 +1,74 @@
+"""On a terminal the commands are coloured and show their progress; piped they are plain."""
+
+from __future__ import annotations
+
+import os
+import pty
+import subprocess
+import sys
+from collections.abc import Callable
+
+import pytest
+
+from harness.coredns import CoreDNS
+from harness.grpcdns import Grpcdns
+from harness.paths import EXAMPLES
+
+MANIFESTS = ("--manifests", str(EXAMPLES), "--upstream", "none")
+ESCAPE = b"\x1b["
+GRPCDNS = [sys.executable, "-m", "grpcdns"]
+
+
+def on_a_terminal(*words: str) -> tuple[int, bytes]:
+    """Exit code and all that was written to the terminal, by stdout and stderr."""
+    env = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "120"}
+    env.pop("NO_COLOR", None)
+    near, far = pty.openpty()
+    with subprocess.Popen([*GRPCDNS, *words], stdout=far, stderr=far, env=env) as run:
+        os.close(far)
+        seen = b""
+        try:
+            while data := os.read(near, 65536):
+                seen += data
+        except OSError:
+            pass  # the terminal is closed when its last user ends
+    os.close(near)
+    return run.returncode, seen
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("explain", "web.default.svc.cluster.local", *MANIFESTS),
+        ("corefile", "--check", str(EXAMPLES.parents[1] / "corefile" / "demo.Corefile")),
+    ],
+    ids=lambda words: words[0],
+)
+def test_colours(words: tuple[str, ...]) -> None:
+    _, seen = on_a_terminal(*words)
+    assert ESCAPE in seen
+    piped = subprocess.run([*GRPCDNS, *words], capture_output=True, check=False).stdout
+    assert piped
+    assert ESCAPE not in piped
+
+
+def test_nothing_is_wrapped_or_cut() -> None:
+    """A line of 120 columns holds what one may want to copy."""
+    words = ["explain", "myhost.headless.default.svc.cluster.local", "SRV", *MANIFESTS]
+    env = {**os.environ, "COLUMNS": "40"}
+    run = subprocess.run([*GRPCDNS, *words], capture_output=True, text=True, env=env, check=True)
+    record = "5 IN SRV 0 25 80 myhost.headless.default.svc.cluster.local."
+    assert any(line.endswith(record) for line in run.stdout.splitlines())
+
+
+def test_progress(coredns: Callable[..., CoreDNS]) -> None:
+    with Grpcdns(*MANIFESTS) as ours:
+        zones = "cluster.local in-addr.arpa ip6.arpa"
+        running = coredns(f"{zones} {{\n{ours.grpc_block}\n}}")
+        code, seen = on_a_terminal(
+            *("compare", "--server", ours.listen[0], "--with", str(running.address)),
+            *("--rate", "100", *MANIFESTS),
+        )
+    assert code == 0
+    assert b"comparing" in seen
+    assert b"/52" in seen

@@ -1,0 +1,270 @@
+"""A row for each trap: a Corefile that has it, the same one mended, and what a CoreDNS shows.
+
+``shows`` is asked of a running CoreDNS: true with the bad Corefile, false with the good one. It is
+the line in the CoreDNS log instead where the bad one does not start. ``<0>`` and the like stand for
+addresses (world.py).
+"""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Callable, Sequence
+from typing import Final, NamedTuple
+
+import dns.exception
+import dns.query
+import dns.zone
+import urllib3
+
+from harness.coredns import CoreDNS
+from harness.dns import ask, section
+from harness.ports import free_address
+from harness.waiting import wait_until
+from tests.system.corefile.world import World
+
+Shows = Callable[[CoreDNS, World], bool]
+WEB: Final = "web.default.svc.cluster.local."
+OUTSIDE: Final = "www.example.org."
+GRPC: Final = "grpc . <0> <1> {\n policy round_robin\n}"
+REST: Final = ". {\n errors\n forward . <upstream>\n}"
+
+
+class Row(NamedTuple):
+    """``line``: of the finding. ``served``: what --zones is, for the rows that compare."""
+
+    trap: str
+    bad: str
+    good: str
+    shows: Shows | str
+    line: int = 2
+    served: Sequence[str] = ()
+    id: str = ""
+    far: bool = False
+
+
+def _one(*lines: str, zones: str = "cluster.local 10.96.0.0/12") -> str:
+    """A server block of these lines."""
+    return "\n".join([f"{zones} {{", *lines, "}"])
+
+
+def _grpc(line: str) -> str:
+    return _one(line) + "\n" + REST
+
+
+GOOD: Final = _grpc(GRPC)
+
+
+# -- what is looked at
+
+
+def rcode(name: str, expected: str, qtype: str = "A") -> Shows:
+    def shows(coredns: CoreDNS, _: World) -> bool:
+        return dns.rcode.to_text(ask(coredns.address, name, qtype).rcode()) == expected
+
+    return shows
+
+
+def answered(name: str, record: str, qtype: str = "A") -> Shows:
+    """The answer ends with this record's data."""
+
+    def shows(coredns: CoreDNS, _: World) -> bool:
+        return any(line.endswith(record) for line in section(ask(coredns.address, name, qtype)))
+
+    return shows
+
+
+def _from_outside(name: str, qtype: str = "A") -> Shows:
+    return answered(name, "192.0.2.80" if qtype == "A" else "outside.example.", qtype)
+
+
+def _first_worker_only(coredns: CoreDNS, _: World) -> bool:
+    ttls = {ask(coredns.address, WEB).answer[0].ttl for _ in range(8)}
+    return ttls in ({5}, {200})
+
+
+def _servfail_is_kept(coredns: CoreDNS, _world: World) -> bool:
+    """The backend replies SERVFAIL to the first question for such a name, and then never again."""
+    name = f"once-{coredns.address.port}.cluster.local."
+    assert ask(coredns.address, name).rcode() == dns.rcode.SERVFAIL
+    return ask(coredns.address, name).rcode() == dns.rcode.SERVFAIL
+
+
+def _errors(coredns: CoreDNS) -> int:
+    return coredns.log_text.count("[ERROR] plugin/errors")
+
+
+def _says_nothing(coredns: CoreDNS, _: World) -> bool:
+    assert ask(coredns.address, WEB).rcode() == dns.rcode.SERVFAIL
+    assert ask(coredns.address, WEB).rcode() == dns.rcode.SERVFAIL
+    return not _errors(coredns)
+
+
+def _rewritten_before_cached(coredns: CoreDNS, _: World) -> bool:
+    """Two workers of other TTLs take turns: a second answer of the same one was in the cache."""
+    first = ask(coredns.address, WEB).answer[0].ttl
+    second = ask(coredns.address, "alias.default.svc.cluster.local.").answer[0].ttl
+    return abs(first - second) < 100
+
+
+def _probed_in_cluster_zone(coredns: CoreDNS, _: World) -> bool:
+    wait_until(lambda: '"HINFO IN' in coredns.log_text, "the probe of loop in the log")
+    probe = next(line for line in coredns.log_text.splitlines() if '"HINFO IN' in line)
+    return "cluster.local." in probe
+
+
+def _no_transfer(coredns: CoreDNS, _: World) -> bool:
+    host, port = coredns.address
+    try:
+        dns.zone.from_xfr(dns.query.xfr(host, "cluster.local.", port=port, timeout=5))
+    except (dns.exception.DNSException, EOFError):
+        return True
+    return False
+
+
+def _api_is_asked(_: CoreDNS, world: World) -> bool:
+    return world.api.was()
+
+
+def _not_ready(coredns: CoreDNS, world: World) -> bool:
+    url = f"http://{world.text('<ready>', ready=READY)}/ready"
+    try:
+        return bool(urllib3.request("GET", url, retries=False, timeout=2).status != 200)
+    except urllib3.exceptions.HTTPError:
+        return True
+
+
+READY: Final = str(free_address())
+HEALTH: Final = str(free_address())
+
+
+def _ends_at_once(coredns: CoreDNS, _: World) -> bool:
+    began = time.monotonic()
+    coredns.process.send(signal.SIGTERM)
+    coredns.process.wait(timeout=20)
+    return time.monotonic() - began < 1.0
+
+
+def _read_on_the_way(coredns: CoreDNS, world: World) -> bool:
+    world.spy.seen.clear()
+    ask(coredns.address, WEB)
+    return b"\3web\7default\3svc" in world.spy.seen
+
+
+def _given_to_every_client(coredns: CoreDNS, _: World) -> bool:
+    """Two clients, an answer that is made from the client's address."""
+    query = dns.message.make_query("client.cluster.local.", "A")
+    host, port = coredns.address
+    answers = {
+        section(dns.query.udp(query, host, port=port, source=source, timeout=5))[0]
+        for source in ("127.0.0.1", "127.0.0.2")
+    }
+    return len(answers) == 1
+
+
+# fmt: off
+STANZA: Final = (
+    Row("grpc-unfinished", _grpc("grpc ."), GOOD, "Wrong argument count"),
+    Row("grpc-unfinished", _grpc(f"grpc {'a' * 64} <0> <1>"), GOOD, "unable to normalize",
+        id="long-label"),
+    Row("grpc-twice", _grpc("grpc . <0> <1>\ngrpc . <0> <1>"), GOOD,
+        "this plugin can only be used once per Server Block", line=3),
+    Row("grpc-host-name", _grpc("grpc . localhost:5301 <1>"), GOOD, "not an IP address or file"),
+    Row("grpc-scheme", _grpc("grpc . unix:/run/0.sock <1>"), GOOD, "not an IP address or file",
+        id="unix-without-slashes"),
+    Row("grpc-scheme", _grpc("grpc . unix://run/0.sock unix://run/1.sock"), GOOD,
+        rcode(WEB, "SERVFAIL"), id="unix-with-two-slashes"),
+    Row("grpc-scheme", _grpc("grpc . grpc://<tcp0> grpc://<tcp1>"), GOOD, rcode(WEB, "SERVFAIL"),
+        id="grpc"),
+    Row("grpc-file", _grpc("grpc . <resolv>"), GOOD, rcode(WEB, "SERVFAIL")),
+    Row("grpc-too-many", _grpc("grpc . " + " ".join(f"127.0.0.1:{5300 + n}" for n in range(16))),
+        GOOD, "more than 15 TOs configured: 16"),
+    Row("grpc-property", _grpc("grpc . <0> <1> {\n health_check 5s\n}"), GOOD,
+        "unknown property 'health_check'", line=3),
+    Row("grpc-property", _grpc("grpc . <0> <1> {\n policy fastest\n}"), GOOD,
+        "unknown policy 'fastest'", line=3, id="policy"),
+    Row("one-worker", _grpc("grpc . <dead>"), _grpc("grpc . <dead> <1>"), rcode(WEB, "SERVFAIL")),
+    Row("same-to-twice", _grpc("grpc . <dead> <dead>"), _grpc("grpc . <dead> <1>"),
+        rcode(WEB, "SERVFAIL")),
+    Row("no-port", _grpc("grpc . 127.0.0.1 127.0.0.2"), _grpc("grpc . <tcp0> <tcp1>"),
+        rcode(WEB, "SERVFAIL")),
+    Row("tls-on-unix", _grpc("grpc . <0> <1> {\n tls\n}"), GOOD, rcode(WEB, "SERVFAIL"), line=3),
+    Row("no-tls", _grpc("grpc . <far> <far>"), GOOD, _read_on_the_way, far=True),
+    Row("policy-sequential", _grpc("grpc . <0> <ttl200> {\n policy sequential\n}"),
+        _grpc("grpc . <0> <ttl200> {\n policy round_robin\n}"), _first_worker_only, line=3),
+    Row("from-outside", _grpc("grpc example.org <0> <1>"), GOOD, rcode(WEB, "SERVFAIL")),
+    Row("except", _grpc("grpc . <0> <1> {\n except default.svc.cluster.local\n}"), GOOD,
+        rcode(WEB, "SERVFAIL"), line=3),
+    Row("fallthrough", _grpc("grpc . <0> <1> {\n fallthrough\n}"),
+        GOOD + "\nextra.cluster.local {\n forward . <upstream>\n}",
+        rcode("x.extra.cluster.local.", "NXDOMAIN"), line=3),
+)
+
+BESIDE: Final = (
+    Row("forward-before-grpc", _one(GRPC, "forward . <upstream>"), GOOD, _from_outside(WEB),
+        line=5),
+    Row("kubernetes-beside-grpc",
+        _one("kubernetes cluster.local {\n endpoint <api>\n startup_timeout 100ms\n}", GRPC),
+        GOOD, rcode(WEB, "SERVFAIL")),
+    Row("answered-before-grpc", _one("hosts {\n 192.0.2.1 a.cluster.local\n}", GRPC),
+        _one("hosts {\n 192.0.2.1 a.cluster.local\n fallthrough\n}", GRPC), rcode(WEB, "SERVFAIL")),
+    Row("answered-before-grpc", _one("template IN AAAA {\n match ^no[.]\n}", GRPC),
+        _one("template IN AAAA {\n match ^no[.]\n fallthrough\n}", GRPC),
+        rcode(WEB, "SERVFAIL", "AAAA"), id="template"),
+    Row("answered-before-grpc", _one("template IN A {\n rcode NXDOMAIN\n}", GRPC), _one(GRPC),
+        rcode(WEB, "NXDOMAIN"), id="template-for-all"),
+    Row("k8s-external", _one("k8s_external example.com", GRPC), GOOD,
+        "kubernetes plugin not loaded"),
+    Row("autopath", _one("autopath @grpc", GRPC), GOOD,
+        "grpc does not implement the AutoPather interface"),
+    Row("transfer", _one("transfer {\n to *\n}", GRPC), GOOD, _no_transfer, id="same"),
+    Row("cache-servfail", _one("grpc . <aware>", "cache"),
+        _one("grpc . <aware>", "cache {\n servfail 0\n}"), _servfail_is_kept, line=3),
+    Row("cache-client-aware",
+        _one("rewrite edns0 local set 0xffee {client_ip}", "grpc . <aware>", "cache"),
+        _one("rewrite edns0 local set 0xffee {client_ip}", "grpc . <aware>",
+             "cache {\n disable success\n disable denial\n}"), _given_to_every_client),
+    Row("rewrite-order",
+        _one("rewrite name alias.default.svc.cluster.local web.default.svc.cluster.local",
+             "grpc . <0> <ttl200> {\n policy round_robin\n}", "cache 3600"),
+        _one("rewrite name alias.default.svc.cluster.local web.default.svc.cluster.local",
+             "grpc . <0> <ttl200> {\n policy round_robin\n}"), _rewritten_before_cached),
+    Row("loop-useless", _one("log", GRPC, "loop"),
+        _one("log", GRPC) + "\n. {\n log\n forward . <upstream>\n loop\n}",
+        _probed_in_cluster_zone, line=6),
+    Row("no-errors", _one("grpc . <dead> <dead>"), _one("errors", "grpc . <dead> <dead>"),
+        _says_nothing, line=1),
+)
+
+WHOLE: Final = (
+    Row("no-grpc", REST, GOOD, _from_outside(WEB), line=1),
+    Row("import", _one(GRPC, "import <more>"), GOOD, _from_outside(WEB), line=5),
+    Row("grpc-for-all", _one(GRPC, zones="."), GOOD, rcode(OUTSIDE, "REFUSED")),
+    Row("all-reverse", _one(GRPC, zones="cluster.local in-addr.arpa") + "\n" + REST, GOOD,
+        rcode("8.8.8.8.in-addr.arpa.", "NXDOMAIN", "PTR"), line=1),
+    Row("no-reverse", _one(GRPC, zones="cluster.local") + "\n" + REST, GOOD,
+        _from_outside("7.7.96.10.in-addr.arpa.", "PTR"), line=1),
+    Row("no-rest", _one(GRPC), GOOD, rcode(OUTSIDE, "REFUSED"), line=1),
+    Row("not-served", _one(GRPC, zones="cluster.local cluster.lan") + "\n" + REST, GOOD,
+        rcode("web.default.svc.cluster.lan.", "REFUSED"), line=1,
+        served=("cluster.local.", "in-addr.arpa.")),
+    Row("not-asked", _one(GRPC, zones="cluster.local") + "\n" + REST, GOOD,
+        _from_outside("7.7.96.10.in-addr.arpa.", "PTR"), line=1,
+        served=("cluster.local.", "96.10.in-addr.arpa.")),
+    Row("zone-twice", _one(GRPC) + "\n" + _one("whoami"), GOOD, "already defined", line=6),
+    Row("kubernetes-left-over",
+        _one(GRPC) + "\n. {\n kubernetes cluster.local {\n  endpoint <api>\n"
+        "  startup_timeout 100ms\n }\n forward . <upstream>\n}", GOOD, _api_is_asked, line=7),
+    Row("no-ready", GOOD, _one(GRPC) + "\n. {\n ready <ready>\n forward . <upstream>\n}",
+        _not_ready, line=1),
+    Row("no-lameduck", _one(GRPC) + "\n. {\n health <health>\n forward . <upstream>\n}",
+        _one(GRPC) + "\n. {\n health <health> {\n  lameduck 1s\n }\n forward . <upstream>\n}",
+        _ends_at_once, line=7),
+    Row("syntax", "cluster.local {\n grpc . <0> <1> {\n", GOOD, "Unexpected EOF", line=2),
+    Row("syntax", "cluster.local {\n errors\n", GOOD, "expecting '}'", line=1, id="open"),
+    Row("syntax", "cluster.local {\n errors }\n", GOOD, "Unexpected '}'", line=2, id="brace"),
+    Row("syntax", "cluster.local {\n import\n}\n", GOOD, "Wrong argument count", line=2,
+        id="import"),
+)
+# fmt: on
+ROWS: Final = (*STANZA, *BESIDE, *WHOLE)

@@ -1,0 +1,164 @@
+"""The overlay's own command lines, Corefile, probes and rights, run without a node."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import dns.rcode
+import pytest
+
+from grpcdns.cli import parser_of
+from grpcdns.config.load import load
+from grpcdns.config.options import OPTIONS
+from grpcdns.corefile.checker import check_corefile
+from grpcdns.corefile.traps.trap import NOTE
+from harness.cluster import Cluster
+from harness.coredns import CoreDNS
+from harness.dns import ask, section
+from harness.kubeconfig import write_kubeconfig
+from harness.waiting import wait_until
+from tests.system.deploy.conftest import Apply
+from tests.system.deploy.kustomize import DEPLOY, built, find
+from tests.system.deploy.pod import Pod
+from tests.system.deploy.test_apply import COMPONENTS, with_components
+
+pytestmark = pytest.mark.servers
+
+TOKEN = "/api/v1/namespaces/kube-system/serviceaccounts/coredns/token"
+UPSTREAM = """. {
+    template IN A {
+        answer "{{ .Name }} 60 IN A 192.0.2.80"
+    }
+    template IN PTR {
+        answer "{{ .Name }} 60 IN PTR outside.example."
+    }
+}"""
+
+
+@pytest.fixture(scope="module")
+def upstream() -> Iterator[CoreDNS]:
+    with CoreDNS(UPSTREAM) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def kubeconfig(kubeadm: Cluster, apply: Apply) -> Path:
+    """Of the service account `coredns`, which may do what the overlay lets it do."""
+    apply(built(DEPLOY / "kubeadm"))
+    request = {
+        "apiVersion": "authentication.k8s.io/v1",
+        "kind": "TokenRequest",
+        "spec": {"expirationSeconds": 3600},
+    }
+    token = kubeadm.api.request("POST", TOKEN, request)["status"]["token"]
+    path = kubeadm.folder / "coredns.kubeconfig"
+    return write_kubeconfig(path, kubeadm.address, kubeadm.ca, token=token)
+
+
+def test_pod(kubeconfig: Path, upstream: CoreDNS, tmp_path: Path) -> None:
+    """Started in order, asked, stopped in order."""
+    pod = Pod(built(DEPLOY / "kubeadm"), kubeconfig, tmp_path)
+    with pod.grpcdns:
+        wait_until(pod.probe("startupProbe"), "the startup probe", timeout=60)
+        assert pod.probe("readinessProbe")()
+        assert pod.probe("livenessProbe")()
+        with pod.coredns(upstream.address) as coredns:
+            name = "kube-dns.kube-system.svc.cluster.local"
+            assert section(ask(coredns.address, name)) == [f"{name}. 5 IN A 10.96.0.10"]
+            reverse = section(ask(coredns.address, "10.0.96.10.in-addr.arpa", "PTR"))
+            assert reverse == [f"10.0.96.10.in-addr.arpa. 5 IN PTR {name}."]
+            outside = section(ask(coredns.address, "8.8.8.8.in-addr.arpa", "PTR"))
+            assert outside[0].endswith("outside.example.")
+            assert ask(coredns.address, "www.example.org").rcode() == dns.rcode.NOERROR
+
+            # CoreDNS ends first, and answers for the cluster until it has.
+            coredns.process.send(signal.SIGTERM)
+            other = "no-such.kube-system.svc.cluster.local"
+            assert ask(coredns.address, other).rcode() == dns.rcode.NXDOMAIN
+            coredns.process.wait(timeout=10)
+        assert pod.probe("readinessProbe")()
+        assert pod.grpcdns.stop() == 0
+    assert (tmp_path / "cache" / "snapshot").stat().st_mode & 0o777 == 0o600
+
+
+def test_native_grpc_probes(kubeconfig: Path, tmp_path: Path) -> None:
+    overlay = tmp_path / "overlay"
+    overlay.mkdir()
+    pod = Pod(built(with_components(overlay, "grpc-probe")), kubeconfig, tmp_path)
+    with pod.grpcdns:
+        wait_until(pod.probe("startupProbe"), "the startup probe", timeout=60)
+        assert pod.probe("readinessProbe")()
+
+
+@pytest.mark.parametrize("component", ["", *COMPONENTS])
+def test_corefile_and_arguments_agree(component: str, tmp_path: Path, kustomize: Path) -> None:
+    """The multicluster zone is the user's to add to the Corefile, as the component says."""
+    objects = built(with_components(tmp_path, *filter(None, [component])))
+    args = find(objects, "Deployment")["spec"]["template"]["spec"]["initContainers"][0]["args"]
+    parsed = parser_of("serve").read(args[1:])
+    flags = {o.name: given for o in OPTIONS if (given := getattr(parsed, o.field)) is not None}
+    config = load(flags, {}).config
+    corefile = find(objects, "ConfigMap")["data"]["Corefile"]
+    serious = {one.trap.name for one in check_corefile(corefile, config.zones)
+               if one.trap.level != NOTE}  # fmt: skip
+    assert serious == ({"not-asked"} if component == "multicluster" else set())
+    assert all(address in corefile for address in config.listen if address.startswith("unix"))
+
+
+def rules() -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = find(built(DEPLOY / "base"), "ClusterRole")["rules"]
+    return found
+
+
+def test_nothing_more_is_granted(kubeadm: Cluster, kubeconfig: Path) -> None:
+    """What the API says the service account may do, less what anybody may."""
+    api = kubeadm.service_account_api("alone", rules(), namespace="default")
+    anybody = kubeadm.service_account_api("nobody", (), namespace="default")
+    review = {
+        "apiVersion": "authorization.k8s.io/v1",
+        "kind": "SelfSubjectRulesReview",
+        "spec": {"namespace": "default"},
+    }
+    path = "/apis/authorization.k8s.io/v1/selfsubjectrulesreviews"
+    granted, basic = (
+        [
+            (set(rule.get("apiGroups", [])), set(rule.get("resources", [])), set(rule["verbs"]))
+            for rule in one.request("POST", path, review)["status"]["resourceRules"]
+        ]
+        for one in (api, anybody)
+    )
+    assert [rule for rule in granted if rule not in basic] == [
+        (set(rule["apiGroups"]), set(rule["resources"]), set(rule["verbs"])) for rule in rules()
+    ]
+
+
+LESS = [
+    (resource, verb)
+    for resource in ("namespaces", "services", "endpointslices")
+    for verb in ("list", "watch")
+]
+
+
+@pytest.mark.parametrize(("resource", "verb"), LESS)
+def test_one_right_less_and_it_is_not_ready_or_says_so(
+    resource: str, verb: str, kubeadm: Cluster, kubeconfig: Path, tmp_path: Path
+) -> None:
+    """Without list it never gets ready; without watch it says that it is refused."""
+    fewer = [
+        {
+            **rule,
+            "resources": [one],
+            "verbs": [v for v in rule["verbs"] if (one, v) != (resource, verb)],
+        }
+        for rule in rules()
+        for one in rule["resources"]
+    ]
+    account = kubeadm.service_account_kubeconfig(f"less-{resource}-{verb}", fewer)
+    pod = Pod(built(DEPLOY / "kubeadm"), account, tmp_path)
+    with pod.grpcdns:
+        wait_until(lambda: "forbidden" in pod.grpcdns.log_text.lower(), "the refusal", timeout=30)
+        if verb == "list":
+            assert not pod.probe("readinessProbe")()

@@ -1,0 +1,54 @@
+"""docs/migration.md names every option of the plugins, and every flag that it names exists."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from grpcdns.config.options import BY_NAME
+from harness.build import MODULES, PROGRAMS, Unavailable, _find_go, _go_environment
+from harness.fixtures import MISSING
+from harness.paths import ROOT
+
+TEXT = (ROOT / "docs" / "migration.md").read_text()
+
+
+def table(heading: str) -> dict[str, str]:
+    """The options in a table, and what stands for each."""
+    section = TEXT.split(f"## {heading}\n")[1].split("\n## ")[0]
+    rows = re.findall(r"^\| `(\w+)[^`]*` \| (.*?) \| ", section.replace(r"\|", "/"), re.M)
+    return dict(rows)
+
+
+def options_of(plugin: str) -> set[str]:
+    """The words that a plugin's parser of CoreDNS knows, from the source that the tests build."""
+    try:
+        go = _find_go(PROGRAMS["coredns"])
+        folder = subprocess.run(
+            [str(go), "list", "-m", "-f", "{{.Dir}}", "github.com/coredns/coredns"],
+            cwd=MODULES / "coredns", env=_go_environment(),
+            capture_output=True, text=True, check=True,
+        ).stdout.strip()  # fmt: skip
+    except (Unavailable, subprocess.CalledProcessError) as error:
+        pytest.skip(f"{MISSING}: {error}")
+    source = (Path(folder) / "plugin" / plugin / "setup.go").read_text()
+    return set(re.findall(r'^\t+case "(\w+)":', source, re.M))
+
+
+@pytest.mark.servers
+@pytest.mark.parametrize("plugin", ["kubernetes", "k8s_external"])
+def test_every_option_has_its_row(plugin: str) -> None:
+    rows = table(f"Options of `{plugin}`")
+    known = options_of(plugin)
+    assert known, "the source was understood"
+    assert set(rows) - {plugin} == known
+
+
+@pytest.mark.parametrize("plugin", ["kubernetes", "k8s_external"])
+def test_every_flag_exists(plugin: str) -> None:
+    flags = re.findall(r"--([a-z-]+)", " ".join(table(f"Options of `{plugin}`").values()))
+    assert flags
+    assert set(flags) <= BY_NAME.keys()

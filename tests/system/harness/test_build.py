@@ -1,0 +1,46 @@
+"""Building servers: found in the cache when nothing changed, and honest when there is none."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from harness import build
+from harness.build import Program, Unavailable
+
+MAIN = 'package main\n\nfunc main() { println("hello") }\n'
+
+
+@pytest.fixture
+def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Program:
+    monkeypatch.setenv("GRPCDNS_CACHE", str(tmp_path / "cache"))
+    folder = tmp_path / "hello"
+    folder.mkdir()
+    (folder / "go.mod").write_text("module hello\n\ngo 1.25\n")
+    (folder / "main.go").write_text(MAIN)
+    return Program("hello", folder)
+
+
+def test_is_built_once(program: Program, capfd: pytest.CaptureFixture[str]) -> None:
+    first = build.build(program)
+    assert build.build(program) == first
+    assert first.is_file()
+    assert capfd.readouterr().err.count("building hello (once") == 1
+
+
+def test_is_built_anew_when_a_file_changed(program: Program) -> None:
+    first = build.build(program)
+    (program.folder / "main.go").write_text(MAIN.replace("hello", "bye"))
+    assert build.build(program) != first
+
+
+def test_what_does_not_compile_is_unavailable(program: Program) -> None:
+    (program.folder / "main.go").write_text("package main\n\nfunc main() { nonsense }\n")
+    with pytest.raises(Unavailable, match="undefined: nonsense"):
+        build.build(program)
+
+
+def test_an_unknown_name_is_refused(capfd: pytest.CaptureFixture[str]) -> None:
+    assert build.main(["nonsense"]) == 2
+    assert "no such server: nonsense" in capfd.readouterr().err

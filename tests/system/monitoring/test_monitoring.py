@@ -1,0 +1,158 @@
+"""Every expression of the alerts and the dashboard parses, and names metrics and labels that exist.
+
+What exists is asked of a grpcdns that serves a real cluster and has been asked something.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from functools import partial
+from typing import Any, Final
+
+import pytest
+import urllib3
+import yaml
+from prometheus_client.parser import text_string_to_metric_families
+
+from grpcdns.serve.feed.metrics import FAMILIES, PREFIX
+from harness.build import build
+from harness.cluster import Cluster
+from harness.fixtures import built
+from harness.grpcdns import Grpcdns
+from harness.objects import service
+from harness.paths import ROOT
+from harness.ports import free_address
+from harness.waiting import wait_until
+from tests.system.monitoring.promql import PROMQL, parse
+
+FOLDER: Final = ROOT / "deploy" / "monitoring"
+# Label -> why it is not in the scrape itself.
+GIVEN: Final = {"instance": "Prometheus adds it", "le": "a histogram's"}
+SUFFIXES: Final = ("_bucket", "_sum", "_count")
+# Metrics that are there when the thing has happened, with the labels that they have then.
+LATER: Final = {
+    "grpcdns_kubernetes_repaired_total": {"kind"},
+    "grpcdns_snapshot_age_seconds": set[str](),
+    "grpcdns_kubernetes_dns_programming_duration_seconds_bucket": {"worker", "le"},
+    "grpcdns_upstream_lookups_total": {"worker", "result"},
+}
+
+
+def alerts() -> list[dict[str, Any]]:
+    groups = yaml.safe_load((FOLDER / "alerts.yaml").read_text())["groups"]
+    return [rule for group in groups for rule in group["rules"]]
+
+
+def dashboard() -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((FOLDER / "grafana.json").read_text())
+    return found
+
+
+def expressions() -> list[str]:
+    """Grafana's variables stand for what it would put there."""
+    targets = [t["expr"] for panel in dashboard()["panels"] for t in panel.get("targets", ())]
+    shown = [one.replace("$__rate_interval", "5m").replace("$instance", ".*") for one in targets]
+    return [*(rule["expr"] for rule in alerts()), *shown]
+
+
+@pytest.fixture(scope="module")
+def labels(cluster: Cluster) -> dict[str, set[str]]:
+    """The metrics of a running grpcdns: name -> its labels."""
+    address = free_address()
+    options = ("--kubeconfig", cluster.admin_kubeconfig, "--metrics", str(address))
+    with Grpcdns(*options, "--upstream", "none") as ours:
+        name = "monitoring.default.svc.cluster.local"
+        made = cluster.api.create(service("monitoring", ports=[{"port": 80}]))
+        try:
+            wait_until(lambda: ours.ask(name).answer, "the Service answered")
+            for worker in range(len(ours.listen)):
+                ours.ask(name, worker=worker)
+            text = urllib3.request("GET", f"http://{address}/metrics").data.decode()
+        finally:
+            cluster.api.delete(made)
+    found: dict[str, set[str]] = {}
+    for family in text_string_to_metric_families(text):
+        for sample in family.samples:
+            found.setdefault(sample.name, set()).update(sample.labels)
+    return found
+
+
+def test_every_expression_parses_and_names_what_exists(labels: dict[str, set[str]]) -> None:
+    built(partial(build, PROMQL))
+    for text, parsed in zip(expressions(), parse(expressions()), strict=True):
+        assert not parsed.error, text
+        assert parsed.type == "vector", text
+        metrics = {name: used for name, used in parsed.metrics.items() if name}
+        assert metrics, text
+        known: set[str] = set(GIVEN)
+        for name, used in metrics.items():
+            own = labels.get(name, LATER.get(name))
+            assert own is not None, f"{name} is in no scrape: {text}"
+            assert used <= own | GIVEN.keys(), text
+            known |= own
+        assert parsed.metrics.get("", set()) <= known, text
+
+
+def test_what_comes_later_is_declared() -> None:
+    for name in LATER:
+        stem = name
+        for suffix in SUFFIXES:
+            stem = stem.removesuffix(suffix)
+        assert stem.removeprefix(PREFIX) in FAMILIES
+
+
+def test_every_metric_scraped_is_declared_and_named_as_ours(labels: dict[str, set[str]]) -> None:
+    assert all(name.startswith(PREFIX) for name in labels)
+
+
+@pytest.mark.parametrize("rule", alerts(), ids=lambda rule: str(rule["alert"]))
+def test_an_alert_says_what_and_what_to_do(rule: dict[str, Any]) -> None:
+    assert re.fullmatch(r"Grpcdns[A-Za-z]+", rule["alert"])
+    assert rule.keys() <= {"alert", "expr", "for", "labels", "annotations"}
+    assert rule["labels"]["severity"] in ("critical", "warning", "info")
+    assert set(rule["annotations"]) == {"summary", "description"}
+    assert re.fullmatch(r"\d+[smh]", rule.get("for", "1m"))
+    for text in rule["annotations"].values():
+        assert set(re.findall(r"\$labels\.(\w+)", text)) <= LABELS_OF_RULES
+
+
+LABELS_OF_RULES: Final = {"instance", "worker", "process", "kind"}
+
+
+def test_alert_names_are_distinct() -> None:
+    names = [rule["alert"] for rule in alerts()]
+    assert len(names) == len(set(names))
+
+
+def test_a_summarys_labels_are_left_by_its_expression(labels: dict[str, set[str]]) -> None:
+    built(partial(build, PROMQL))
+    parsed = parse([rule["expr"] for rule in alerts()])
+    for rule, found in zip(alerts(), parsed, strict=True):
+        named = set(re.findall(r"\$labels\.(\w+)", str(rule["annotations"])))
+        own = {one for name in found.metrics for one in labels.get(name, LATER.get(name, set()))}
+        left = found.metrics.get("", own) | {"instance"}
+        assert named <= left, rule["alert"]
+
+
+def test_panels_do_not_lie_on_one_another() -> None:
+    taken: set[tuple[int, int]] = set()
+    for panel in dashboard()["panels"]:
+        at = panel["gridPos"]
+        cells = {
+            (x, y)
+            for x in range(at["x"], at["x"] + at["w"])
+            for y in range(at["y"], at["y"] + at["h"])
+        }
+        assert not cells & taken, panel["title"]
+        assert at["x"] + at["w"] <= 24
+        taken |= cells
+
+
+def test_panels_have_ids_titles_and_a_source_to_choose() -> None:
+    panels = dashboard()["panels"]
+    assert len({panel["id"] for panel in panels}) == len(panels)
+    assert all(panel["title"] for panel in panels)
+    charts = [panel for panel in panels if panel["type"] != "row"]
+    assert all(panel["datasource"]["uid"] == "${datasource}" for panel in charts)
+    assert [one["name"] for one in dashboard()["templating"]["list"]] == ["datasource", "instance"]

@@ -1,1 +1,0 @@
-"""TLS between a real CoreDNS and ``grpcdns serve``."""

@@ -1,0 +1,174 @@
+"""Flags, variables and file: which wins, what is refused, what is printed."""
+
+from __future__ import annotations
+
+import dataclasses
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from grpcdns.config.load import load
+from grpcdns.config.options import BY_NAME, OPTIONS, Config, UserError
+from grpcdns.core.answers.policy import Policy
+
+
+@dataclasses.dataclass(frozen=True)
+class Wrong:
+    """What was written where, and the one line that comes of it."""
+
+    line: str
+    flags: dict[str, Any] = dataclasses.field(default_factory=dict)
+    env: dict[str, str] = dataclasses.field(default_factory=dict)
+    file: str = ""
+
+
+WRONG = [
+    Wrong("--ttl: 4000 is not between 0 and 3600", {"ttl": "4000"}),
+    Wrong("GRPCDNS_TTL: 'x' is not a whole number", env={"GRPCDNS_TTL": "x"}),
+    Wrong("{file}: ttl: -1 is not between 0 and 3600", file="ttl = -1"),
+    Wrong("{file}: unknown key tll (did you mean ttl?)", file="tll = 5"),
+    Wrong("{file}: unknown key endpoint_pod_names (did you mean endpoint-pod-names?)",
+          file="endpoint_pod_names = true"),
+    Wrong("--config {file}: not TOML: Expected '=' after a key in a key/value pair "
+          "(at line 2, column 5)", file="ttl = 5\nttl 6"),
+    Wrong("unknown variable GRPCDNS_ZONE (did you mean GRPCDNS_ZONES?)",
+          env={"GRPCDNS_ZONE": "a."}),
+    Wrong("unknown variable GRPCDNS_QQQQQQQQ", env={"GRPCDNS_QQQQQQQQ": "a."}),
+    Wrong("--namespaces: cannot be combined with namespace-labels: leave one of them out",
+          {"namespaces": "a", "namespace-labels": "a=b"}),
+    Wrong("--zonal: cannot be combined with no-endpoints: leave one of them out",
+          {"zonal": "true"}, {"GRPCDNS_NO_ENDPOINTS": "true"}),
+    Wrong("--manifests: cannot be combined with kubeconfig: leave one of them out",
+          {"manifests": ["a"], "kubeconfig": "b"}),
+    Wrong("--multicluster: clusterset.local. is not among the zones (cluster.local.)",
+          {"zones": "cluster.local", "multicluster": "clusterset.local"}),
+    Wrong("GRPCDNS_ZONES: at least one zone must be no reverse zone, such as cluster.local",
+          env={"GRPCDNS_ZONES": "in-addr.arpa,10.0.0.0/8"}),
+    Wrong("--external-zones: cluster.local. is among the zones already",
+          {"external-zones": "cluster.local"}),
+    Wrong("--context: means nothing without kubeconfig", {"context": "a"}),
+    Wrong("--tls-cert: means nothing without tls-key", {"tls-cert": "a"}),
+    Wrong("--tls-key: means nothing without tls-cert", {"tls-key": "a"}),
+    Wrong("--tls-client-ca: means nothing without tls-cert", {"tls-client-ca": "a"}),
+    Wrong(
+        "--labels: label selector 'a in (b': expected ',' or ')' after a value",
+        {"labels": "a in (b"},
+    ),
+    Wrong(
+        "GRPCDNS_NAMESPACE_LABELS: label selector '=b': '=' is not a label's name",
+        env={"GRPCDNS_NAMESPACE_LABELS": "=b"},
+    ),
+    Wrong("--listen: no address to serve on", {"listen": ","}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("case", WRONG, ids=lambda c: c.line[:60])
+def test_wrong_option_is_one_line_that_names_it(case: Wrong, tmp_path: Path) -> None:
+    file = tmp_path / "grpcdns.toml"
+    file.write_text(case.file)
+    with pytest.raises(UserError) as caught:
+        load(case.flags, case.env, str(file) if case.file else "")
+    assert str(caught.value) == case.line.format(file=file)
+
+
+def test_missing_file_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(UserError) as caught:
+        load({}, {}, str(tmp_path / "none.toml"))
+    assert str(caught.value) == f"--config {tmp_path}/none.toml: No such file or directory"
+
+
+def test_flag_wins_over_variable_over_file_over_default(tmp_path: Path) -> None:
+    file = tmp_path / "grpcdns.toml"
+    file.write_text('ttl = 1\nzones = ["a.example"]\nlog-level = "error"')
+    loaded = load({"ttl": "3"}, {"GRPCDNS_TTL": "2", "GRPCDNS_ZONES": "b.example"}, str(file))
+    config = loaded.config
+    assert (config.ttl, config.zones, config.log_level) == (3, ("b.example.",), "error")
+    assert config.pods == "disabled"
+    assert [loaded.origin[name] for name in ("ttl", "zones", "log-level", "pods")] == [
+        "--ttl",
+        "GRPCDNS_ZONES",
+        f"{file}: log-level",
+        "default",
+    ]
+
+
+def test_file_named_by_variable(tmp_path: Path) -> None:
+    file = tmp_path / "grpcdns.toml"
+    file.write_text("ttl = 7")
+    assert load({}, {"GRPCDNS_CONFIG": str(file)}).config.ttl == 7
+
+
+@pytest.mark.parametrize(
+    "variable",
+    [
+        "GRPCDNS_SERVICE_HOST",
+        "GRPCDNS_SERVICE_PORT",
+        "GRPCDNS_SERVICE_PORT_METRICS",
+        "GRPCDNS_PORT",
+        "GRPCDNS_PORT_9153_TCP",
+        "GRPCDNS_PORT_9153_TCP_ADDR",
+        "GRPCDNS_METRICS_SERVICE_HOST",
+        "GRPCDNS_METRICS_PORT",
+    ],
+)
+def test_variables_that_kubernetes_sets_for_a_service_called_grpcdns(variable: str) -> None:
+    assert load({}, {variable: "tcp://10.0.0.1:53"}).config == Config()
+
+
+def test_empty_variable_means_not_given_where_that_is_the_default() -> None:
+    env = {"GRPCDNS_NAMESPACES": "", "GRPCDNS_METRICS": "", "GRPCDNS_KUBECONFIG": ""}
+    assert load({}, env).config == Config()
+
+
+def test_every_field_is_an_option_and_the_other_way_round() -> None:
+    assert [option.field for option in OPTIONS] == list(Config.__struct_fields__)
+
+
+def test_defaults_of_policy_are_those_of_config() -> None:
+    assert Config().policy() == Policy()
+
+
+def test_policy_takes_every_answer_option() -> None:
+    config = Config(
+        zones=("a.", "b."), ttl=1, namespaces=("n",), pods="verified", endpoint_pod_names=True,
+        no_endpoints=True, ignore_empty_service=True, zonal=True, multicluster=("b.",),
+        dns_service="a/b", external_zones=("c.",), external_apex="x", external_headless=True,
+        external_ttl=9,
+    )  # fmt: skip
+    assert config.policy() == Policy(
+        zones=("a.", "b."), ttl=1, namespaces=frozenset({"n"}), pods="verified",
+        endpoint_pod_names=True, endpoints=False, ignore_empty_service=True, zonal=True,
+        multicluster=("b.",), dns_service="a/b", external_zones=("c.",), external_apex="x",
+        external_headless=True, external_ttl=9,
+    )  # fmt: skip
+
+
+def test_json_round_trip() -> None:
+    config = Config(zones=("a.",), api_qps=2.5, manifests=("x", "y"), zonal=True)
+    assert Config.from_json(config.to_json()) == config
+    with pytest.raises(msgspec.DecodeError):
+        Config.from_json(b"{")
+
+
+def test_printed_configuration_is_a_file_that_gives_the_same(tmp_path: Path) -> None:
+    flags = {"zones": "x.example,10.96.0.0/12", "zonal": "true", "snapshot-max-age": "90m"}
+    loaded = load(flags | {"api-qps": "2.5", "labels": "a in (b, c),d!=e"}, {"GRPCDNS_TTL": "0"})
+    file = tmp_path / "printed.toml"
+    file.write_text(loaded.text())
+    assert load({}, {}, str(file)).config == loaded.config
+    assert "ttl = 0  # GRPCDNS_TTL\n" in loaded.text()
+    assert 'snapshot-max-age = "90m"  # --snapshot-max-age\n' in loaded.text()
+    assert set(tomllib.loads(loaded.text())) == set(BY_NAME)
+
+
+def test_importing_it_brings_in_nothing_heavy() -> None:
+    code = "import sys, grpcdns.config.load; print(*sys.modules)"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    modules = set(run.stdout.split())
+    heavy = {"grpc", "kubernetes", "dnslib", "dns", "asyncio", "argparse", "rich", "yaml", "google"}
+    assert not heavy & modules

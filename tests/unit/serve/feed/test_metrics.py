@@ -1,0 +1,153 @@
+"""The text that Prometheus reads, by its own parser; and the small HTTP server under it."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from grpcdns.config.options import Config, UserError
+from grpcdns.core.answers.policy import Policy
+from grpcdns.core.cluster.objects import Kind, Namespace, pack
+from grpcdns.serve import link
+from grpcdns.serve.feed.broadcast import Broadcast
+from grpcdns.serve.feed.http import MetricsServer, Response
+from grpcdns.serve.feed.loop import FeedLoop
+from grpcdns.serve.feed.metrics import FAMILIES, Metrics, to_text
+from grpcdns.serve.feed.snapshots import Snapshots
+from grpcdns.serve.rundir import RunDir
+from grpcdns.serve.worker.answerer import Answerer, histogram
+from tests.system.processes.processes import get
+
+
+@pytest.fixture
+def fanout() -> Broadcast:
+    made = Broadcast(Policy(), lambda: None, lambda: 1000.0)
+    made.replace(Kind.NAMESPACE, [("/default", pack(Namespace("", "default")), 0.0)])
+    made.note("list", Kind.NAMESPACE, objects=1)
+    made.note("repaired", Kind.SERVICE, missing=2, stale=1, extra=0)
+    made.note("api_lost", None, error="gone")
+    return made
+
+
+@pytest.fixture
+def metrics(fanout: Broadcast, tmp_path: Path) -> Iterator[Metrics]:
+    run = RunDir(tmp_path)
+    run.write_processes({"feed": {"pid": 1, "restarts": 2, "since": 3.5}})
+    hub = FeedLoop(str(tmp_path / "feed.sock"), lambda: None)
+    yield Metrics(run, Config(), fanout, hub, Snapshots(Config(), fanout))
+    hub.close()
+
+
+def report() -> link.Report:
+    answerer = Answerer(Policy(), "")
+    answerer.answer(bytes.fromhex("0001000000010000000000000161016200") + b"\0\x01\0\x01")
+    samples = (
+        *(("ready", "", 0.0),),
+        *((name, labels, float(value)) for name, labels, value in answerer.samples()),
+    )
+    return link.Report(1, samples)
+
+
+def test_it_parses_and_every_family_is_described(metrics: Metrics) -> None:
+    text = metrics.text({"worker-0": report()})
+    found = {family.name: family for family in text_string_to_metric_families(text)}
+    names = {name.removesuffix("_total") for name in FAMILIES}
+    assert {name.removeprefix("grpcdns_") for name in found} <= names
+    for name, family in found.items():
+        assert family.documentation, name
+        assert family.type in ("counter", "gauge", "histogram"), name
+    restarts = {s.labels["process"]: s.value for s in found["grpcdns_process_restarts"].samples}
+    assert restarts == {"feed": 2}
+    assert found["grpcdns_kubernetes_api_up"].samples[0].value == 0
+    assert found["grpcdns_kubernetes_repaired"].samples[0].value == 3
+    up = {s.labels["worker"]: s.value for s in found["grpcdns_worker_up"].samples}
+    assert up == {"worker-0": 1, "worker-1": 0}
+    rcodes = found["grpcdns_dns_responses"].samples
+    assert [(s.labels["worker"], s.labels["rcode"]) for s in rcodes] == [("worker-0", "REFUSED")]
+
+
+def test_a_sample_without_a_family_would_be_lost(metrics: Metrics) -> None:
+    """Each name that a process gives is in the table."""
+    for name, _, _ in report().samples:
+        assert any(name.removesuffix(end) in FAMILIES for end in ("", "_bucket", "_sum", "_count"))
+
+
+def test_readiness_names_what_is_missing(metrics: Metrics) -> None:
+    assert metrics.missing({"worker-0": report()}) == [
+        "no list of endpoint_slice yet",
+        "no list of service yet",
+        "worker-0 is not serving",
+        "worker-1 does not answer",
+    ]
+
+
+def test_histograms_are_cumulative() -> None:
+    text = to_text(histogram("dns_request_duration_seconds", (0.1, 0.2), [3, 0, 2], 1.5))
+    (family,) = text_string_to_metric_families(text)
+    values = {s.labels.get("le", s.name[-5:]): s.value for s in family.samples}
+    assert values == {"0.1": 3, "0.2": 3, "+Inf": 5, "count": 5, "s_sum": 1.5}
+
+
+@pytest.fixture
+def server() -> Iterator[MetricsServer]:
+    def broken() -> Response:
+        raise RuntimeError("on purpose")
+
+    made = MetricsServer("127.0.0.1:0", {"/ok": lambda: Response(200, "fine\n"), "/broken": broken})
+    made.start()
+    yield made
+    made.stop()
+
+
+def test_http(server: MetricsServer) -> None:
+    at = f"127.0.0.1:{server.port}"
+    assert get(at, "/ok") == (200, "fine\n")
+    assert get(at, "/ok?x=1") == (200, "fine\n")
+    assert get(at, "/none").status == 404
+    assert get(at, "/broken").status == 500
+
+
+@pytest.mark.parametrize(
+    ("request_", "begins"),
+    [
+        (b"HEAD /ok HTTP/1.1\r\n\r\n", b"HTTP/1.1 200 "),
+        (b"POST /ok HTTP/1.1\r\n\r\n", b"HTTP/1.1 405 "),
+        (b"GET /ok HTTP/1.0\n\n", b"HTTP/1.1 200 "),
+        (b"rubbish\r\n\r\n", b""),
+        (b"\xff\xff\xff\r\n\r\n", b""),
+        (b"GET /" + b"x" * 20000, b""),
+        (b"", b""),
+    ],
+)
+def test_odd_requests(server: MetricsServer, request_: bytes, begins: bytes) -> None:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=10.0) as sock:
+        try:
+            sock.sendall(request_)
+            sock.shutdown(socket.SHUT_WR)
+            reply = sock.recv(65536)
+        except OSError:  # it has hung up already: reset, broken pipe, not connected
+            reply = b""
+    assert reply.startswith(begins)
+    assert bool(reply) == bool(begins)
+    assert get(f"127.0.0.1:{server.port}", "/ok").status == 200
+
+
+def test_silent_callers_hold_up_nobody(server: MetricsServer) -> None:
+    silent = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(8)]
+    try:
+        assert get(f"127.0.0.1:{server.port}", "/ok").status == 200
+    finally:
+        for sock in silent:
+            sock.close()
+
+
+def test_an_address_in_use() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        at = f"127.0.0.1:{other.getsockname()[1]}"
+        with pytest.raises(UserError) as caught:
+            MetricsServer(at, {})
+    assert str(caught.value) == f"--metrics {at}: address already in use"

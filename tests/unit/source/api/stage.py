@@ -1,0 +1,162 @@
+"""A Watch before a FakeApi, with everything passed in.
+
+    outcome = play([lists(service("a"), version="10"), watches(added("b", "11"))])
+
+`play` runs one Watch in this very thread, until a request comes for which the script has no step:
+the client is stopped then, and what happened is returned. Nothing waits: the clock is a FakeClock,
+whose sleeps return at once, and which only a step or a sleep moves on.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from grpcdns.core.cluster.objects import Kind, Object, unpack
+from grpcdns.core.cluster.store import Store
+from grpcdns.source.api.client import Client
+from grpcdns.source.api.decode import Decoder
+from grpcdns.source.api.journal import Journal
+from grpcdns.source.api.login import Login
+from grpcdns.source.api.throttle import Throttle
+from grpcdns.source.api.watch import Resource, Watch
+from grpcdns.source.sink import Packed
+from tests.unit.source.api.fake_api import FakeApi, Request, Step
+from tests.unit.source.fake_clock import FakeClock
+
+
+class RecordingSink:
+    """A sink that keeps a Store, and a list of what it was called with."""
+
+    def __init__(self) -> None:
+        self.store = Store()
+        self.calls: list[str] = []
+        self.notes: list[tuple[str, dict[str, object]]] = []
+        self.heard_count = 0
+        self.same: list[str] = []
+
+    def replace(self, kind: Kind, objects: Any) -> int:
+        packed: list[Packed] = list(objects)
+        keys = [key for key, _, _ in packed]
+        assert len(keys) == len(set(keys))
+        same = [key for key, body, _ in packed if body is None]
+        assert set(same) <= self.store.bodies[kind].keys()
+        self.same.append(" ".join(map(_short, same)))
+        self.calls.append(f"replace {' '.join(sorted(map(_short, keys)))}".strip())
+        pairs = ((key, body) for key, body, _ in packed)
+        return len(list(self.store.replace(kind, pairs, 0)))
+
+    def upsert(self, kind: Kind, key: str, body: bytes, triggered: float = 0.0) -> None:
+        self.calls.append(f"upsert {_short(key)}")
+        self.store.upsert(kind, key, body, 0, triggered)
+
+    def delete(self, kind: Kind, key: str) -> None:
+        self.calls.append(f"delete {_short(key)}")
+        self.store.delete(kind, key, 0)
+
+    def heard(self, kind: Kind) -> None:  # noqa: ARG002
+        self.heard_count += 1
+
+    def note(self, what: str, kind: Kind | None = None, **fields: object) -> None:  # noqa: ARG002
+        self.notes.append((what, fields))
+
+    def noted(self, what: str) -> list[dict[str, object]]:
+        return [fields for name, fields in self.notes if name == what]
+
+    def names(self, kind: Kind = Kind.SERVICE) -> str:
+        return " ".join(sorted(map(_short, self.store.bodies[kind])))
+
+    def get(self, name: str, kind: Kind = Kind.SERVICE) -> Object:
+        return self.get_key(kind, f"ns/{name}")
+
+    def get_key(self, kind: Kind, key: str) -> Object:
+        return unpack(kind, self.store.bodies[kind][key])
+
+
+def _short(key: str) -> str:
+    return key.removeprefix("ns/")
+
+
+@dataclass
+class Outcome:
+    """What happened while a script was played."""
+
+    requests: list[str]
+    raw: list[Request]
+    sink: RecordingSink
+    sleeps: list[float]
+    watch: Watch
+
+
+@dataclass
+class Stage:
+    """A Watch before a FakeApi, with everything passed in. `play` uses one; odd tests too."""
+
+    script: Sequence[Step]
+    kind: Kind = Kind.SERVICE
+    streaming: bool = False
+    chance: float = 0.0
+    read_timeout: float = 5.0
+    selectors: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.clock = FakeClock(self.chance)
+        self.api = FakeApi(self.script, self.clock)
+        self.api.finished = self.stop
+        self.sink = RecordingSink()
+        self.logins = 0
+        self.client = Client(
+            self._login, Throttle(self.clock), connect_timeout=2, read_timeout=self.read_timeout
+        )
+        self.journal = Journal(self.sink, self.clock)
+        self.watch = Watch(
+            Resource("/api/v1/services", self.selectors),
+            Decoder(self.kind),
+            self.client,
+            self.sink,
+            self.journal,
+            self.clock,
+            streaming=self.streaming,
+            streaming_first=self.streaming,
+        )
+
+    def run(self) -> Outcome:
+        try:
+            self.watch.run()
+        finally:
+            self.api.stop()
+        requests = list(map(str, self.api.requests))
+        return Outcome(requests, self.api.requests, self.sink, self.clock.sleeps, self.watch)
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """The Watch in a thread of its own, stopped at the end."""
+        thread = threading.Thread(target=self.watch.run, daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            self.stop()
+            thread.join(5)
+            self.api.stop()
+        assert not thread.is_alive()
+
+    def stop(self) -> None:
+        self.clock.stopped = True
+        self.client.stop()
+
+    def _login(self) -> Login:
+        self.logins += 1
+        return Login(self.api.url, f"Bearer token-{self.logins}")
+
+
+def play(script: Sequence[Step], **options: Any) -> Outcome:
+    """Runs a script to its end."""
+    return Stage(script, **options).run()
+
+
+BACKOFF: Final = [0.8, 1.6, 3.2, 6.4, 12.8, 25.6, 30.0, 30.0]
+"""The delays between tries, without their jitter."""

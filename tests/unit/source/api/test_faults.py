@@ -1,0 +1,423 @@
+"""The faults of watching that are known from the field (docs: fault matrix), one test each.
+
+F10 nulls, F12 half-open links, F13 deletions missed, F14 outages and credentials, F15 memory,
+F16 relists, P1 to P10: what clients of the API have got wrong.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import pytest
+
+from grpcdns.core.cluster.objects import EndpointSlice, Kind, Service
+from grpcdns.source.api.decode import Decoder
+from grpcdns.source.kinds import Fields
+from tests.unit.source.api.fake_api import (
+    Do,
+    Reset,
+    Step,
+    added,
+    bookmark,
+    deleted,
+    event,
+    lists,
+    modified,
+    pod,
+    refuses,
+    service,
+    status,
+    watches,
+)
+from tests.unit.source.api.stage import Stage, play
+
+QUIET: Any = {"lasting": 400.0}
+EXPIRED = ("Expired", "too old")
+
+
+def test_f10_null_endpoints_and_ports_are_none() -> None:
+    slice_ = {
+        "kind": "EndpointSlice",
+        "metadata": {"name": "s", "namespace": "ns", "resourceVersion": "11", "labels": None},
+        "addressType": "IPv4",
+        "endpoints": None,
+        "ports": None,
+    }
+    sink = play([lists(), watches(event("ADDED", slice_))], kind=Kind.ENDPOINT_SLICE).sink
+    assert sink.get("s", Kind.ENDPOINT_SLICE) == EndpointSlice("ns", "s", "")
+
+
+def test_one_broken_object_is_left_out_and_named_once(caplog: pytest.LogCaptureFixture) -> None:
+    broken = {**service("b", "12"), "spec": {"clusterIPs": "10.0.0.1"}}
+    outcome = play(
+        [
+            lists(service("a"), broken, service("c")),
+            watches(event("MODIFIED", broken)),
+            refuses(410, *EXPIRED),
+            lists(service("a"), broken, service("c"), version="20"),
+        ]
+    )
+    assert outcome.sink.names() == "a c"
+    assert len(outcome.sink.noted("skipped")) == 3
+    lines = [record.message for record in caplog.records if "left out" in record.message]
+    assert len(lines) == 1
+    assert "SERVICE ns/b" in lines[0]
+
+
+def test_an_object_that_breaks_later_is_served_no_more_and_comes_back() -> None:
+    """As it would be after a fresh list: two workers must not differ by when they started."""
+    broken = {**service("a", "12"), "spec": 7}
+    assert play([lists(service("a")), watches(event("MODIFIED", broken))]).sink.names() == ""
+    outcome = play([lists(service("a")), watches(event("MODIFIED", broken), modified("a", "13"))])
+    assert outcome.sink.names() == "a"
+
+
+def test_f12_a_silent_link_is_given_up() -> None:
+    stage = Stage([lists(service("a")), watches(bookmark("11"), end="hang")], read_timeout=0.4)
+    outcome = stage.run()
+    assert outcome.requests[1:] == ["WATCH at '10'", "WATCH at '11'"]
+    assert outcome.sink.noted("rewatch") == [{"how": "silent"}]
+
+
+def test_f12_a_list_that_stalls_is_given_up() -> None:
+    outcome = Stage([watches(end="hang")], read_timeout=0.4).run()
+    assert outcome.requests == ["LIST at '0' limit 500"] * 2
+    assert outcome.sink.noted("api_lost") == [{"error": "no answer in time"}]
+
+
+def test_a_link_that_breaks_in_the_middle_of_an_event_goes_on_after_the_last_one() -> None:
+    outcome = play([lists(service("a")), watches(added("b", "12"), end="cut"), watches(**QUIET)])
+    assert outcome.requests[2:] == ["WATCH at '12'"] * 2
+    assert outcome.sink.noted("rewatch")[0] == {"how": "dropped"}
+
+
+def test_a_list_that_breaks_off_is_no_list() -> None:
+    """Half of the objects must never count as all of them."""
+    outcome = play([watches(b'{"items":[', end="cut"), lists(service("a"))])
+    assert outcome.requests[:2] == ["LIST at '0' limit 500"] * 2
+    assert outcome.sink.calls == ["replace a"]
+
+
+def test_f13_deleted_while_nobody_watched() -> None:
+    outcome = play(
+        [
+            lists(service("a"), service("b")),
+            watches(end="down", lasting=5, tries=4),
+            refuses(410, *EXPIRED),
+            lists(service("a"), version="30"),
+        ]
+    )
+    assert outcome.sink.names() == "a"
+
+
+def test_f14_an_outage_changes_nothing_and_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    outcome = play(
+        [lists(service("a")), watches(lasting=5, end="down", tries=10), watches(**QUIET)]
+    )
+    assert outcome.sink.calls == ["replace a"]
+    assert len(outcome.sink.noted("api_lost")) == 1
+    (back,) = outcome.sink.noted("api_back")
+    assert isinstance(back["seconds"], float)
+    assert back["seconds"] > 60
+    away = [record for record in caplog.records if "away" in record.message]
+    again = [record for record in caplog.records if "answers again" in record.message]
+    assert len(away) == len(again) == 1
+
+
+def test_f14_expired_credentials_are_read_again() -> None:
+    stage = Stage([lists(service("a")), refuses(401, "Unauthorized"), watches(**QUIET)])
+    outcome = stage.run()
+    assert outcome.requests == ["LIST at '0' limit 500", *["WATCH at '10'"] * 3]
+    tokens = [request.headers["Authorization"] for request in outcome.raw]
+    assert tokens == ["Bearer token-1"] * 2 + ["Bearer token-2"] * 2
+    assert outcome.sleeps == []
+
+
+def test_f14_credentials_that_stay_wrong_are_named(caplog: pytest.LogCaptureFixture) -> None:
+    outcome = play([refuses(401, "Unauthorized")] * 6)
+    assert outcome.sink.calls == []
+    assert "does not know us (401)" in caplog.text
+    assert caplog.text.count("does not know us") == 1
+    assert outcome.sleeps == [0.8, 1.6, 3.2]
+
+
+def test_p7_no_credentials_arrive(caplog: pytest.LogCaptureFixture) -> None:
+    message = 'services is forbidden: User "system:anonymous" cannot list resource "services"'
+    play([refuses(403, "Forbidden", message)] * 3)
+    assert "no credentials reach the API" in caplog.text
+
+
+def test_forbidden_is_named_once_and_its_end_too(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    play([refuses(403, "Forbidden", "may not")] * 3 + [lists(service("a"))])
+    assert caplog.text.count("may not be listed or watched") == 1
+    assert "the API lets us again" in caplog.text
+
+
+def test_a_kind_that_is_not_served_has_no_objects(caplog: pytest.LogCaptureFixture) -> None:
+    """A missing CRD does not keep everything from being ready, and is tried again quietly."""
+    caplog.set_level("INFO")
+    outcome = play([refuses(404)] * 3 + [lists(service("a"))])
+    assert outcome.sink.calls == ["replace"] * 3 + ["replace a"]
+    assert caplog.text.count("does not serve this kind") == 1
+
+
+def test_a_kind_that_is_served_no_more_keeps_its_objects() -> None:
+    outcome = play([lists(service("a")), refuses(410, *EXPIRED), refuses(404)])
+    assert outcome.sink.names() == "a"
+
+
+def test_f16_relists_of_all_kinds_do_not_come_at_once() -> None:
+    """Each kind backs off by a time of its own."""
+    script = [lists(service("a")), refuses(410, *EXPIRED), lists(service("a"))]
+    delays = {tuple(play(script, chance=chance).sleeps) for chance in (0.0, 0.3, 0.9)}
+    assert delays == {(0.8,), (1.04,), (1.52,)}
+
+
+def test_p1_an_api_that_always_fails_is_asked_ever_less_often() -> None:
+    outcome = play([refuses(500)] * 30)
+    assert len(outcome.sleeps) == 30
+    assert sum(outcome.sleeps) > 20 * 30
+
+
+def test_p3_the_link_has_a_time_limit_of_its_own() -> None:
+    from grpcdns.source.api.client import READ_TIMEOUT
+
+    bookmarks_every = 60.0
+    assert bookmarks_every < READ_TIMEOUT
+
+
+def test_p4_a_410_loop_ends_in_backing_off() -> None:
+    outcome = play([lists(service("a")), *[refuses(410, *EXPIRED)] * 9])
+    assert outcome.requests[:4] == [
+        "LIST at '0' limit 500",
+        "WATCH at '10'",
+        "LIST at '10'",
+        "LIST at '' limit 500",
+    ]
+    assert len(outcome.sleeps) >= 4
+
+
+def test_versions_that_run_backwards_are_a_restored_cluster() -> None:
+    """What the watch tells is then of another history: all is listed anew, at the latest."""
+    outcome = play(
+        [
+            lists(service("a"), version="5000"),
+            watches(added("x", "120")),
+            lists(service("b"), version="130"),
+        ]
+    )
+    assert outcome.requests[1:] == ["WATCH at '5000'", "LIST at '' limit 500", "WATCH at '130'"]
+    assert outcome.sink.names() == "b"
+
+
+def test_a_terminating_pod_stays_until_it_is_deleted() -> None:
+    """Cases oe-06: the terminating update itself changes nothing."""
+    first = lists(pod("p"))
+    outcome = play(
+        [first, watches(event("MODIFIED", pod("p", "11", ip="", terminating=True)))], kind=Kind.POD
+    )
+    assert outcome.sink.calls == ["replace p"]
+    gone = event("DELETED", pod("p", "12", terminating=True))
+    assert play([first, watches(gone)], kind=Kind.POD).sink.names(Kind.POD) == ""
+
+
+def test_a_terminating_pod_is_not_taken_up() -> None:
+    dying = pod("p", "11", terminating=True)
+    assert play([lists(dying)], kind=Kind.POD).sink.names(Kind.POD) == ""
+    outcome = play([lists(), watches(event("ADDED", dying))], kind=Kind.POD)
+    assert outcome.sink.names(Kind.POD) == ""
+
+
+def test_a_terminating_pod_survives_a_relist() -> None:
+    script: list[Step] = [
+        lists(pod("p")),
+        refuses(410, *EXPIRED),
+        lists(pod("p", terminating=True)),
+    ]
+    assert play(script, kind=Kind.POD).sink.names(Kind.POD) == "p"
+
+
+@pytest.mark.parametrize("phase", ["Succeeded", "Failed", "Unknown"])
+def test_f29_a_finished_pod_is_gone(phase: str) -> None:
+    done = pod("p", "11", phase=phase)
+    outcome = play([lists(pod("p")), watches(event("MODIFIED", done))], kind=Kind.POD)
+    assert outcome.sink.names(Kind.POD) == ""
+    assert play([lists(done)], kind=Kind.POD).sink.names(Kind.POD) == ""
+
+
+def test_every_order_of_events_ends_in_the_last_state() -> None:
+    outcome = play(
+        [
+            lists(service("a"), service("b")),
+            watches(deleted("a", "11"), added("a", "12", ip="10.0.0.3"), deleted("b", "13")),
+        ]
+    )
+    assert outcome.sink.names() == "a"
+    found = outcome.sink.get("a")
+    assert isinstance(found, Service)
+    assert found.cluster_ips == ("10.0.0.3",)
+
+
+# Relists (F15): what has not changed is neither read again nor kept twice.
+
+
+def test_f15_a_relist_hands_over_only_what_is_of_another_version() -> None:
+    first = [service("a", "1"), service("b", "2"), service("c", "3")]
+    again = [service("a", "1"), service("b", "12", ip="10.0.0.2"), service("d", "13")]
+    for script in (
+        [lists(*first), refuses(410, *EXPIRED), lists(*again, version="20")],
+        [lists(*first), refuses(410, *EXPIRED), refuses(410, *EXPIRED), lists(*again)],
+    ):
+        sink = play(script).sink
+        assert sink.calls == ["replace a b c", "replace a b d"]
+        assert sink.same == (["", "a"] if len(script) == 3 else ["", ""])
+        found = sink.get("b")
+        assert isinstance(found, Service)
+        assert found.cluster_ips == ("10.0.0.2",)
+
+
+def test_f15_by_stream_too() -> None:
+    end = bookmark("10", end="true")
+    events = [event("ADDED", service("a", "1")), event("ADDED", service("b", "2"))]
+    script: list[Step] = [watches(*events, end), refuses(410, *EXPIRED),
+              watches(*events, modified("b", "12", ip="10.0.0.2"), end)]  # fmt: skip
+    sink = play(script, streaming=True).sink
+    assert sink.calls == ["replace a b", "replace a b"]
+    assert sink.same == ["", "a"]
+
+
+def test_versions_of_another_history_are_not_trusted() -> None:
+    """A restored cluster has given the same number to another object."""
+    script: list[Step] = [
+        lists(service("a", "7"), version="5000"),
+        watches(added("x", "120")),
+        lists(service("a", "7", ip="10.0.0.9"), version="130"),
+    ]
+    found = play(script).sink.get("a")
+    assert isinstance(found, Service)
+    assert found.cluster_ips == ("10.0.0.9",)
+
+
+def test_new_fields_are_read_of_known_versions_too() -> None:
+    slice_ = {
+        "kind": "EndpointSlice",
+        "metadata": {"name": "s", "namespace": "ns", "resourceVersion": "7"},
+        "endpoints": [{"addresses": ["10.0.0.1"], "targetRef": {"name": "pod-1"}}],
+    }
+    stage = Stage(
+        [lists(slice_), watches(bookmark("11"), end="hang"), lists(slice_, version="20")],
+        kind=Kind.ENDPOINT_SLICE,
+    )
+    again = threading.Event()
+    stage.api.script.append(Do(again.set, watches(end="hang")))
+    with stage.running():
+        assert stage.api.held.wait(5)
+        stage.watch.use(Decoder(Kind.ENDPOINT_SLICE, Fields(pods=False)))
+        assert again.wait(5)
+    found = stage.sink.get("s", Kind.ENDPOINT_SLICE)
+    assert isinstance(found, EndpointSlice)
+    assert found.endpoints[0].pod == ""
+
+
+# Stopping (rf-23, P8): no further request, and at once.
+
+
+def test_rf_23_stop_before_the_first_request() -> None:
+    stage = Stage([lists(service("a"))])
+    stage.stop()
+    assert stage.run().requests == []
+
+
+@pytest.mark.parametrize("streaming", [False, True])
+def test_rf_23_stop_during_a_list(streaming: bool) -> None:
+    stage = Stage([watches(added("a", "1"), end="hang")], streaming=streaming)
+    with stage.running():
+        assert stage.api.held.wait(5)
+    assert len(stage.api.requests) == 1
+    assert stage.sink.calls == []
+
+
+def test_rf_23_stop_during_a_watch() -> None:
+    stage = Stage([lists(service("a")), watches(bookmark("11"), end="hang")])
+    with stage.running():
+        assert stage.api.held.wait(5)
+    assert len(stage.api.requests) == 2
+
+
+def test_rf_23_stop_during_a_back_off() -> None:
+    stage = Stage([refuses(500)])
+    stage.clock.on_sleep = stage.stop
+    assert stage.run().requests == ["LIST at '0' limit 500"]
+
+
+def test_rf_23_stop_between_request_and_answer() -> None:
+    stage = Stage([])
+    stage.api.script.append(Do(stage.stop, Reset()))
+    assert len(stage.run().requests) == 1
+
+
+def test_a_relist_asked_for_from_another_thread_ends_the_stream() -> None:
+    stage = Stage(
+        [
+            lists(service("a")),
+            watches(bookmark("11"), end="hang"),
+            lists(service("b"), version="20"),
+        ]
+    )
+    again = threading.Event()
+    stage.api.script.append(Do(again.set, watches(end="hang")))
+    with stage.running():
+        assert stage.api.held.wait(5)
+        stage.watch.relist("for a test")
+        assert again.wait(5)
+    assert [str(request) for request in stage.api.requests[2:]] == [
+        "LIST at '' limit 500",
+        "WATCH at '20'",
+    ]
+    assert stage.sink.noted("relist") == [{"reason": "for a test"}]
+
+
+def test_a_relist_asked_for_while_a_stream_is_opened_is_not_lost() -> None:
+    stage = Stage([lists(service("a"))])
+    relist = stage.watch.relist
+    stage.api.script.append(Do(lambda: relist("for a test"), watches(bookmark("11"), end="hang")))
+    again = threading.Event()
+    stage.api.script += [watches(end="hang")]  # the kept connection was cut: asked once more
+    stage.api.script += [lists(service("b"), version="20"), Do(again.set, watches(end="hang"))]
+    with stage.running():
+        assert again.wait(5)
+    assert stage.sink.names() == "b"
+
+
+def test_a_fault_of_ours_does_not_end_the_watch(caplog: pytest.LogCaptureFixture) -> None:
+    stage = Stage([lists(service("a")), watches(added("b", "11")), lists(service("a"))])
+
+    def fails(*_: object) -> None:
+        raise ZeroDivisionError
+
+    stage.sink.upsert = fails  # type: ignore[method-assign,assignment]
+    outcome = stage.run()
+    assert outcome.requests[2:] == ["LIST at '0' limit 500", "WATCH at '10'"]
+    assert outcome.sleeps == [0.8]
+    assert "ZeroDivisionError" in caplog.text
+
+
+def test_selectors_are_part_of_every_request() -> None:
+    selectors = {"labelSelector": "a=b"}
+    script: list[Step] = [lists(token="t"), lists(), watches(**QUIET)]
+    requests = play(script, selectors=selectors).raw
+    assert [request.params["labelSelector"] for request in requests] == ["a=b"] * 4
+
+
+def test_an_error_that_is_no_status_is_quoted() -> None:
+    from grpcdns.source.api.decode import decode_status
+
+    assert decode_status(b"<html>Bad\n  gateway</html>").message == "<html>Bad gateway</html>"
+    assert decode_status(b"").code == 0
+    found = status(429, "TooManyRequests", "slow", retryAfterSeconds=3)
+    import json
+
+    assert decode_status(json.dumps(found).encode()).retry_after == 3

@@ -1,0 +1,192 @@
+"""The snapshot: written whole or not at all, read whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from grpcdns.config.options import Config
+from grpcdns.core.cluster.objects import Kind
+from grpcdns.source.snapshot import (
+    EVERY,
+    REFRESH,
+    Header,
+    Snapshot,
+    SnapshotError,
+    fingerprint,
+    is_due,
+    load,
+    save,
+)
+
+HEADER = Header("print", saved=2000.0, contact=1990.0, serial=7)
+OBJECTS = [
+    (Kind.NAMESPACE, "/ns", b"n"),
+    (Kind.SERVICE, "ns/a", b"a" * 200_000),
+    (Kind.SERVICE, "ns/b", b"b" * 100_000),
+    (Kind.ENDPOINT_SLICE, "ns/a-1", b""),
+]
+
+
+def test_there_and_back(tmp_path: Path) -> None:
+    path = tmp_path / "state"
+    size = save(path, HEADER, iter(OBJECTS))
+    found = load(path, "print")
+    assert found.header == HEADER
+    assert list(found.objects()) == OBJECTS
+    assert found.count == 4
+    assert size == path.stat().st_size
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert os.listdir(tmp_path) == ["state"]
+
+
+def test_nothing_at_all_is_a_state(tmp_path: Path) -> None:
+    save(tmp_path / "state", HEADER, ())
+    assert list(load(tmp_path / "state", "print").objects()) == []
+
+
+def test_age_is_since_the_api_was_heard(tmp_path: Path) -> None:
+    found = Snapshot(tmp_path, HEADER, 0)
+    assert found.age(2090.0) == 100.0
+    assert found.age(1000.0) == 0.0
+
+
+def small(folder: Path) -> bytes:
+    save(folder / "small", HEADER, [(Kind.SERVICE, "ns/a", b"abc"), (Kind.POD, "ns/p", b"")])
+    return (folder / "small").read_bytes()
+
+
+def test_torn_anywhere(tmp_path: Path) -> None:
+    whole = small(tmp_path)
+    path = tmp_path / "torn"
+    for length in range(len(whole)):
+        path.write_bytes(whole[:length])
+        with pytest.raises(SnapshotError):
+            load(path, "print")
+
+
+def test_any_bit_changed(tmp_path: Path) -> None:
+    whole = small(tmp_path)
+    path = tmp_path / "changed"
+    for at in range(len(whole)):
+        path.write_bytes(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :])
+        with pytest.raises(SnapshotError):
+            load(path, "print")
+
+
+REASONS = {
+    "missing": (None, "there is none yet"),
+    "empty": (b"", "it is no snapshot"),
+    "something else": (b"#!/bin/sh\nexit 0\n", "it is no snapshot"),
+    "no header": (b"grpcdns snapshot\n", "its end is missing"),
+    "a frame of 4 GB": (b"grpcdns snapshot\n\xff\xff\xff\xff", "it is damaged"),
+    "begins with objects": (
+        b"grpcdns snapshot\n\x00\x00\x00\x0b\x93\xa7objects\x02\x90",
+        "it does not begin as one",
+    ),
+    "a frame of rubbish": (b"grpcdns snapshot\n\x00\x00\x00\x01\xc1", "it is damaged"),
+}
+
+
+@pytest.mark.parametrize(("content", "why"), REASONS.values(), ids=REASONS.keys())
+def test_reasons(tmp_path: Path, content: bytes | None, why: str) -> None:
+    path = tmp_path / "state"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(SnapshotError, match=why):
+        load(path, "print")
+
+
+def test_foreign(tmp_path: Path) -> None:
+    small(tmp_path)
+    with pytest.raises(SnapshotError, match="other options"):
+        load(tmp_path / "small", "another")
+
+
+def test_of_another_version(tmp_path: Path) -> None:
+    save(tmp_path / "old", msgspec.structs.replace(HEADER, version=0), OBJECTS)
+    with pytest.raises(SnapshotError, match="of version 0, not 1"):
+        load(tmp_path / "old", "print")
+
+
+def test_something_after_the_end(tmp_path: Path) -> None:
+    path = tmp_path / "long"
+    path.write_bytes(small(tmp_path) + b"\x00")
+    with pytest.raises(SnapshotError, match="something follows"):
+        load(path, "print")
+
+
+def test_what_is_no_file(tmp_path: Path) -> None:
+    with pytest.raises(SnapshotError, match="Is a directory"):
+        load(tmp_path, "print")
+
+
+def test_a_crash_while_writing_leaves_the_old_one(tmp_path: Path) -> None:
+    path = tmp_path / "state"
+    save(path, HEADER, OBJECTS)
+
+    def breaks_off() -> object:
+        yield OBJECTS[0]
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        save(path, HEADER, breaks_off())  # type: ignore[arg-type]
+    assert list(load(path, "print").objects()) == OBJECTS
+    save(path, HEADER, OBJECTS[:1])
+    assert os.listdir(tmp_path) == ["state"]
+
+
+def test_a_link_is_not_followed(tmp_path: Path) -> None:
+    """Nobody who can write to the folder makes us overwrite another file."""
+    victim = tmp_path / "victim"
+    victim.write_text("precious")
+    (tmp_path / ".state.new").symlink_to(victim)
+    with pytest.raises(OSError, match="symbolic link"):
+        save(tmp_path / "state", HEADER, OBJECTS)
+    assert victim.read_text() == "precious"
+
+
+def test_an_unwritable_folder_is_an_error_of_the_system(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        save(tmp_path / "none" / "state", HEADER, OBJECTS)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        Config(zones=("other.", "in-addr.arpa.")),
+        Config(labels="a=b"),
+        Config(namespace_labels="a=b"),
+        Config(pods="verified"),
+        Config(no_endpoints=True),
+        Config(endpoint_pod_names=True),
+        Config(zonal=True),
+        Config(kubeconfig="/a"),
+        Config(manifests=("/a",)),
+        Config(multicluster=("clusterset.local.",)),
+    ],
+)
+def test_fingerprint_tells_options_apart(other: Config) -> None:
+    assert fingerprint(other) != fingerprint(Config())
+
+
+def test_fingerprint_does_not_depend_on_what_only_answers_do() -> None:
+    assert fingerprint(Config(ttl=30, listen=("a:1",))) == fingerprint(Config())
+
+
+DUE = [
+    (0.0, None, False, True),
+    (100.0, 100.0 - EVERY + 0.1, True, False),
+    (100.0, 100.0 - EVERY, True, True),
+    (100.0, 100.0 - EVERY, False, False),
+    (1000.0, 1000.0 - REFRESH, False, True),
+]
+
+
+@pytest.mark.parametrize(("now", "saved", "changed", "due"), DUE)
+def test_when_to_save(now: float, saved: float | None, changed: bool, due: bool) -> None:
+    assert is_due(now, saved, changed=changed) is due
