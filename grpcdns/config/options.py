@@ -1,10 +1,13 @@
-"""What the operator can set: one table of options, and the value that holds the outcome.
+"""The options: one table, and the value that holds the outcome.
 
-``OPTIONS`` is the single source of the flags, the GRPCDNS_* variables' and TOML keys' names, the
-checks, the documented table and ``--print-config``; ``Config`` holds the outcome and the defaults.
-How flags, variables and file come together is in ``grpcdns.config.load``.
+``OPTIONS`` is the only source of flags, GRPCDNS_* variables, TOML keys, checks, the documented
+table and ``--print-config``. ``Config`` holds the values and the defaults; the defaults of answers
+are inherited from ``core``. ``load.py`` merges flags, variables and file.
 
-Imported by every process, the supervisor included, so it loads little.
+To add an option for answers, add a row here and a field to ``AnswerOptions``; for anything else,
+add a row and a field to ``Config``.
+
+Every process imports this, the supervisor included, so it imports little.
 """
 
 from __future__ import annotations
@@ -14,20 +17,20 @@ from typing import Any, Final
 import msgspec
 
 from grpcdns.config import values as v
-from grpcdns.core.answers.policy import Policy
+from grpcdns.core.answers.policy import AnswerOptions, Policy
 
 PREFIX: Final = "GRPCDNS_"
 
 
 class UserError(Exception):
-    """Something the user wrote cannot be: what, where and what to do, in one line. Exit code 2."""
+    """A mistake of the user's: what, where and what to do, in one line. Exit code 2."""
 
 
-class Config(msgspec.Struct, frozen=True, kw_only=True):
+class Config(AnswerOptions, frozen=True, kw_only=True):
     """Every option's value, parsed and checked, with its default.
 
-    Durations are seconds; zones are lower-case, absolute and expanded from CIDRs; an empty string
-    or tuple means "not given". The meaning of each is in ``OPTIONS``.
+    Durations are in seconds; zones are lower-case, absolute and expanded from CIDRs; an empty
+    string or tuple means "not given". ``OPTIONS`` says what each one means.
     """
 
     listen: tuple[str, ...] = ("unix:///run/grpcdns/0.sock", "unix:///run/grpcdns/1.sock")
@@ -40,7 +43,6 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     kubeconfig: str = ""
     context: str = ""
     manifests: tuple[str, ...] = ()
-    namespaces: tuple[str, ...] = ()
     namespace_labels: str = ""
     labels: str = ""
     startup_timeout: float = 5.0
@@ -49,41 +51,13 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     api_max_inflight: int = 0
     snapshot: str = ""
     snapshot_max_age: float = 86400.0
-    zones: tuple[str, ...] = ("cluster.local.", "in-addr.arpa.", "ip6.arpa.")
-    ttl: int = 5
-    pods: str = "disabled"
-    endpoint_pod_names: bool = False
-    no_endpoints: bool = False
-    ignore_empty_service: bool = False
-    zonal: bool = False
-    multicluster: tuple[str, ...] = ()
-    dns_service: str = "kube-system/kube-dns"
     upstream: str = "127.0.0.1:53"
-    external_zones: tuple[str, ...] = ()
-    external_apex: str = "dns"
-    external_headless: bool = False
-    external_ttl: int = 5
     log_level: str = "info"
     log_format: str = "text"
 
     def policy(self) -> Policy:
-        """The part that decides answers, as the core reads it."""
-        return Policy(
-            zones=self.zones,
-            ttl=self.ttl,
-            namespaces=frozenset(self.namespaces),
-            pods=self.pods,
-            endpoint_pod_names=self.endpoint_pod_names,
-            endpoints=not self.no_endpoints,
-            ignore_empty_service=self.ignore_empty_service,
-            zonal=self.zonal,
-            multicluster=self.multicluster,
-            dns_service=self.dns_service,
-            external_zones=self.external_zones,
-            external_apex=self.external_apex,
-            external_headless=self.external_headless,
-            external_ttl=self.external_ttl,
-        )
+        """The options for answers, as the core reads them."""
+        return msgspec.convert(self, Policy, from_attributes=True)
 
     def to_json(self) -> bytes:
         """For a child process; ``from_json`` reads it back."""
@@ -91,7 +65,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def from_json(cls, raw: bytes) -> Config:
-        """Raises ``msgspec.DecodeError`` when it is not one."""
+        """Raises ``msgspec.DecodeError`` when ``raw`` is no Config."""
         return msgspec.json.decode(raw, type=cls)
 
 

@@ -38,12 +38,12 @@ POLICIES: Final = (
         zones=("clusterset.local.", "cluster.local.", "10.in-addr.arpa."),
         pods="verified",
         multicluster=("clusterset.local.",),
-        namespaces=frozenset({"testns", "kube-system"}),
+        namespaces=("testns", "kube-system"),
         ignore_empty_service=True,
         external_zones=("outside.example.",),
         ttl_cap=3,
     ),
-    Policy(zones=(".",), endpoints=False, dns_service="testns/hdls"),
+    Policy(zones=(".",), no_endpoints=True, dns_service="testns/hdls"),
 )
 
 

@@ -60,14 +60,14 @@ class View:
     def exposed(self, namespace: str) -> bool:
         """Whether a Namespace exists and is shown (option ``namespaces``)."""
         self.tags.add(f"{namespace}/")
-        if self.policy.namespaces and namespace not in self.policy.namespaces:
+        if self.zones.namespaces and namespace not in self.zones.namespaces:
             self.passed(Reason.HIDDEN_NAMESPACE, namespace)
             return False
         return self.index.has_namespace(namespace)
 
     def shown_at(self, namespace: str) -> bool:
         # The plugin looks at namespaces of reverse records only when some are configured.
-        return not self.policy.namespaces or self.exposed(namespace)
+        return not self.zones.namespaces or self.exposed(namespace)
 
     # -- services and pods; None = no such name
 

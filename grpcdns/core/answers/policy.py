@@ -1,7 +1,7 @@
-"""What the operator chose about answers: one frozen value that every rule reads.
+"""The operator's options for answers: frozen values that every rule reads.
 
-The options are those of CoreDNS's ``kubernetes`` and ``k8s_external`` plugins, under the names of
-the command line. Values are checked where options are read, not here.
+They are those of CoreDNS's ``kubernetes`` and ``k8s_external`` plugins, under the names of the
+command line. Values are checked where options are read (``grpcdns.config``), not here.
 """
 
 from __future__ import annotations
@@ -12,22 +12,21 @@ from grpcdns.core.cluster.objects import Kind
 from grpcdns.core.dns.names import IN_ADDR, IP6, Name, name_from_text
 
 
-class Policy(msgspec.Struct, frozen=True):
-    """How a cluster is shown in DNS. Zones are lower-case, absolute ("cluster.local.").
+class AnswerOptions(msgspec.Struct, frozen=True):
+    """The options and their defaults. ``grpcdns.config.options.Config`` inherits both.
 
-    ``zones``: zones of the ``kubernetes`` plugin, reverse ones (already expanded from CIDRs)
-    included; the first that is not a reverse zone is the primary one, which PTR records point into.
-    ``ttl``: seconds, 0 to 3600. ``ttl_cap``: upper bound on every TTL while the data is old
-    (restored from a snapshot), None for no bound.
+    Zones are lower-case and absolute ("cluster.local."). ``zones``: zones of the ``kubernetes``
+    plugin, reverse ones (already expanded from CIDRs) included; the first that is not a reverse
+    zone is the primary one, which PTR records point into. ``ttl``: seconds, 0 to 3600. Empty
+    ``namespaces``: all of them.
     """
 
     zones: tuple[str, ...] = ("cluster.local.", "in-addr.arpa.", "ip6.arpa.")
     ttl: int = 5
-    ttl_cap: int | None = None
-    namespaces: frozenset[str] = frozenset()
+    namespaces: tuple[str, ...] = ()
     pods: str = "disabled"
     endpoint_pod_names: bool = False
-    endpoints: bool = True
+    no_endpoints: bool = False
     ignore_empty_service: bool = False
     zonal: bool = False
     multicluster: tuple[str, ...] = ()
@@ -36,6 +35,21 @@ class Policy(msgspec.Struct, frozen=True):
     external_apex: str = "dns"
     external_headless: bool = False
     external_ttl: int = 5
+
+
+class Policy(AnswerOptions, frozen=True):
+    """How a cluster is shown in DNS now.
+
+    ``ttl_cap``: upper bound on every TTL while the data is old (restored from a snapshot), None
+    for no bound.
+    """
+
+    ttl_cap: int | None = None
+
+    @property
+    def endpoints(self) -> bool:
+        """Whether Services are answered from EndpointSlices."""
+        return not self.no_endpoints
 
 
 def needed_kinds(policy: Policy) -> frozenset[Kind]:
@@ -54,10 +68,11 @@ def needed_kinds(policy: Policy) -> frozenset[Kind]:
 
 
 class Zones:
-    """The zones of a policy, by name."""
+    """The zones of a policy, by name, and its namespaces."""
 
     def __init__(self, policy: Policy) -> None:
         self.policy = policy
+        self.namespaces = frozenset(policy.namespaces)
         self.cluster = {name_from_text(zone): None for zone in policy.zones}
         self.multicluster = {name_from_text(zone): None for zone in policy.multicluster}
         self.external = {name_from_text(zone): None for zone in policy.external_zones}

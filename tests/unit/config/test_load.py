@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import subprocess
 import sys
 import tomllib
@@ -14,7 +15,7 @@ import pytest
 
 from grpcdns.config.load import load
 from grpcdns.config.options import BY_NAME, OPTIONS, Config, UserError
-from grpcdns.core.answers.policy import Policy
+from grpcdns.core.answers.policy import AnswerOptions, Policy
 
 
 @dataclasses.dataclass(frozen=True)
@@ -126,26 +127,26 @@ def test_empty_variable_means_not_given_where_that_is_the_default() -> None:
 
 
 def test_every_field_is_an_option_and_the_other_way_round() -> None:
-    assert [option.field for option in OPTIONS] == list(Config.__struct_fields__)
+    assert len(OPTIONS) == len(BY_NAME)
+    assert {option.field for option in OPTIONS} == set(Config.__struct_fields__)
 
 
-def test_defaults_of_policy_are_those_of_config() -> None:
+def test_the_default_of_an_answer_option_is_declared_once() -> None:
+    declared = {name for base in (Policy, Config) for name in inspect.get_annotations(base)}
+    assert not declared & set(AnswerOptions.__struct_fields__)
     assert Config().policy() == Policy()
 
 
 def test_policy_takes_every_answer_option() -> None:
-    config = Config(
-        zones=("a.", "b."), ttl=1, namespaces=("n",), pods="verified", endpoint_pod_names=True,
-        no_endpoints=True, ignore_empty_service=True, zonal=True, multicluster=("b.",),
-        dns_service="a/b", external_zones=("c.",), external_apex="x", external_headless=True,
-        external_ttl=9,
-    )  # fmt: skip
-    assert config.policy() == Policy(
-        zones=("a.", "b."), ttl=1, namespaces=frozenset({"n"}), pods="verified",
-        endpoint_pod_names=True, endpoints=False, ignore_empty_service=True, zonal=True,
-        multicluster=("b.",), dns_service="a/b", external_zones=("c.",), external_apex="x",
-        external_headless=True, external_ttl=9,
-    )  # fmt: skip
+    chosen = {
+        "zones": ("a.", "b."), "ttl": 1, "namespaces": ("n",), "pods": "verified",
+        "endpoint_pod_names": True, "no_endpoints": True, "ignore_empty_service": True,
+        "zonal": True, "multicluster": ("b.",), "dns_service": "a/b", "external_zones": ("c.",),
+        "external_apex": "x", "external_headless": True, "external_ttl": 9,
+    }  # fmt: skip
+    assert set(chosen) == set(AnswerOptions.__struct_fields__)
+    config = msgspec.structs.replace(Config(), **chosen)
+    assert config.policy() == msgspec.structs.replace(Policy(), **chosen)
 
 
 def test_json_round_trip() -> None:

@@ -156,7 +156,7 @@ def test_outside_the_zones_is_refused() -> None:
     ],
 )
 def test_namespace(configured: list[str], asked: str, exposed: bool) -> None:
-    policy = Policy(namespaces=frozenset(configured))
+    policy = Policy(namespaces=tuple(configured))
     index = Index(policy)
     taken(index, change(Namespace("", "foobar")))
     view = View(index, Zones(policy), ("cluster", "local"), set())

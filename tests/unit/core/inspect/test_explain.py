@@ -44,9 +44,9 @@ LEFT_OUT = [
     Row(Reason.OTHER_FAMILY, "plain.default.svc.cluster.local",
         "plain.default.svc.cluster.local.", "10.96.0.2", qtype="AAAA"),
     Row(Reason.HIDDEN_NAMESPACE, "cart.hidden.svc.cluster.local", "hidden",
-        policy=Policy(namespaces=frozenset({"default"}))),
+        policy=Policy(namespaces=("default",))),
     Row(Reason.NO_ENDPOINTS, "db.default.svc.cluster.local", "Service default/db",
-        policy=Policy(endpoints=False)),
+        policy=Policy(no_endpoints=True)),
     Row(Reason.EMPTY_SERVICE, "empty.default.svc.cluster.local", "Service default/empty",
         policy=Policy(ignore_empty_service=True)),
     Row(Reason.OTHER_CLUSTER, "one.paris.db.default.svc.clusterset.local",
@@ -115,7 +115,7 @@ def test_suggested(name: str, qtype: str, meant: str, of_type: str) -> None:
 
 
 def test_nothing_is_suggested_that_has_no_records() -> None:
-    found = why("cart.default.svc.cluster.local", policy=Policy(namespaces=frozenset({"default"})))
+    found = why("cart.default.svc.cluster.local", policy=Policy(namespaces=("default",)))
     assert not [one for one in found.suggestions if "cart." in one.name]
 
 

@@ -69,7 +69,7 @@ def test_is_asked(policy: Policy, line: str) -> None:
     [
         (Policy(), ".pod."),
         (Policy(), "x" * 64),
-        (Policy(endpoints=False), "one.db."),
+        (Policy(no_endpoints=True), "one.db."),
         (Policy(zones=("cluster.local.",)), ".arpa."),
         (Policy(), "three.db."),
         (Policy(), "db-names"),

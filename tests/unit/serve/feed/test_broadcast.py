@@ -22,7 +22,7 @@ from grpcdns.serve.worker.answerer import Answerer
 from grpcdns.serve.worker.receiver import Receiver
 from harness.waiting import wait_until
 
-POLICY = Policy(endpoints=False)
+POLICY = Policy(no_endpoints=True)
 Bodies = Mapping[str, bytes]
 
 

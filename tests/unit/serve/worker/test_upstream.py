@@ -121,7 +121,7 @@ def ask() -> Iterator[Callable[..., Any]]:
 
 
 def deferred(qtype: str) -> Deferred:
-    handler = Handler(Policy(endpoints=False))
+    handler = Handler(Policy(no_endpoints=True))
     for kind, one in (
         (Kind.NAMESPACE, Namespace("", "default")),
         (
