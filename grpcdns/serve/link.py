@@ -1,36 +1,34 @@
-"""What feed and worker say to each other, over a unix stream socket in a private folder.
+"""The link: the messages between the feed and its workers, over a unix stream socket in the run
+folder.
 
-A message is a frame: its length in four bytes, then msgpack of one of the structs below, all of
-them frozen and told apart by a tag. The worker dials and says Hello. Then the
-feed lists every kind it has (Listing, Objects..., Listed; a kind that is not complete lacks its
-Listed), and from there sends Changes as they come. Changes may stand between the frames of a
-listing: what they say is newer. State says how good the data is. Ask is answered by a Report.
+Each message is a frame (`grpcdns.frames`) of one of the structs below. The worker connects and says
+Hello. The feed then lists every kind it has (Listing, Objects..., Listed; a kind that is not
+complete has no Listed) and sends Changes as they come. Changes may stand between the frames of a
+listing, and are then newer than it. State says how good the data is. An Ask is answered by a
+Report. `grpcdns explain` connects in the same way, under a name that no worker has.
 
-May live here: frames and messages, no threads and no decisions.
+May live here: messages. No threads, and no decisions.
 """
 
 from __future__ import annotations
 
 import socket
-import struct
 from collections.abc import Iterator
 from typing import Final
 
 import msgspec
 
+from grpcdns import frames
 from grpcdns.core.cluster.objects import Change, Kind
+from grpcdns.frames import FrameError
+from grpcdns.frames import Objects as Objects  # one of the messages
 
 VERSION: Final = 1
-MAX_FRAME: Final = 16 << 20
-"""An object of the API is at most 1.5 MB; a frame holds `CHUNK` bytes of them, or one."""
-CHUNK: Final = 128 << 10
-
-_LENGTH: Final = struct.Struct(">I")
 
 
 class Hello(msgspec.Struct, frozen=True, array_like=True, tag="hello"):
-    """A worker begins with it; one of another version is hung up on. ``live``: it has data that
-    does not come from a snapshot."""
+    """A worker's first message; the feed hangs up on another version. ``live``: the worker has data
+    that is not from a snapshot."""
 
     name: str
     live: bool
@@ -38,19 +36,14 @@ class Hello(msgspec.Struct, frozen=True, array_like=True, tag="hello"):
 
 
 class Listing(msgspec.Struct, frozen=True, array_like=True, tag="listing"):
-    """All objects of a kind follow. ``at`` is the serial of what they change."""
+    """All objects of a kind follow. ``at`` is the serial of the Changes that they make."""
 
     kind: Kind
     at: int
 
 
-class Objects(msgspec.Struct, frozen=True, array_like=True, tag="objects"):
-    kind: Kind
-    entries: tuple[tuple[str, bytes], ...]
-
-
 class Listed(msgspec.Struct, frozen=True, array_like=True, tag="listed"):
-    """That was all of the kind, or what came by Changes is: the kind is complete."""
+    """The kind is complete, by what its listing and the Changes have brought."""
 
     kind: Kind
 
@@ -60,22 +53,23 @@ class Changes(msgspec.Struct, frozen=True, array_like=True, tag="changes"):
 
 
 class State(msgspec.Struct, frozen=True, array_like=True, tag="state"):
-    """How good the data is: ``restored`` from a snapshot of ``saved`` (unix seconds), or live."""
+    """How good the data is: live, or ``restored`` from a snapshot of ``saved`` (unix seconds)."""
 
     restored: bool
     saved: float = 0.0
     heard: float = 0.0
-    """When the least recently heard of kind was heard of, as this was sent: for `explain`."""
+    """When the API was last heard about the kind that has been silent longest (unix seconds), as of
+    this message: `explain` shows it."""
 
 
 class Ask(msgspec.Struct, frozen=True, array_like=True, tag="ask"):
-    """The feed wants the worker's numbers."""
+    """The feed asks for the worker's metrics."""
 
     number: int
 
 
 class Report(msgspec.Struct, frozen=True, array_like=True, tag="report"):
-    """The numbers, as metrics know them: family, label value ("" for none), value."""
+    """The worker's samples: name, labels as Prometheus writes them ("" for none), value."""
 
     number: int
     samples: tuple[tuple[str, str, float], ...]
@@ -83,54 +77,33 @@ class Report(msgspec.Struct, frozen=True, array_like=True, tag="report"):
 
 Message = Hello | Listing | Objects | Listed | Changes | State | Ask | Report
 
-_encoder: Final = msgspec.msgpack.Encoder()
 _decoder: Final = msgspec.msgpack.Decoder(Message)
 
 
 class LinkError(Exception):
-    """The peer is gone, or says what cannot be understood: hang up."""
+    """The other end is gone or does not keep to the protocol: hang up."""
 
 
 def to_frame(message: Message) -> bytes:
-    body = _encoder.encode(message)
-    return _LENGTH.pack(len(body)) + body
+    return frames.to_frame(message)
 
 
-class Reader:
-    """Frames out of whatever pieces the bytes come in."""
+class Reader(frames.Reader[Message]):
+    """Messages out of octets that come in pieces of any size."""
 
     def __init__(self) -> None:
-        self._buffer = bytearray()
+        super().__init__(_decoder)
 
     def feed(self, data: bytes) -> Iterator[Message]:
-        """The messages that ``data`` completes. Raises `LinkError` for what is none."""
-        buffer = self._buffer
-        buffer += data
-        start = 0
+        """The messages that ``data`` completes. Raises `LinkError`."""
         try:
-            while len(buffer) - start >= _LENGTH.size:
-                (length,) = _LENGTH.unpack_from(buffer, start)
-                if length > MAX_FRAME:
-                    raise LinkError(f"a frame of {length} bytes")
-                end = start + _LENGTH.size + length
-                if len(buffer) < end:
-                    break
-                yield _parse(bytes(buffer[start + _LENGTH.size : end]))
-                start = end
-        finally:
-            del buffer[:start]
-
-
-def _parse(body: bytes) -> Message:
-    try:
-        message: Message = _decoder.decode(body)
-        return message
-    except (msgspec.DecodeError, ValueError) as error:
-        raise LinkError(f"not a message: {error}") from error
+            yield from super().feed(data)
+        except FrameError as error:
+            raise LinkError(str(error)) from error
 
 
 def receive(sock: socket.socket, reader: Reader) -> Iterator[Message]:
-    """All messages until the peer hangs up, read as they come. Raises `LinkError`."""
+    """All messages until the other end hangs up, as they come. Raises `LinkError`."""
     while True:
         try:
             data = sock.recv(1 << 18)

@@ -56,5 +56,14 @@ class Store:
             yield Change(kind, key, None, at)
         self.listed.add(kind)
 
+    def objects(self, kind: Kind) -> Iterator[tuple[Kind, str, bytes]]:
+        """The objects of a kind, each as it is when it is asked for. Others may change the Store
+        meanwhile: keys are those of the start, without what has been deleted since."""
+        bodies = self.bodies[kind]
+        for key in list(bodies):
+            body = bodies.get(key)
+            if body is not None:
+                yield kind, key, body
+
     def __len__(self) -> int:
         return sum(map(len, self.bodies.values()))

@@ -6,10 +6,11 @@ import logging
 import threading
 import time
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 
 from grpcdns.config.options import Config
-from grpcdns.core.cluster.objects import Kind
+from grpcdns.frames import PackedObject
 from grpcdns.serve.feed.broadcast import Broadcast
 from grpcdns.source import snapshot
 
@@ -86,11 +87,7 @@ class Snapshots:
             self.failures = 0
             self.saved = now
 
-    def _objects(self) -> Iterator[tuple[Kind, str, bytes]]:
-        """All objects. Changes go on meanwhile: the copy of the keys is what is consistent."""
-        for kind in sorted(self._fanout.store.listed):
-            bodies = self._fanout.store.bodies[kind]
-            for key in list(bodies):
-                body = bodies.get(key)
-                if body is not None:
-                    yield kind, key, body
+    def _objects(self) -> Iterator[PackedObject]:
+        """All objects, while Changes go on."""
+        store = self._fanout.store
+        return chain.from_iterable(map(store.objects, sorted(store.listed)))

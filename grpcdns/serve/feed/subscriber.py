@@ -18,6 +18,7 @@ from typing import Final
 
 from grpcdns.core.cluster.objects import Kind
 from grpcdns.core.cluster.store import Store
+from grpcdns.frames import batches
 from grpcdns.serve import link
 
 QUEUE: Final = 4 << 20
@@ -112,19 +113,7 @@ class Subscriber:
         self._to_list = deque(sorted(self.told))
 
     def _list(self, kind: Kind) -> Iterator[bytes]:
-        bodies = self._store.bodies[kind]
         yield link.to_frame(link.Listing(kind, self._serial))
-        entries: list[tuple[str, bytes]] = []
-        size = 0
-        for key in list(bodies):
-            body = bodies.get(key)
-            if body is None:  # it went meanwhile, and a Change has said so
-                continue
-            entries.append((key, body))
-            size += len(body) + len(key)
-            if size >= link.CHUNK:
-                yield link.to_frame(link.Objects(kind, tuple(entries)))
-                entries, size = [], 0
-        if entries:
-            yield link.to_frame(link.Objects(kind, tuple(entries)))
+        for batch in batches(self._store.objects(kind)):
+            yield link.to_frame(batch)
         yield link.to_frame(link.Listed(kind))

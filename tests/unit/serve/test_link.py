@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from grpcdns.core.cluster.objects import Change, Kind
+from grpcdns.frames import FRAME_LIMIT
 from grpcdns.serve import link
 from grpcdns.serve.link import LinkError, Reader, to_frame
 
@@ -35,7 +36,7 @@ def test_whole_and_in_pieces(size: int) -> None:
 @pytest.mark.parametrize(
     "wire",
     [
-        pytest.param(struct.pack(">I", link.MAX_FRAME + 1), id="too long"),
+        pytest.param(struct.pack(">I", FRAME_LIMIT + 1), id="too long"),
         pytest.param(struct.pack(">I", 3) + b"\xc1\xc1\xc1", id="no msgpack"),
         pytest.param(struct.pack(">I", 1) + b"\x01", id="no message"),
         pytest.param(struct.pack(">I", 9) + b"\x92\xa7unknown"[:9], id="no tag of ours"),

@@ -10,7 +10,13 @@ import msgspec
 import pytest
 
 from grpcdns.config.options import Config
-from grpcdns.core.cluster.objects import Kind
+from grpcdns.core.cluster.objects import (
+    EndpointSlice,
+    Kind,
+    Namespace,
+    Service,
+    pack,
+)
 from grpcdns.source.snapshot import (
     EVERY,
     REFRESH,
@@ -42,6 +48,33 @@ def test_there_and_back(tmp_path: Path) -> None:
     assert size == path.stat().st_size
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert os.listdir(tmp_path) == ["state"]
+
+
+WRITTEN_BEFORE = bytes.fromhex(
+    "67727063646e7320736e617073686f740a0000002496a8736e617073686f74a57072696e74cb409f400000000000"
+    "cb409f18000000000007010000002193a76f626a65637473019192a82f64656661756c74c40a92a0a764656661756c"
+    "740000004793a76f626a65637473029292a964656661756c742f61c42297a764656661756c74a161a9436c75737465"
+    "72495091a831302e302e302e31a0909092a964656661756c742f62c4000000003293a76f626a65637473039192ab64"
+    "656661756c742f612d31c41898a764656661756c74a3612d31a161a4495076349090a0a00000001893a3656e6404c4"
+    "1081189daac2079776ed61c7a1365d96c8"
+)
+"""A file of version 1, as the first release wrote it."""
+OBJECTS_BEFORE = [
+    (Kind.NAMESPACE, "/default", pack(Namespace("", "default"))),
+    (Kind.SERVICE, "default/a", pack(Service("default", "a", cluster_ips=("10.0.0.1",)))),
+    (Kind.SERVICE, "default/b", b""),
+    (Kind.ENDPOINT_SLICE, "default/a-1", pack(EndpointSlice("default", "a-1", "a"))),
+]
+
+
+def test_a_file_written_before_is_read_and_written_alike(tmp_path: Path) -> None:
+    path = tmp_path / "state"
+    path.write_bytes(WRITTEN_BEFORE)
+    found = load(path, "print")
+    assert (found.header, found.count) == (HEADER, 4)
+    assert list(found.objects()) == OBJECTS_BEFORE
+    save(path, HEADER, OBJECTS_BEFORE)
+    assert path.read_bytes() == WRITTEN_BEFORE
 
 
 def test_nothing_at_all_is_a_state(tmp_path: Path) -> None:
@@ -79,16 +112,22 @@ def test_any_bit_changed(tmp_path: Path) -> None:
 
 
 REASONS = {
-    "missing": (None, "there is none yet"),
-    "empty": (b"", "it is no snapshot"),
-    "something else": (b"#!/bin/sh\nexit 0\n", "it is no snapshot"),
+    "missing": (None, "does not exist yet"),
+    "empty": (b"", "not a snapshot"),
+    "something else": (b"#!/bin/sh\nexit 0\n", "not a snapshot"),
     "no header": (b"grpcdns snapshot\n", "its end is missing"),
-    "a frame of 4 GB": (b"grpcdns snapshot\n\xff\xff\xff\xff", "it is damaged"),
+    "a frame of 4 GB": (
+        b"grpcdns snapshot\n\xff\xff\xff\xff",
+        "damaged or of another version",
+    ),
     "begins with objects": (
         b"grpcdns snapshot\n\x00\x00\x00\x0b\x93\xa7objects\x02\x90",
-        "it does not begin as one",
+        "damaged: no header",
     ),
-    "a frame of rubbish": (b"grpcdns snapshot\n\x00\x00\x00\x01\xc1", "it is damaged"),
+    "a frame of rubbish": (
+        b"grpcdns snapshot\n\x00\x00\x00\x01\xc1",
+        "damaged or of another version",
+    ),
 }
 
 
@@ -109,14 +148,14 @@ def test_foreign(tmp_path: Path) -> None:
 
 def test_of_another_version(tmp_path: Path) -> None:
     save(tmp_path / "old", msgspec.structs.replace(HEADER, version=0), OBJECTS)
-    with pytest.raises(SnapshotError, match="of version 0, not 1"):
+    with pytest.raises(SnapshotError, match="version 0, not 1"):
         load(tmp_path / "old", "print")
 
 
 def test_something_after_the_end(tmp_path: Path) -> None:
     path = tmp_path / "long"
     path.write_bytes(small(tmp_path) + b"\x00")
-    with pytest.raises(SnapshotError, match="something follows"):
+    with pytest.raises(SnapshotError, match="data after its end"):
         load(path, "print")
 
 

@@ -14,6 +14,7 @@ import pytest
 
 from grpcdns.core.answers.policy import Policy
 from grpcdns.core.cluster.objects import Change, Kind, Namespace, Object, Service, key_of, pack
+from grpcdns.frames import BATCH
 from grpcdns.serve import link
 from grpcdns.serve.feed import subscriber
 from grpcdns.serve.feed.broadcast import Broadcast
@@ -230,7 +231,7 @@ def test_a_slow_worker_is_resynced_and_holds_up_nobody(
         for n in range(5000):
             body = pack(service(f"s{n % 50}", f"10.0.{n >> 8}.{n & 255}"))
             house.fanout.upsert(Kind.SERVICE, f"default/s{n % 50}", body)
-            assert stuck.waiting <= subscriber.QUEUE + link.CHUNK
+            assert stuck.waiting <= subscriber.QUEUE + BATCH
         assert stuck.resyncs > 0
         wait_until(same(house, quick), "the quick one knows all")
         late = _Reading(slow)
