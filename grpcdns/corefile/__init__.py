@@ -1,4 +1,4 @@
-"""Corefiles: read as CoreDNS reads them, judged by what goes wrong behind ``grpc``, and written.
+"""Corefiles: read as CoreDNS reads them, checked for what goes wrong with ``grpc``, and written.
 
-May live here: pure functions from text and values to values. Files and clusters are the commands'.
+Pure functions from text and values to values live here. The commands read files and clusters.
 """

@@ -1,11 +1,9 @@
-"""What in a Corefile will not work behind ``grpc``, by line, and why.
+"""Finds the lines of a Corefile that will not work with ``grpc``, and says why.
 
     for finding in check_corefile(text): ...
 
-A trap is a row of a table (``TRAPS``): its id, how bad it is, why it is so, what to do, and the
-function that finds it. Each row is confirmed against a real CoreDNS in tests/system/corefile. The
-functions are in traps: grpc_lines.py (the ``grpc`` lines themselves), same_block.py (the lines
-beside them in a server block) and whole_file.py (the Corefile as a whole).
+A trap is a row of a table: its id, its level, the reason, what to do, and the function that finds
+it. tests/system/corefile confirms each row on a real CoreDNS. The tables are in traps.
 """
 
 from __future__ import annotations
@@ -22,7 +20,7 @@ SYNTAX: Final = Trap(
     "syntax",
     ERROR,
     "CoreDNS does not start with a Corefile that it cannot parse.",
-    "Mend the line.",
+    "Correct the line.",
     lambda _: (),
 )
 
@@ -34,10 +32,10 @@ WHOLE: Final = whole_file.TRAPS
 
 
 def check_corefile(text: str, served: Iterable[str] = ()) -> list[Finding]:
-    """All findings, in the order of lines.
+    """All findings, in the order of their lines.
 
-    ``served`` are the zones that grpcdns answers for, as ``--zones`` gives them (absolute); with
-    none, the Corefile is not compared with them.
+    ``served``: the zones that grpcdns answers for, absolute, as in ``--zones``; when empty, the
+    Corefile is not compared with them.
     """
     try:
         parsed = parse_corefile(text)

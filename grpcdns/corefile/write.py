@@ -1,4 +1,4 @@
-"""A Corefile for a cluster, from what is known of it."""
+"""Writes a Corefile for a cluster."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ import msgspec
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 _ROOMY: Final = {4: 16, 6: 56}
-"""What a cluster's Pod network usually is (kubeadm and most others), in bits."""
+"""The usual prefix length of a cluster's Pod network (kubeadm and most others), by IP version."""
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """``zones``: forward zones, as names. ``services``, ``pods``: networks in CIDR form.
 
-    ``sockets``: TOs of grpc; ``upstream``: what all other names are forwarded to. ``tls``: CERT,
-    KEY and CA for TCP addresses. ``missing`` are remarks on what could not be found out.
+    ``sockets``: the TOs of grpc; ``upstream``: where all other names are forwarded. ``tls``: CERT,
+    KEY and CA for TCP addresses. ``missing``: remarks on values that could not be determined.
     """
 
     zones: tuple[str, ...]
@@ -31,7 +31,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def networks(self) -> tuple[str, ...]:
-        """Service and Pod networks, without those that lie in another."""
+        """Service and Pod networks, without those inside another one."""
         return merge_networks((*self.services, *self.pods))
 
     @property
@@ -80,8 +80,8 @@ def _lines(plan: Plan) -> Iterator[str]:
 
 
 def merge_networks(cidrs: Iterable[str]) -> tuple[str, ...]:
-    """Each network once, in order, and none that lies in another: CoreDNS does not start with a
-    zone that it is given twice."""
+    """Each network once, in order, without those inside another one: CoreDNS does not start when a
+    zone is listed twice."""
     networks = [ipaddress.ip_network(cidr, strict=False) for cidr in dict.fromkeys(cidrs)]
     kept = [one for one in networks if not any(_inside(one, other) for other in networks)]
     return tuple(dict.fromkeys(map(str, kept)))
@@ -92,12 +92,12 @@ def _inside(one: Network, other: Network) -> bool:
 
 
 def pod_networks(node_cidrs: Iterable[str]) -> tuple[str, ...]:
-    """One network for each family that the Nodes' Pod networks lie in.
+    """One network per IP version that contains the Nodes' Pod networks.
 
-    A new Node gets a network next to the others', which is not known yet: so the usual size of a
-    cluster's Pod network is taken where all of them fit into one.
+    A new Node gets a network next to the existing ones. To include it, the result is widened to the
+    usual size of a cluster's Pod network, unless the Nodes' networks need an even larger one.
     """
-    found = []
+    covers = []
     for version in (4, 6):
         networks = [
             network
@@ -105,12 +105,12 @@ def pod_networks(node_cidrs: Iterable[str]) -> tuple[str, ...]:
             if (network := ipaddress.ip_network(cidr, strict=False)).version == version
         ]
         if networks:
-            found.append(str(_cover(networks, _ROOMY[version])))
-    return tuple(found)
+            covers.append(str(_cover(networks, _ROOMY[version])))
+    return tuple(covers)
 
 
 def _cover(networks: list[Network], roomy: int) -> Network:
-    """The smallest network that has them all, or one of ``roomy`` bits if that has, too."""
+    """The smallest network that contains them all, widened to ``roomy`` bits."""
     cover = networks[0]
     while not all(one.subnet_of(cover) for one in networks):  # type: ignore[arg-type]
         cover = cover.supernet()

@@ -1,4 +1,4 @@
-"""Zones as a Corefile names them, and how CoreDNS compares them.
+"""Zones as a Corefile writes them, and how CoreDNS compares them.
 
 A zone is lower-case text with a trailing dot; the root is ".".
 """
@@ -19,7 +19,7 @@ _PORT: Final = re.compile(r":(\d+)$")
 
 
 class Address(NamedTuple):
-    """What one key of a server block stands for: one zone and where it is served."""
+    """A zone of a server block, and the scheme and port that it is served on."""
 
     scheme: str
     zone: str
@@ -27,7 +27,7 @@ class Address(NamedTuple):
 
 
 def zones_of_text(text: str) -> tuple[str, ...]:
-    """The zones of a name or network, without port; a network can be several (10.96.0.0/12)."""
+    """The zones of a name or network without a port; 10.96.0.0/12 is 16 zones."""
     if "/" in text:
         try:
             return reverse_zones(text)
@@ -38,7 +38,7 @@ def zones_of_text(text: str) -> tuple[str, ...]:
 
 
 def addresses(server: Server) -> list[Address]:
-    """Every zone of a server block. A key with a variable in it stands for nothing known."""
+    """Every zone of a server block. A key with a variable in it is skipped."""
     found = []
     for key in server.keys:
         if "{$" in key or "{%" in key:
@@ -57,7 +57,7 @@ def zones(server: Server) -> tuple[str, ...]:
 
 
 def is_below(zone: str, ancestor: str) -> bool:
-    """Whether ``zone`` is ``ancestor`` or lies in it."""
+    """Whether ``zone`` is ``ancestor`` or a subdomain of it."""
     return ancestor == ROOT or zone == ancestor or zone.endswith("." + ancestor)
 
 
@@ -66,14 +66,14 @@ def is_reverse(zone: str) -> bool:
 
 
 def overlap(one: str, other: str) -> str | None:
-    """The smaller of two zones of which one lies in the other; None when they share no name."""
+    """The lower of two zones when one contains the other; None when they share no name."""
     if is_below(one, other):
         return one
     return other if is_below(other, one) else None
 
 
 def asked_zones(server: Server, grpc: Directive) -> tuple[str, ...]:
-    """The zones whose names ``grpc`` takes: those of the block, narrowed by its FROM."""
+    """The zones whose queries reach ``grpc``: those of the block, narrowed by its FROM."""
     if not grpc.args:
         return ()
     sources = zones_of_text(grpc.args[0])[:1]
@@ -82,7 +82,7 @@ def asked_zones(server: Server, grpc: Directive) -> tuple[str, ...]:
 
 
 def excepted(directive: Directive) -> tuple[str, ...]:
-    """The zones that ``forward`` or ``grpc`` pass over."""
+    """The zones that ``forward`` or ``grpc`` skip."""
     words = [word for one in directive.block if one.name == "except" for word in one.args]
     return tuple(zone for word in words for zone in zones_of_text(word))
 

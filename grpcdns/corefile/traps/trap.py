@@ -1,4 +1,4 @@
-"""The values of the check: a trap, where it was found, and the server block it looks at."""
+"""The values of the check: a trap, a finding, and the server block that a trap looks at."""
 
 from __future__ import annotations
 
@@ -11,14 +11,15 @@ ERROR: Final = "error"
 WARNING: Final = "warning"
 NOTE: Final = "note"
 LEVELS: Final = (ERROR, WARNING, NOTE)
-"""It does not start or does not answer; it answers wrongly or breaks later; worth knowing."""
+"""Error: CoreDNS does not start, or names are not answered. Warning: answers are wrong, or it fails
+later. Note: worth knowing."""
 
-Found = Iterable[tuple[int, str]]
-"""Lines, and what is wrong in each."""
+Hits = Iterable[tuple[int, str]]
+"""Line numbers, and what is wrong in each line."""
 
 
 class Block(NamedTuple):
-    """A server block with ``grpc`` in it; ``asked``: the zones whose names get that far at most."""
+    """A server block with ``grpc`` in it; ``asked``: the zones whose queries can reach ``grpc``."""
 
     server: Server
     grpc: Directive
@@ -26,16 +27,24 @@ class Block(NamedTuple):
 
 
 class Trap(NamedTuple):
-    """``find`` takes what the trap's table says: a `Block`, or all of them."""
+    """``find`` takes a `Block`, or the whole Corefile, depending on the table the trap is in."""
 
     name: str
     level: str
     why: str
     mend: str
-    find: Callable[[Any], Found]
+    find: Callable[[Any], Hits]
 
 
 class Finding(NamedTuple):
+    """A trap in a Corefile: ``line`` counts from 1, ``what`` a sentence without a full stop."""
+
     trap: Trap
     line: int
     what: str
+
+
+def named(zones: Iterable[str]) -> str:
+    """The first three zones as text, without their last dots."""
+    shown = [zone.rstrip(".") or zone for zone in zones]
+    return ", ".join(shown[:3]) + (f" and {len(shown) - 3} more" if len(shown) > 3 else "")

@@ -13,7 +13,6 @@ from grpcdns.cli import main
 from grpcdns.config import values
 from grpcdns.corefile.checker import check_corefile
 from grpcdns.corefile.traps.trap import NOTE
-from grpcdns.corefile.write import Plan, merge_networks, pod_networks, write_corefile
 from harness.cluster import Cluster
 from harness.coredns import CoreDNS
 from harness.dns import ask, section
@@ -87,34 +86,6 @@ def test_networks_from_manifests(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert data["zones"] == ["cluster.local", "10.32.0.0/16", "10.200.0.0/16"]
 
 
-@pytest.mark.parametrize(
-    ("nodes", "network"),
-    [
-        (["10.244.0.0/24", "10.244.7.0/24"], "10.244.0.0/16"),
-        (["10.0.0.0/24", "10.1.0.0/24"], "10.0.0.0/15"),
-        (["10.0.0.0/12"], "10.0.0.0/12"),
-        (["fd00:1::/64", "fd00:1:0:1::/64"], "fd00:1::/56"),
-    ],
-)
-def test_pod_networks(nodes: list[str], network: str) -> None:
-    assert pod_networks(nodes) == (network,)
-
-
-def test_a_network_inside_another_is_left_out() -> None:
-    """CoreDNS does not start with a zone that it is given twice."""
-    assert merge_networks(["10.0.0.0/8", "10.96.0.0/12", "fd00::/64", "10.0.0.0/8"]) == (
-        "10.0.0.0/8",
-        "fd00::/64",
-    )
-
-
-def test_tls_is_written() -> None:
-    plan = Plan(
-        zones=("c.local",), sockets=("192.0.2.1:5301", "192.0.2.1:5302"), tls=("a", "b", "c")
-    )
-    assert "        tls a b c\n" in write_corefile(plan)
-
-
 BAD = "cluster.local {\n    grpc . localhost:5301\n}\n"
 
 
@@ -123,7 +94,7 @@ def test_check_says_line_and_reason(tmp_path: Path, capsys: pytest.CaptureFixtur
     file.write_text(BAD)
     assert main(["corefile", "--check", str(file)]) == 1
     text = capsys.readouterr().out
-    assert f"{file}:2: error: TO localhost:5301 is no IP address [grpc-host-name]" in text
+    assert f"{file}:2: error: TO localhost:5301 is not an IP address [grpc-host-name]" in text
     assert text.endswith(f"{file}: 1 error, 4 warnings, 1 note\n")
 
 

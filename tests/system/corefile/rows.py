@@ -1,8 +1,8 @@
-"""A row for each trap: a Corefile that has it, the same one mended, and what a CoreDNS shows.
+"""A row for each trap: a Corefile that has it, the corrected one, and how a CoreDNS shows it.
 
-``shows`` is asked of a running CoreDNS: true with the bad Corefile, false with the good one. It is
-the line in the CoreDNS log instead where the bad one does not start. ``<0>`` and the like stand for
-addresses (world.py).
+``shows`` checks a running CoreDNS: true with the bad Corefile, false with the good one. When the
+bad one does not start, it is the text in the CoreDNS log instead. world.py replaces ``<0>`` and the
+like by addresses.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ REST: Final = ". {\n errors\n forward . <upstream>\n}"
 
 
 class Row(NamedTuple):
-    """``line``: of the finding. ``served``: what --zones is, for the rows that compare."""
+    """``line``: of the finding. ``served``: the value of --zones, for the rows that compare it."""
 
     trap: str
     bad: str
@@ -55,7 +55,7 @@ def _grpc(line: str) -> str:
 GOOD: Final = _grpc(GRPC)
 
 
-# -- what is looked at
+# -- how CoreDNS shows a trap
 
 
 def rcode(name: str, expected: str, qtype: str = "A") -> Shows:
@@ -66,7 +66,7 @@ def rcode(name: str, expected: str, qtype: str = "A") -> Shows:
 
 
 def answered(name: str, record: str, qtype: str = "A") -> Shows:
-    """The answer ends with this record's data."""
+    """Whether a record of the answer ends with this data."""
 
     def shows(coredns: CoreDNS, _: World) -> bool:
         return any(line.endswith(record) for line in section(ask(coredns.address, name, qtype)))
@@ -84,7 +84,7 @@ def _first_worker_only(coredns: CoreDNS, _: World) -> bool:
 
 
 def _servfail_is_kept(coredns: CoreDNS, _world: World) -> bool:
-    """The backend replies SERVFAIL to the first question for such a name, and then never again."""
+    """The backend replies SERVFAIL to the first query for such a name only."""
     name = f"once-{coredns.address.port}.cluster.local."
     assert ask(coredns.address, name).rcode() == dns.rcode.SERVFAIL
     return ask(coredns.address, name).rcode() == dns.rcode.SERVFAIL
@@ -94,14 +94,14 @@ def _errors(coredns: CoreDNS) -> int:
     return coredns.log_text.count("[ERROR] plugin/errors")
 
 
-def _says_nothing(coredns: CoreDNS, _: World) -> bool:
+def _logs_nothing(coredns: CoreDNS, _: World) -> bool:
     assert ask(coredns.address, WEB).rcode() == dns.rcode.SERVFAIL
     assert ask(coredns.address, WEB).rcode() == dns.rcode.SERVFAIL
     return not _errors(coredns)
 
 
 def _rewritten_before_cached(coredns: CoreDNS, _: World) -> bool:
-    """Two workers of other TTLs take turns: a second answer of the same one was in the cache."""
+    """Two workers with different TTLs take turns: a second answer with the first TTL was cached."""
     first = ask(coredns.address, WEB).answer[0].ttl
     second = ask(coredns.address, "alias.default.svc.cluster.local.").answer[0].ttl
     return abs(first - second) < 100
@@ -138,21 +138,21 @@ READY: Final = str(free_address())
 HEALTH: Final = str(free_address())
 
 
-def _ends_at_once(coredns: CoreDNS, _: World) -> bool:
+def _ends_immediately(coredns: CoreDNS, _: World) -> bool:
     began = time.monotonic()
     coredns.process.send(signal.SIGTERM)
     coredns.process.wait(timeout=20)
     return time.monotonic() - began < 1.0
 
 
-def _read_on_the_way(coredns: CoreDNS, world: World) -> bool:
+def _read_on_the_network(coredns: CoreDNS, world: World) -> bool:
     world.spy.seen.clear()
     ask(coredns.address, WEB)
     return b"\3web\7default\3svc" in world.spy.seen
 
 
-def _given_to_every_client(coredns: CoreDNS, _: World) -> bool:
-    """Two clients, an answer that is made from the client's address."""
+def _same_for_every_client(coredns: CoreDNS, _: World) -> bool:
+    """Two clients get the same answer, which depends on the client's address."""
     query = dns.message.make_query("client.cluster.local.", "A")
     host, port = coredns.address
     answers = {
@@ -189,7 +189,7 @@ STANZA: Final = (
     Row("no-port", _grpc("grpc . 127.0.0.1 127.0.0.2"), _grpc("grpc . <tcp0> <tcp1>"),
         rcode(WEB, "SERVFAIL")),
     Row("tls-on-unix", _grpc("grpc . <0> <1> {\n tls\n}"), GOOD, rcode(WEB, "SERVFAIL"), line=3),
-    Row("no-tls", _grpc("grpc . <far> <far>"), GOOD, _read_on_the_way, far=True),
+    Row("no-tls", _grpc("grpc . <far> <far>"), GOOD, _read_on_the_network, far=True),
     Row("policy-sequential", _grpc("grpc . <0> <ttl200> {\n policy sequential\n}"),
         _grpc("grpc . <0> <ttl200> {\n policy round_robin\n}"), _first_worker_only, line=3),
     Row("from-outside", _grpc("grpc example.org <0> <1>"), GOOD, rcode(WEB, "SERVFAIL")),
@@ -223,7 +223,7 @@ BESIDE: Final = (
     Row("cache-client-aware",
         _one("rewrite edns0 local set 0xffee {client_ip}", "grpc . <aware>", "cache"),
         _one("rewrite edns0 local set 0xffee {client_ip}", "grpc . <aware>",
-             "cache {\n disable success\n disable denial\n}"), _given_to_every_client),
+             "cache {\n disable success\n disable denial\n}"), _same_for_every_client),
     Row("rewrite-order",
         _one("rewrite name alias.default.svc.cluster.local web.default.svc.cluster.local",
              "grpc . <0> <ttl200> {\n policy round_robin\n}", "cache 3600"),
@@ -233,7 +233,7 @@ BESIDE: Final = (
         _one("log", GRPC) + "\n. {\n log\n forward . <upstream>\n loop\n}",
         _probed_in_cluster_zone, line=6),
     Row("no-errors", _one("grpc . <dead> <dead>"), _one("errors", "grpc . <dead> <dead>"),
-        _says_nothing, line=1),
+        _logs_nothing, line=1),
 )
 
 WHOLE: Final = (
@@ -259,7 +259,7 @@ WHOLE: Final = (
         _not_ready, line=1),
     Row("no-lameduck", _one(GRPC) + "\n. {\n health <health>\n forward . <upstream>\n}",
         _one(GRPC) + "\n. {\n health <health> {\n  lameduck 1s\n }\n forward . <upstream>\n}",
-        _ends_at_once, line=7),
+        _ends_immediately, line=7),
     Row("syntax", "cluster.local {\n grpc . <0> <1> {\n", GOOD, "Unexpected EOF", line=2),
     Row("syntax", "cluster.local {\n errors\n", GOOD, "expecting '}'", line=1, id="open"),
     Row("syntax", "cluster.local {\n errors }\n", GOOD, "Unexpected '}'", line=2, id="brace"),

@@ -1,4 +1,4 @@
-"""Every Corefile printed in a document loads in a real CoreDNS and answers for the cluster."""
+"""A real CoreDNS runs every Corefile in the documents and answers for the cluster."""
 
 from __future__ import annotations
 

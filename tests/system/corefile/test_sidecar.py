@@ -1,7 +1,7 @@
-"""``corefile/sidecar.Corefile`` in a real CoreDNS before a real grpcdns: every promise it makes.
+"""``corefile/sidecar.Corefile`` in a real CoreDNS with a real grpcdns: every promise it makes.
 
-Only addresses and paths are swapped: the sockets' folder, the upstream that stands for the rest of
-the world (a second CoreDNS), and the ports of metrics, health and readiness.
+Only addresses and paths are replaced: the sockets' folder, the upstream (a second CoreDNS), and the
+ports of metrics, health and readiness.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ pytestmark = pytest.mark.servers
 SHIPPED = (ROOT / "corefile" / "sidecar.Corefile").read_text()
 ZONES = "cluster.local,10.96.0.0/12,10.244.0.0/16"
 XECHO = "xecho.default.svc.cluster.local."
-# The rest of the world, public reverse names and private ones that are not the cluster's included.
+# All other names, with reverse names of public addresses and of private ones outside the cluster.
 WORLD = """
 . {
     hosts {
@@ -46,7 +46,7 @@ WORLD = """
 
 
 class Sidecar(NamedTuple):
-    """All of it, running."""
+    """The running servers."""
 
     front: CoreDNS
     backend: Grpcdns
@@ -59,18 +59,18 @@ class Sidecar(NamedTuple):
         return ask(self.front.address, qname, qtype, tcp=tcp)
 
     def counter(self, name: str, having: str = "") -> float:
-        """The sum over a metric's series, or over those whose labels have some text in them."""
+        """The sum over a metric's series, or over those with ``having`` in their labels."""
         lines = get(self.metrics, "metrics").splitlines()
         series = [line for line in lines if line.startswith(name) and having in line]
         return sum(float(line.rpartition(" ")[2]) for line in series)
 
     def answers_of(self, socket: int) -> float:
-        """How many answers CoreDNS has had from a worker."""
+        """How many answers CoreDNS got from a worker."""
         return self.counter("coredns_grpc_responses_total", f"/{socket}.sock")
 
 
 def get(address: Address, path: str) -> str:
-    """The body of a 200; "" for any other status."""
+    """The body of a 200; "" for another status."""
     try:
         with urllib.request.urlopen(f"http://{address}/{path}", timeout=5) as reply:
             return str(reply.read().decode())
@@ -79,7 +79,7 @@ def get(address: Address, path: str) -> str:
 
 
 def swapped(**places: object) -> str:
-    """The shipped Corefile with its addresses and paths replaced; each must be there."""
+    """The shipped Corefile with its addresses and paths replaced; each must occur in it."""
     text = SHIPPED
     for old, new in (
         ("unix:///run/grpcdns/", f"unix://{places['sockets']}/"),
@@ -123,7 +123,7 @@ def running() -> Iterator[Sidecar]:
 
 @pytest.fixture
 def fresh() -> Iterator[Sidecar]:
-    """One of the test's own, to break."""
+    """Servers of one test, which may break them."""
     with sidecar() as everything:
         yield everything
 
@@ -141,7 +141,7 @@ def test_names_of_the_cluster_come_from_grpcdns(running: Sidecar, tcp: bool) -> 
 @pytest.mark.parametrize(
     "qname", ["1.0.0.10.in-addr.arpa.", "1.0.97.10.in-addr.arpa.", "9.9.244.10.in-addr.arpa."]
 )
-def test_only_reverse_names_of_the_networks_named_are_ours(running: Sidecar, qname: str) -> None:
+def test_only_reverse_names_of_the_listed_networks_are_ours(running: Sidecar, qname: str) -> None:
     reply = running.ask(qname, "PTR")
     ours = bool(reply.authority) and reply.authority[0].name.to_text().endswith(".in-addr.arpa.")
     assert ours == (".0.0.10." not in f".{qname}")
@@ -180,7 +180,7 @@ def test_answers_are_cached(running: Sidecar, qname: str) -> None:
     assert running.counter("coredns_cache_hits_total") == before + 1
 
 
-def test_addresses_come_in_changing_order(running: Sidecar) -> None:
+def test_the_order_of_addresses_changes(running: Sidecar) -> None:
     name = "headless.default.svc.cluster.local."
     orders = {tuple(r.to_text() for r in running.ask(name).answer[0]) for _ in range(40)}
     assert len(orders) > 1
@@ -202,7 +202,7 @@ def test_both_sockets_are_used(running: Sidecar) -> None:
 
 
 @pytest.mark.slow
-def test_a_killed_worker_costs_no_answer(fresh: Sidecar) -> None:
+def test_a_killed_worker_loses_no_answer(fresh: Sidecar) -> None:
     names = (f"n{n}.default.svc.cluster.local." for n in itertools.count())
     for socket in (0, 1):
         os.kill(fresh.backend.children()[f"worker {socket}"], signal.SIGKILL)
@@ -214,11 +214,11 @@ def test_a_killed_worker_costs_no_answer(fresh: Sidecar) -> None:
 
 @pytest.mark.slow
 def test_servfail_is_not_cached(fresh: Sidecar) -> None:
-    """F3: no worker, SERVFAIL; workers back, and it is gone with CoreDNS's own reconnecting."""
+    """SERVFAIL without workers; answers again as soon as CoreDNS has reconnected."""
     name = "database.default.svc.cluster.local."
     fresh.backend.stop()
     assert fresh.ask(name).rcode() == dns.rcode.SERVFAIL
-    assert get(fresh.ready, "ready") == "OK"  # CoreDNS says nothing of grpcdns
+    assert get(fresh.ready, "ready") == "OK"  # CoreDNS's ready says nothing about grpcdns
     fresh.backend.start()
     wait_until(lambda: len(section(fresh.ask(name))) == 2, "answered again", timeout=3)
 

@@ -1,7 +1,7 @@
-"""Each trap: the check finds it where it is, and a real CoreDNS shows that it is one.
+"""Each trap: the check finds it in the right line, and a real CoreDNS confirms it.
 
-The rows are in rows.py. A bad Corefile is found bad and behaves so; the mended one is not and does
-not.
+The rows are in rows.py. The bad Corefile has the finding and the behaviour; the corrected one has
+neither.
 """
 
 from __future__ import annotations
@@ -47,8 +47,8 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 
 @pytest.fixture(scope="module")
 def aware() -> Iterator[str]:
-    """A backend that does what grpcdns does not: its answer is the client's address, from the EDNS
-    option 65518, and it replies SERVFAIL to the first question for a name that begins with once."""
+    """A backend whose answers depend on the client: it returns the address in EDNS option 65518,
+    and replies SERVFAIL to the first query for a name that begins with once."""
     seen = set()
 
     def answer(raw: bytes, _context: grpc.ServicerContext) -> bytes:
@@ -83,7 +83,7 @@ every_row = pytest.mark.parametrize(
 
 @every_row
 def test_the_check_finds_it(row: Row) -> None:
-    """And not when it is mended."""
+    """In the bad Corefile, not in the corrected one."""
     bad, good = (with_addresses(text, WORDS) for text in (row.bad, row.good))
     assert (row.trap, row.line) in _found(bad, row)
     assert row.trap not in {name for name, _ in _found(good, row)}
@@ -93,7 +93,7 @@ def test_the_check_finds_it(row: Row) -> None:
 def test_coredns_shows_it(
     row: Row, world: World, aware: str, coredns: Callable[..., CoreDNS]
 ) -> None:
-    """And shows it gone when it is mended."""
+    """With the bad Corefile, not with the corrected one."""
     far = world.spy.address if row.far else "192.0.2.7:5301"
     words = {"aware": aware, "ready": READY, "health": HEALTH, "far": far}
     run_bad, good = (world.text(text, **words) for text in (row.bad, row.good))
@@ -111,10 +111,10 @@ def test_coredns_shows_it(
         assert row.shows(running, world) is (row.id == "same")
 
 
-def test_a_servfail_that_coredns_made_itself_is_not_kept(
+def test_a_servfail_made_by_coredns_is_not_cached(
     world: World, coredns: Callable[..., CoreDNS]
 ) -> None:
-    """docs/operations.md says so: with a cache and no servfail 0, each question is tried anew."""
+    """docs/operations.md: even with a cache and no servfail 0, each query is tried again."""
     text = "cluster.local {\n errors\n grpc . <dead> <dead>\n cache\n}"
     running = coredns(world.text(text))
     for _ in range(3):

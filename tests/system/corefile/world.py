@@ -1,4 +1,4 @@
-"""What the Corefiles of the rows talk to: workers, an upstream, and addresses where nobody is."""
+"""The servers that the Corefiles of the rows use: workers, an upstream, and unused addresses."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ UPSTREAM: Final = """. {
 
 
 class World:
-    """``text`` puts addresses in the place of a row's ``<names>``."""
+    """``text`` replaces a row's ``<names>`` by addresses."""
 
     def __init__(self, folder: Path) -> None:
         self._stack = ExitStack()
@@ -84,7 +84,7 @@ def with_addresses(corefile: str, words: Mapping[str, str]) -> str:
 
 
 class Knocked:
-    """An address where somebody listens and nobody answers: were there connections?"""
+    """A listener that accepts connections, never answers, and remembers that there were any."""
 
     def __init__(self) -> None:
         self._listener = socket.create_server((LOOPBACK, 0))
@@ -93,7 +93,7 @@ class Knocked:
         self.address = f"{host}:{port}"
 
     def was(self) -> bool:
-        """Whether somebody knocked since the last time; their connections are closed."""
+        """Whether there was a connection since the last call; closes them."""
         knocked = False
         while select.select([self._listener], [], [], 0)[0]:
             knocked = True
@@ -105,7 +105,7 @@ class Knocked:
 
 
 class Spy:
-    """Somebody on the way to a TCP address: passes everything on, and reads it."""
+    """A proxy to a TCP address that records the bytes it passes on."""
 
     def __init__(self, target: str) -> None:
         host, _, port = target.rpartition(":")

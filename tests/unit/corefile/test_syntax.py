@@ -1,4 +1,4 @@
-"""Corefiles are read as CoreDNS reads them: tokens, blocks, snippets; whatever the text is."""
+"""Corefiles are read as CoreDNS reads them: tokens, blocks and snippets, for any text."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ Tree = list[tuple[tuple[str, ...], list[tuple[str, tuple[str, ...], int]]]]
 
 def tree(text: str) -> Tree:
     """Keys, and each directive's name, arguments and line; properties follow their directive."""
-    found: Tree = []
+    servers: Tree = []
     for server in parse_corefile(text).servers:
         lines = []
         for one in server.directives:
             lines.append((one.name, one.args, one.line))
             lines += [(f".{p.name}", p.args, p.line) for p in one.block]
-        found.append((server.keys, lines))
-    return found
+        servers.append((server.keys, lines))
+    return servers
 
 
 ROWS = {
@@ -117,7 +117,7 @@ words = st.sampled_from([
 
 @given(st.lists(words, max_size=60).map(" ".join) | st.text(max_size=200))
 @example("import s\n(s) {\nimport t\n}\n(t) {\nimport s\n}\n")
-def test_any_text_is_checked_without_a_fault(text: str) -> None:
+def test_any_text_can_be_checked(text: str) -> None:
     lines = len(text.splitlines()) + 1
     for finding in check_corefile(text, ("cluster.local.",)):
         assert 1 <= finding.line <= lines

@@ -1,0 +1,35 @@
+"""The Corefile that is written: its networks and its TLS line."""
+
+from __future__ import annotations
+
+import pytest
+
+from grpcdns.corefile.write import Plan, merge_networks, pod_networks, write_corefile
+
+
+@pytest.mark.parametrize(
+    ("nodes", "network"),
+    [
+        (["10.244.0.0/24", "10.244.7.0/24"], "10.244.0.0/16"),
+        (["10.0.0.0/24", "10.1.0.0/24"], "10.0.0.0/15"),
+        (["10.0.0.0/12"], "10.0.0.0/12"),
+        (["fd00:1::/64", "fd00:1:0:1::/64"], "fd00:1::/56"),
+    ],
+)
+def test_pod_networks(nodes: list[str], network: str) -> None:
+    assert pod_networks(nodes) == (network,)
+
+
+def test_a_network_inside_another_is_dropped() -> None:
+    """CoreDNS does not start when a zone is listed twice."""
+    assert merge_networks(["10.0.0.0/8", "10.96.0.0/12", "fd00::/64", "10.0.0.0/8"]) == (
+        "10.0.0.0/8",
+        "fd00::/64",
+    )
+
+
+def test_tls_is_written() -> None:
+    plan = Plan(
+        zones=("c.local",), sockets=("192.0.2.1:5301", "192.0.2.1:5302"), tls=("a", "b", "c")
+    )
+    assert "        tls a b c\n" in write_corefile(plan)
