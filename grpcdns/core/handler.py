@@ -29,7 +29,6 @@ from grpcdns.core.cluster.multimap import MultiMap
 from grpcdns.core.cluster.objects import Change, Kind
 from grpcdns.core.dns import wire
 from grpcdns.core.dns.wire import (
-    ANY_CLASS,
     IN,
     NOERROR,
     REFUSED,
@@ -39,6 +38,7 @@ from grpcdns.core.dns.wire import (
     Question,
     Record,
     Section,
+    options_fit,
 )
 from grpcdns.core.memo import (
     _OVERHEAD,
@@ -103,6 +103,7 @@ class Handler:
                     and message[end : end + 3] == _OPT_START
                     and message[end + 6] == 0
                     and message[end + 9] << 8 | message[end + 10] == rest - 11
+                    and (rest == 11 or options_fit(message, end + 11, end + rest))
                 ):
                     opt = _OPTS[message[end + 7] >> 7]
                 else:
@@ -121,7 +122,7 @@ class Handler:
             query = wire.parse_query(message)
             if query.rcode != NOERROR or query.question is None:
                 return self._error(query, query.rcode)
-            if query.question.qclass not in (IN, ANY_CLASS):
+            if query.question.qclass != IN:
                 return self._error(query, REFUSED)
             return self._answer(query, query.question)
         except Exception as error:  # the last line: a query gets a DNS message

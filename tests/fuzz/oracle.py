@@ -13,6 +13,7 @@ import dns.exception
 import dns.flags
 import dns.message
 import dns.rcode
+import dns.wire
 
 HEADER: Final = 12
 MAX_MESSAGE: Final = 65535
@@ -88,14 +89,15 @@ def expect(query: bytes) -> Expected:
     wrong = 1 if response or opcode == 0 else 4
     qdcount, ancount, nscount, arcount = struct.unpack_from("!4H", query, 4)
     end = name_end(query, HEADER, pointers=False)
-    if response or qdcount != 1 or end is None or end - HEADER > 255 or end + 4 > len(query):
+    counted = qdcount == 1 and ancount <= 1 and nscount <= 1 and arcount <= 2
+    if response or not counted or end is None or end - HEADER > 255 or end + 4 > len(query):
         return nothing._replace(rcode=wrong)
     question = query[HEADER : end + 4]
     if opcode:
         return Expected(question, 4, False)
     edns, rcode = _read_opt(query, end + 4, ancount + nscount, arcount)
     qtype, qclass = struct.unpack_from("!2H", question, len(question) - 4)
-    if rcode is None and (qclass not in (1, 255) or qtype in (251, 252)):
+    if rcode is None and (qclass != 1 or qtype in (251, 252)):
         rcode = 5
     return Expected(question, rcode, edns)
 
@@ -111,13 +113,26 @@ def _read_opt(query: bytes, at: int, skipped: int, additional: int) -> tuple[boo
         if end + 10 + length > len(query):
             return edns, 1
         if rtype == OPT and number >= skipped:
-            if edns or query[at] != 0:
+            if edns or query[at] != 0 or not _options_end(query, end + 10, length):
                 return edns, 1
             edns = True
             if version:
                 rcode = 16
         at = end + 10 + length
     return edns, rcode
+
+
+def _options_end(query: bytes, at: int, length: int) -> bool:
+    """Whether dnspython's own parser finds whole options in an OPT's rdata, and nothing else."""
+    parser = dns.wire.Parser(query, at)
+    try:
+        with parser.restrict_to(length):
+            while parser.remaining():
+                _code, size = parser.get_struct("!HH")
+                parser.get_bytes(size)
+    except dns.exception.FormError:
+        return False
+    return True
 
 
 def name_end(message: bytes, at: int, *, pointers: bool) -> int | None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import enum
 import struct
 from collections.abc import Sequence
+from operator import gt
 from typing import Final, NamedTuple, cast
 
 from grpcdns.core.dns.names import (
@@ -30,7 +31,7 @@ TYPES: Final = {
     "NAPTR": 35, "IXFR": IXFR, "AXFR": AXFR, "ANY": ANY,
 }  # fmt: skip
 TYPE_NAMES: Final = {number: name for name, number in TYPES.items()}
-IN, ANY_CLASS = 1, 255
+IN = 1
 
 NOERROR, FORMERR, SERVFAIL, NXDOMAIN, NOTIMP, REFUSED, BADVERS = 0, 1, 2, 3, 4, 5, 16
 RCODE_NAMES: Final = {
@@ -40,6 +41,8 @@ RCODE_NAMES: Final = {
 
 MAX_MESSAGE = 65535
 HEADER = 12
+_MOST = (1, 1, 1, 2)
+"""The most that a query's sections hold."""
 _POINTER_LIMIT = 0x4000
 _UDP_SIZE = 65535  # what we would take in one message; CoreDNS puts its own figure over it
 
@@ -121,8 +124,9 @@ def soa_record(zone: Name, ttl: int, mname: Name, rname: Name, serial: int, mini
 def parse_query(message: bytes) -> Query:
     """Read a query. Never raises: what is wrong stands in ``rcode``.
 
-    Counts are believed only as far as the octets go, and a question count other than 1 is refused
-    before anything is parsed. RFC 1035 4.1, RFC 6891 6.1, RFC 9619.
+    Counts that no query has are refused before anything is parsed: one question (RFC 9619), and
+    beside it at most what a NOTIFY, an IXFR and TSIG with EDNS bring, which is CoreDNS's rule too.
+    RFC 1035 4.1, RFC 6891 6.1.
     """
     head = message[:HEADER].ljust(HEADER, b"\0")
     bad = Query(head, None, FORMERR, False, False)
@@ -130,7 +134,7 @@ def parse_query(message: bytes) -> Query:
         return bad
     opcode = message[2] >> 3 & 15
     counts = struct.unpack_from("!4H", message, 4)
-    if message[2] & 0x80 or counts[0] != 1:
+    if message[2] & 0x80 or counts[0] != 1 or any(map(gt, counts, _MOST)):
         return bad if opcode == 0 or message[2] & 0x80 else bad._replace(rcode=NOTIMP)
     question, at = _parse_question(message)
     if question is None:
@@ -176,6 +180,8 @@ def _parse_records(message: bytes, at: int, skipped: int, additional: int, query
         if rtype == OPT and number >= skipped:
             if seen or message[start] != 0:  # RFC 6891 6.1.1: one OPT, owned by the root
                 return query._replace(rcode=FORMERR)
+            if not options_fit(message, at - length, at):
+                return query._replace(rcode=FORMERR)
             seen = True
             query = query._replace(edns=True, dnssec_ok=bool(ttl & 0x8000))
             if ttl >> 16 & 0xFF:
@@ -195,6 +201,13 @@ def _skip_name(message: bytes, at: int) -> int:
             return -1
         at += 1 + length
     return -1
+
+
+def options_fit(message: bytes, at: int, end: int) -> bool:
+    """Whether the options of an OPT end exactly where its rdata does (RFC 6891 6.1.2)."""
+    while at + 4 <= end:
+        at += 4 + (message[at + 2] << 8 | message[at + 3])
+    return at == end
 
 
 def opt_record(dnssec_ok: bool, rcode: int) -> bytes:
