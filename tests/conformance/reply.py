@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import struct
+from collections.abc import Callable
 from typing import Final, NamedTuple
 
 TYPES: Final = {
@@ -37,11 +38,18 @@ class Reply(NamedTuple):
     def sections(self) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
         return self.answer, self.authority, self.additional
 
+    def comparable(self) -> tuple[object, ...]:
+        """What two servers must agree on: rcode, AA, TC and the sections as sets, without the
+        SOA's serial."""
+        return self._compared(str)
+
     def folded(self) -> tuple[object, ...]:
-        """What two servers must agree on: rcode, AA, TC and the sections as sets, names in lower
-        case, the SOA's serial left out."""
+        """`comparable`, its names in lower case."""
+        return self._compared(str.lower)
+
+    def _compared(self, fold: Callable[[str], str]) -> tuple[object, ...]:
         sections = tuple(
-            tuple(sorted({without_serial(record).lower() for record in part}))
+            tuple(sorted({fold(without_serial(record)) for record in part}))
             for part in self.sections
         )
         return self.rcode, "aa" in self.flags, "tc" in self.flags, *sections

@@ -168,6 +168,13 @@ def is_silent(facts: Facts, question: tuple[str, str]) -> bool:
     return qtype == "PTR" and qname.lower() in facts.nameless
 
 
+def _letter_case(seen: Seen) -> bool:
+    """Only the case of letters differs, and capitals were asked for."""
+    if seen.plugin is None or seen.qname == seen.name:
+        return False
+    return seen.plugin.folded() == seen.ours.folded()
+
+
 EXPECTED: Final[dict[str, Callable[[Seen], bool]]] = {
     "D1": _own_name,
     "D2": _other_type_at_reverse,
@@ -179,6 +186,7 @@ EXPECTED: Final[dict[str, Callable[[Seen], bool]]] = {
     "D10": _external_ttl,
     "D13": _cannot_be_written,
     "D16": _name_server_by_text,
+    "D17": _letter_case,
 }
 """Those that the questions about clusters meet by themselves; the others have rows only."""
 

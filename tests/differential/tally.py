@@ -31,7 +31,7 @@ def compare(
             continue
         if any(len(part) != len(set(part)) for part in mine.sections):
             wrong.append(f"{qname} {qtype}: one record twice: {_text(mine)}")
-        if theirs is not None and theirs.folded() == mine.folded():
+        if theirs is not None and theirs.comparable() == mine.comparable():
             continue
         key = explain(Seen(config, facts, qname, qtype, theirs, mine))
         TALLY[key or "unexpected"] += 1

@@ -13,8 +13,9 @@ import pytest
 
 from grpcdns.config.options import Config
 from grpcdns.core.handler import Handler
+from harness.api import ApiError, Object
 from harness.coredns import CoreDNS
-from harness.objects import namespace, port
+from harness.objects import namespace, port, service_import
 from harness.paths import ROOT
 from harness.ports import Address, free_address
 from harness.waiting import wait_until
@@ -23,12 +24,13 @@ from tests.conformance.groups import GROUPS
 from tests.conformance.loading import ask
 from tests.conformance.reply import Reply, query, read_reply
 from tests.differential.expected import EXPECTED
-from tests.differential.options import server_block
+from tests.differential.options import CONFIGS, server_block
 from tests.differential.world import World, ask_ours, ask_server
 
 DOCUMENT: Final = ROOT / "docs" / "differences.md"
 ZONES: Final = ("cluster.local.", "cluster2.example.", "in-addr.arpa.", "ip6.arpa.")
 CONFIG: Final = Config(zones=ZONES, dns_service="testns/svc1")
+IMPORTS: Final = CONFIGS["multicluster"]
 T: Final = "testns.svc.cluster.local."
 MANY: Final = 6000
 
@@ -51,7 +53,7 @@ def test_document_table_and_rows_agree() -> None:
 
 @pytest.fixture(scope="module")
 def world() -> Iterator[World]:
-    with World({"default": CONFIG}) as made:
+    with World({"default": CONFIG, "imports": IMPORTS}) as made:
         made.put([
             namespace("testns"), svc("svc1", "10.96.0.10", ports=[port(53, "dns", "UDP")]),
             svc("hdls", headless=True, ports=[port(80, "http")]),
@@ -97,6 +99,50 @@ def test_d6_labels_before_a_whole_reverse_name(both: Both, extra: str) -> None:
     theirs, ours = both(extra + name, "PTR")
     assert theirs.answer == (f"{extra}{name} 5 IN PTR fd00--a.hdls.{T}",)
     assert (ours.rcode, ours.answer) == ("NXDOMAIN", ())
+
+
+@pytest.mark.servers
+@pytest.mark.slow
+def test_d17_case_of_names_in_records(both: Both) -> None:
+    asked = "hdls.testns.SVC.cluster.LOCAL."
+    theirs, ours = both(asked, "SRV")
+    assert theirs.answer == (f"{asked} 5 IN SRV 0 100 80 fd00--a.hdls.testns.svc.cluster.LOCAL.",)
+    assert theirs.additional == ("fd00--a.hdls.testns.svc.cluster.LOCAL. 5 IN AAAA fd00::a",)
+    assert ours.answer == (f"{asked} 5 IN SRV 0 100 80 fd00--a.hdls.{T}",)
+    assert ours.additional == (f"fd00--a.{asked} 5 IN AAAA fd00::a",)
+
+
+MAPPED: Final = "::ffff:10.9.8.7"
+
+
+@pytest.mark.servers
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "obj",
+    [
+        sliced("mapped", "hdls", [ready(MAPPED)], HTTP, family="IPv6"),
+        sliced("mapped", "hdls", [ready(MAPPED)], HTTP),
+        svc("mapped", MAPPED, ports=[port(80)]),
+        svc("mapped", "10.96.0.77", ports=[port(80)], externalIPs=[MAPPED]),
+    ],
+    ids=["IPv6 slice", "IPv4 slice", "clusterIP", "externalIP"],
+)
+def test_the_api_refuses_mapped_addresses(world: World, obj: Object) -> None:
+    with pytest.raises(ApiError, match="must not be an IPv4-mapped IPv6 address"):
+        world.put([obj])
+
+
+@pytest.mark.servers
+@pytest.mark.slow
+def test_a_mapped_address_is_the_ipv4_address(world: World) -> None:
+    """A ServiceImport may have one: nothing checks its addresses."""
+    world.put([service_import("mapped", [MAPPED], [port(80, "http")], namespace="testns")])
+    asked = [("mapped.testns.svc.clusterset.local.", qtype) for qtype in ("A", "AAAA", "SRV")]
+    theirs = world.ask_plugin("imports", asked)
+    ours = ask_ours(world.handler("imports"), asked)
+    assert [reply and reply.comparable() for reply in theirs] == [r.comparable() for r in ours]
+    assert ours[0].answer == (f"{asked[0][0]} 5 IN A 10.9.8.7",)
+    assert ours[1].answer == ()
 
 
 @contextmanager
