@@ -1,8 +1,14 @@
-"""The shapes of the API's JSON, as far as DNS needs them, and what makes ``core`` objects of them.
+"""The watched kinds: one row each, with everything the source knows of it.
 
-May live here: one struct for each shape, naming only the fields read, and one function for each
-kind. Beware: whatever the API's schema says, lists and strings are null in real clusters (facts
-F10, P6); here null is empty.
+``WATCHED`` stands at the end. Above it are what its rows name: a struct of the API's JSON, with
+the fields that DNS needs and no others, a function that makes the ``core`` object of it, and a
+function that picks the selector among the options.
+
+To watch another kind, add its struct, its converter and its row here; its object to
+``core/cluster/objects.py``.
+
+Beware: whatever the API's schema says, lists and strings are null in real clusters. Here null is
+empty.
 """
 
 from __future__ import annotations
@@ -30,11 +36,11 @@ SERVICE_NAME: Final = "kubernetes.io/service-name"
 IMPORTED_SERVICE_NAME: Final = "multicluster.kubernetes.io/service-name"
 SOURCE_CLUSTER: Final = "multicluster.kubernetes.io/source-cluster"
 LABEL_LIMIT: Final = 63
-"""RFC 1035 2.3.4: a pod whose name is longer cannot be a label."""
+"""RFC 1035 2.3.4: a Pod's longer name cannot be a label."""
 
 
 class Read(msgspec.Struct, gc=False, rename="camel"):
-    """What is read of the API's JSON: unknown fields are passed over."""
+    """Part of the API's JSON; fields not named are ignored."""
 
 
 class ApiMeta(Read):
@@ -46,28 +52,11 @@ class ApiMeta(Read):
     deletion_timestamp: str | None = None
 
 
-class ApiCause(Read):
-    reason: str | None = None
-    message: str | None = None
-
-
-class ApiDetails(Read):
-    causes: list[ApiCause] | None = None
-    retry_after_seconds: float | None = None
-
-
 class ApiAny(Read):
-    """Any object, as far as all have the same shape; a Status too."""
+    """What every object has; a Status too."""
 
     kind: str | None = None
     metadata: ApiMeta | None = None
-
-
-class ApiStatus(Read):
-    code: int | None = None
-    reason: str | None = None
-    message: str | None = None
-    details: ApiDetails | None = None
 
 
 class ApiPort(Read):
@@ -144,22 +133,6 @@ class ApiServiceImport(ApiAny):
     spec: ApiServiceImportSpec | None = None
 
 
-class ApiListMeta(Read):
-    resource_version: str | None = None
-    continue_: str | None = msgspec.field(default=None, name="continue")
-    remaining_item_count: int | None = None
-
-
-class ApiList(Read):
-    metadata: ApiListMeta | None = None
-    items: list[msgspec.Raw] | None = None
-
-
-class ApiRawEvent(Read):
-    type: str | None = None
-    object: msgspec.Raw = msgspec.Raw(b"{}")
-
-
 NO_META: Final = ApiMeta()
 _NO_SERVICE: Final = ApiServiceSpec()
 _NO_STATUS: Final = ApiServiceStatus()
@@ -169,7 +142,8 @@ _NO_IMPORT: Final = ApiServiceImportSpec()
 
 
 class Fields(NamedTuple):
-    """Which fields are kept that only some options need: less memory, and fewer changes."""
+    """Which of the fields that only some options need are kept: fewer cost less memory, and make
+    fewer changes."""
 
     zones: bool = True
     pods: bool = True
@@ -249,35 +223,76 @@ def pod_label(name: str | None) -> str:
     return name if len(name) <= LABEL_LIMIT else ""
 
 
-Convert = Callable[[Any, ApiMeta, Fields], Object]
-
-SHAPES: Final[dict[Kind, tuple[str, type[ApiAny], Convert]]] = {
-    Kind.NAMESPACE: ("Namespace", ApiAny, _namespace),
-    Kind.SERVICE: ("Service", ApiService, _service),
-    Kind.ENDPOINT_SLICE: ("EndpointSlice", ApiEndpointSlice, _endpoint_slice),
-    Kind.POD: ("Pod", ApiPod, _pod),
-    Kind.SERVICE_IMPORT: ("ServiceImport", ApiServiceImport, _service_import),
-}
-"""For each kind: its name in the API, the shape of its JSON, and what makes an object of it."""
+FINISHED: Final = ("Succeeded", "Failed", "Unknown")
 
 
-PATHS: Final = {
-    Kind.NAMESPACE: "/api/v1/namespaces",
-    Kind.SERVICE: "/api/v1/services",
-    Kind.ENDPOINT_SLICE: "/apis/discovery.k8s.io/v1/endpointslices",
-    Kind.POD: "/api/v1/pods",
-    Kind.SERVICE_IMPORT: "/apis/multicluster.x-k8s.io/v1alpha1/serviceimports",
-}
-LIVE_PODS: Final = "status.phase!=Succeeded,status.phase!=Failed,status.phase!=Unknown"
+def pod_is_finished(pod: Any) -> bool:
+    """Whether a Pod has ended, by its phase."""
+    return (pod.status or NO_POD).phase in FINISHED
 
 
-_BY_NAMESPACE_LABELS: Final = frozenset({Kind.NAMESPACE, Kind.SERVICE_IMPORT})
+def _by_labels(config: Config) -> Selector:
+    return parse_selector(config.labels)
 
 
-def selector_of(kind: Kind, config: Config) -> Selector:
-    """Which objects of a kind."""
-    text = config.namespace_labels if kind in _BY_NAMESPACE_LABELS else config.labels
-    selector = parse_selector(text)
-    if kind is Kind.ENDPOINT_SLICE and config.no_endpoints:
+def _by_namespace_labels(config: Config) -> Selector:
+    return parse_selector(config.namespace_labels)
+
+
+def _slices(config: Config) -> Selector:
+    """Without endpoints, only the slices of ServiceImports, whose addresses are in them."""
+    selector = _by_labels(config)
+    if config.no_endpoints:
         return selector.also(Requirement(IMPORTED_SERVICE_NAME, "exists"))
     return selector
+
+
+class Watched(NamedTuple):
+    """One kind. ``api_version`` is GROUP/VERSION, VERSION for the core group.
+
+    ``selector``: the label selector under the options, as in CoreDNS ``labels`` or
+    ``namespace_labels``. ``field_selector``: the API's field selector, "" for none.
+    ``namespaced``: whether objects are in a Namespace.
+    ``finished``: whether an object has ended although it is not deleted; None for a kind whose
+    objects cannot. An object of a kind that can is not added while it is terminating, either.
+    ``optional_fields``: whether ``convert`` leaves some of its fields out, by `Fields`.
+    """
+
+    name: str
+    api_version: str
+    plural: str
+    shape: type[ApiAny]
+    convert: Callable[[Any, ApiMeta, Fields], Object]
+    selector: Callable[[Config], Selector]
+    field_selector: str = ""
+    namespaced: bool = True
+    finished: Callable[[Any], bool] | None = None
+    optional_fields: bool = False
+
+    @property
+    def path(self) -> str:
+        """Where the API lists the objects of all namespaces."""
+        root = "apis" if "/" in self.api_version else "api"
+        return f"/{root}/{self.api_version}/{self.plural}"
+
+
+WATCHED: Final[dict[Kind, Watched]] = {
+    Kind.NAMESPACE: Watched(
+        "Namespace", "v1", "namespaces", ApiAny, _namespace, _by_namespace_labels,
+        namespaced=False,
+    ),
+    Kind.SERVICE: Watched("Service", "v1", "services", ApiService, _service, _by_labels),
+    Kind.ENDPOINT_SLICE: Watched(
+        "EndpointSlice", "discovery.k8s.io/v1", "endpointslices", ApiEndpointSlice,
+        _endpoint_slice, _slices, optional_fields=True,
+    ),
+    Kind.POD: Watched(
+        "Pod", "v1", "pods", ApiPod, _pod, _by_labels,
+        field_selector=",".join(f"status.phase!={phase}" for phase in FINISHED),
+        finished=pod_is_finished,
+    ),
+    Kind.SERVICE_IMPORT: Watched(
+        "ServiceImport", "multicluster.x-k8s.io/v1alpha1", "serviceimports", ApiServiceImport,
+        _service_import, _by_namespace_labels,
+    ),
+}  # fmt: skip

@@ -25,11 +25,12 @@ import msgspec
 
 from grpcdns.source.api.client import ApiError, Client, Connection, Params, Stopped, Unreachable
 from grpcdns.source.api.decode import number
+from grpcdns.source.api.envelope import ApiList, ApiListMeta
 from grpcdns.source.api.journal import Journal
 from grpcdns.source.api.retry import PAGE_SIZE
 from grpcdns.source.api.watch import Watch
 from grpcdns.source.clock import Clock
-from grpcdns.source.kinds import ApiAny, ApiList, ApiListMeta, ApiMeta
+from grpcdns.source.kinds import ApiAny, ApiMeta
 
 COUNT_EVERY: Final = 60.0
 COMPARE_EVERY: Final = 600.0

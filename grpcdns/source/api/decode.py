@@ -16,27 +16,15 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from grpcdns.core.cluster.objects import Kind, key_of, pack
+from grpcdns.source.api.envelope import ApiDetails, ApiList, ApiListMeta, ApiRawEvent, ApiStatus
 from grpcdns.source.api.splitter import Splitter
-from grpcdns.source.kinds import (
-    NO_META,
-    NO_POD,
-    SHAPES,
-    ApiAny,
-    ApiDetails,
-    ApiList,
-    ApiListMeta,
-    ApiPod,
-    ApiRawEvent,
-    ApiStatus,
-    Fields,
-)
+from grpcdns.source.kinds import NO_META, WATCHED, ApiAny, Fields
 
 TRIGGER_TIME: Final = "endpoints.kubernetes.io/last-change-trigger-time"
 INITIAL_EVENTS_END: Final = "k8s.io/initial-events-end"
 _MAX_CUTS: Final = 32
 """Tries to put one object together: 10,000 ownerReferences in it must not cost as many."""
 NOTHING: Final[Mapping[str, int]] = MappingProxyType({})
-FINISHED: Final = frozenset({"Succeeded", "Failed", "Unknown"})
 
 
 class Unreadable(Exception):
@@ -102,12 +90,15 @@ class Decoder:
 
     def __init__(self, kind: Kind, fields: Fields = Fields()) -> None:  # noqa: B008
         self.kind = kind
-        self.name, shape, self._convert = SHAPES[kind]
+        watched = WATCHED[kind]
+        self.name = watched.name
         self.fields = fields
-        self._object = msgspec.json.Decoder(shape)
+        self._convert = watched.convert
+        self._finished = watched.finished
+        self._object = msgspec.json.Decoder(watched.shape)
         event = msgspec.defstruct(
             "_Event",
-            [("type", str), ("object", shape)],  # the fast way: a line in one pass
+            [("type", str), ("object", watched.shape)],  # the fast way: a line in one pass
             gc=False,
         )
         self._event: msgspec.json.Decoder[Any] = msgspec.json.Decoder(event)
@@ -158,12 +149,12 @@ class Decoder:
                 return Item(key, version, None, same=True)
         obj = self._convert(raw, meta, self.fields)
         key = key_of(obj)
-        if isinstance(raw, ApiPod):
-            if (raw.status or NO_POD).phase in FINISHED:
-                return Item(key, version, None)
-            return Item(key, version, pack(obj), 0.0, bool(meta.deletion_timestamp))
-        triggered = parse_time((meta.annotations or {}).get(TRIGGER_TIME))
-        return Item(key, version, pack(obj), triggered)
+        if self._finished is None:
+            triggered = parse_time((meta.annotations or {}).get(TRIGGER_TIME))
+            return Item(key, version, pack(obj), triggered)
+        if self._finished(raw):
+            return Item(key, version, None)
+        return Item(key, version, pack(obj), terminating=bool(meta.deletion_timestamp))
 
     def _odd_event(self, line: bytes, error: Exception | None) -> Event:
         """Bookmarks, errors, unknown types, and what could not be read."""

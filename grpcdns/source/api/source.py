@@ -18,14 +18,14 @@ from grpcdns.config.options import Config
 from grpcdns.core.answers.policy import Policy
 from grpcdns.core.cluster.objects import Kind
 from grpcdns.source.api.audit import Audit
-from grpcdns.source.api.client import Client, Params
+from grpcdns.source.api.client import Client
 from grpcdns.source.api.decode import Decoder
 from grpcdns.source.api.journal import Journal
 from grpcdns.source.api.login import Login, from_kubeconfig, in_cluster
 from grpcdns.source.api.throttle import Throttle
 from grpcdns.source.api.watch import Resource, Watch
 from grpcdns.source.clock import WallClock
-from grpcdns.source.kinds import LIVE_PODS, PATHS, selector_of
+from grpcdns.source.kinds import WATCHED, Watched
 from grpcdns.source.scope import fields_of, kinds_of
 from grpcdns.source.sink import Sink
 
@@ -80,7 +80,7 @@ class KubernetesApi:
     def set_policy(self, policy: Policy) -> None:
         """New options for answers: slices are listed anew if they now need other fields."""
         for watch in self._watches:
-            if watch.kind is Kind.ENDPOINT_SLICE and watch.fields != fields_of(policy):
+            if WATCHED[watch.kind].optional_fields and watch.fields != fields_of(policy):
                 watch.use(Decoder(watch.kind, fields_of(policy)))
 
 
@@ -94,18 +94,15 @@ def _run_in_turn(watch: Watch, before: Watch | None) -> None:
 
 def resources_of(config: Config) -> dict[Kind, Resource]:
     """What is watched, and how it is narrowed."""
-    return {
-        kind: Resource(PATHS[kind], _selectors(kind, config)) for kind in kinds_of(config.policy())
+    return {kind: _resource(WATCHED[kind], config) for kind in kinds_of(config.policy())}
+
+
+def _resource(watched: Watched, config: Config) -> Resource:
+    selectors = {
+        "labelSelector": str(watched.selector(config)),
+        "fieldSelector": watched.field_selector,
     }
-
-
-def _selectors(kind: Kind, config: Config) -> Params:
-    params: Params = {}
-    if text := str(selector_of(kind, config)):
-        params["labelSelector"] = text
-    if kind is Kind.POD:
-        params["fieldSelector"] = LIVE_PODS
-    return params
+    return Resource(watched.path, {name: text for name, text in selectors.items() if text})
 
 
 def _login_of(config: Config) -> Callable[[], Login]:

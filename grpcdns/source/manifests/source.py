@@ -29,18 +29,17 @@ import msgspec
 from grpcdns.config.options import Config, UserError
 from grpcdns.core.answers.policy import Policy
 from grpcdns.core.cluster.objects import Kind, Namespace, key_of, pack
-from grpcdns.source.api.decode import FINISHED
 from grpcdns.source.clock import WallClock
 from grpcdns.source.kinds import (
     NO_META,
     SERVICE_NAME,
-    SHAPES,
+    WATCHED,
     ApiAny,
     ApiEndpointSlice,
     ApiPort,
     ApiServiceImport,
     Fields,
-    selector_of,
+    pod_is_finished,
 )
 from grpcdns.source.manifests.controllers import (
     ManifestEndpoints,
@@ -56,22 +55,18 @@ log = logging.getLogger("grpcdns.source")
 
 POLL: Final = 0.2
 SUFFIXES: Final = (".yaml", ".yml", ".json")
-TYPES: Final[dict[str, type[ApiAny]]] = {
-    "Namespace": ApiAny,
+_FOR_CONTROLLERS: Final[dict[str, type[ApiAny]]] = {
     "Service": ManifestService,
-    "EndpointSlice": ApiEndpointSlice,
     "Endpoints": ManifestEndpoints,
     "Pod": ManifestPod,
-    "ServiceImport": ApiServiceImport,
+}
+"""Kinds of which the controllers look at more than the labels."""
+TYPES: Final[dict[str, type[ApiAny]]] = {
+    **{watched.name: watched.shape for watched in WATCHED.values()},
+    **_FOR_CONTROLLERS,
 }
 """What is read of each kind; all others are passed over."""
-
-_PACKED: Final = {
-    "Namespace": Kind.NAMESPACE,
-    "EndpointSlice": Kind.ENDPOINT_SLICE,
-    "ServiceImport": Kind.SERVICE_IMPORT,
-}
-"""Kinds of which the controllers look at nothing but the labels."""
+_BY_NAME: Final = {watched.name: (kind, watched) for kind, watched in WATCHED.items()}
 
 Stamp = tuple[int, int, int]
 
@@ -242,7 +237,7 @@ def assemble(
     """What is served of a set of objects, by kind and key, under the options. Pure."""
     last = {(entry.kind, *_name(entry.raw)): entry for entry in entries}
     found: dict[Kind, dict[str, Packed]] = {kind: {} for kind in kinds_of(policy)}
-    selectors = {kind: selector_of(kind, config) for kind in found}
+    selectors = {kind: WATCHED[kind].selector(config) for kind in found}
     for kind, key, body, labels in chain(_written(last.values(), policy), _made(last.values())):
         if kind in found and selectors[kind].matches(_texts(labels)):
             found[kind][key] = (key, body, 0.0)
@@ -259,13 +254,12 @@ _Labelled = tuple[Kind, str, bytes, Mapping[str, str | None]]
 def _written(entries: Iterable[Entry], policy: Policy) -> Iterator[_Labelled]:
     """The objects that are written down."""
     fields = fields_of(policy)
-    by_name = {name: (kind, convert) for kind, (name, _, convert) in SHAPES.items()}
     for name, raw, body in entries:
-        if name not in by_name or (isinstance(raw, ManifestPod) and _is_gone(raw)):
+        if name not in _BY_NAME or (isinstance(raw, ManifestPod) and _is_gone(raw)):
             continue
-        kind, convert = by_name[name]
+        kind, watched = _BY_NAME[name]
         meta = raw.metadata or NO_META
-        packed = body if body is not None else pack(convert(raw, meta, fields))
+        packed = body if body is not None else pack(watched.convert(raw, meta, fields))
         yield kind, f"{meta.namespace or ''}/{meta.name}", packed, meta.labels or {}
 
 
@@ -300,8 +294,7 @@ def _implied(found: Mapping[Kind, Mapping[str, Packed]]) -> Iterator[Namespace]:
 
 
 def _is_gone(pod: ManifestPod) -> bool:
-    phase = pod.status.phase if pod.status is not None else None
-    return phase in FINISHED or bool((pod.metadata or NO_META).deletion_timestamp)
+    return pod_is_finished(pod) or bool((pod.metadata or NO_META).deletion_timestamp)
 
 
 def _texts(labels: Mapping[str, str | None]) -> dict[str, str]:
@@ -324,11 +317,12 @@ def to_entry(document: Document, text: str, fields: Fields) -> Entry:
     meta = raw.metadata
     if meta is None or not meta.name:
         raise ManifestError(find_line(text, place), f"this {kind} has no metadata.name")
-    meta.namespace = "" if kind == "Namespace" else meta.namespace or "default"
+    namespaced = kind not in _BY_NAME or _BY_NAME[kind][1].namespaced
+    meta.namespace = (meta.namespace or "default") if namespaced else ""
     for port in _ports_of(raw):
         port.protocol = port.protocol or "TCP"
-    if kind in _PACKED:
-        obj = SHAPES[_PACKED[kind]][2](raw, meta, fields)
+    if kind not in _FOR_CONTROLLERS:
+        obj = _BY_NAME[kind][1].convert(raw, meta, fields)
         return Entry(kind, ApiAny(kind=kind, metadata=meta), pack(obj))
     return Entry(kind, raw)
 

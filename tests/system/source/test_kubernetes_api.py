@@ -23,7 +23,7 @@ from grpcdns.source.api.login import from_kubeconfig, in_cluster
 from grpcdns.source.api.source import KubernetesApi, resources_of
 from grpcdns.source.api.throttle import Throttle
 from grpcdns.source.api.watch import Position, Resource, Watch
-from grpcdns.source.kinds import PATHS
+from grpcdns.source.kinds import WATCHED
 from harness.accounts import READ_DNS
 from harness.cluster import Cluster
 from harness.objects import endpoints, pod, port, service
@@ -187,7 +187,7 @@ class Single:
         )
         self.journal = Journal(self.sink, self.clock)
         self.watch = Watch(
-            Resource(PATHS[kind], {}),
+            Resource(WATCHED[kind].path, {}),
             Decoder(kind),
             self.client,
             self.sink,
