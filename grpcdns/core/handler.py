@@ -23,7 +23,7 @@ from typing import Final, cast
 
 from grpcdns.core.answers.answer import Answer, Lookup
 from grpcdns.core.answers.cluster_zones import answer
-from grpcdns.core.answers.policy import Policy, Zones
+from grpcdns.core.answers.policy import Policy, Zones, needed_kinds
 from grpcdns.core.cluster.index import Entries, Index, Tag
 from grpcdns.core.cluster.multimap import MultiMap
 from grpcdns.core.cluster.objects import Change, Kind
@@ -73,7 +73,7 @@ class Handler:
         memo_bytes: int = MEMO_BYTES,
         cheap_bytes: int = CHEAP_BYTES,
     ) -> None:
-        self.index = Index(policy)
+        self.index = Index(needed_kinds(policy))
         self.stats = Stats()
         self._report = report
         self._named: OrderedDict[bytes, Entry] = OrderedDict()
@@ -292,7 +292,7 @@ class Handler:
         """Take another policy: from the next query on it is the only one."""
         self.clear()
         self._zones = Zones(policy)
-        self.index.set_policy(policy)
+        self.index.needed = needed_kinds(policy)
 
     # -- figures
 

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from grpcdns.core.answers.answer import Answer, Lookup, add_addresses, add_srv
 from grpcdns.core.answers.asked import Asked
-from grpcdns.core.answers.lookup import Hit, View
+from grpcdns.core.answers.lookup import Hit, View, port_numbers
 from grpcdns.core.answers.policy import Zones
-from grpcdns.core.cluster.endpoints import NO_PORT, port_matches
+from grpcdns.core.cluster.endpoints import NO_PORT
 from grpcdns.core.cluster.index import Index, Serial
 from grpcdns.core.cluster.objects import Service
 from grpcdns.core.cluster.reasons import Observer, Reason
@@ -93,7 +93,7 @@ def _name_server_addresses(view: View) -> list[bytes]:
     if service is None:
         return []
     if view.policy.external_headless and service.headless:
-        hits = view.endpoint_hits(view.index.slices(key, Asked()), Asked(), (), "")
+        hits = view.endpoint_hits(view.index.slices(key), Asked(), (), "")
         return [hit.host for hit in hits if isinstance(hit.host, bytes)]
     return [
         packed for text in service.external_ips if (packed := address_from_text(text)) is not None
@@ -143,12 +143,12 @@ def _find_service(view: View, service: Service, asked: Asked) -> list[Hit] | Non
     if not service.external_ips:
         if not view.policy.external_headless or not (service.headless or asked.endpoint):
             return None
-        slices = view.index.slices(asked.key, asked) if view.policy.endpoints else ()
+        slices = view.slices(asked) if view.policy.endpoints else ()
         return list(view.endpoint_hits(slices, asked, target, "")) or None
     # As in the plugin, an endpoint label before a Service with external addresses is ignored:
     # there is no end of such names.
     view.cheap = bool(asked.endpoint)
-    ports = [port.number for port in service.ports or (NO_PORT,) if port_matches(port, asked)]
+    ports = port_numbers(service.ports or (NO_PORT,), asked)
     if not ports:
         view.passed(Reason.OTHER_PORT, service)
         return None

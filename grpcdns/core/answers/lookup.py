@@ -8,7 +8,7 @@ an address or a name with a port and the name that an SRV record would point at.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from grpcdns.core.answers.asked import POD, SVC, Asked, parse_name
 from grpcdns.core.answers.policy import Zones
@@ -25,6 +25,9 @@ from grpcdns.core.dns.names import (
     longest_match,
     name_from_text,
 )
+
+_PROTOCOLS: Final = frozenset({"_tcp", "_udp", "_sctp"})
+"""Labels that stand where an endpoint's does and are not one."""
 
 
 class View:
@@ -88,6 +91,20 @@ class View:
         self.tags.add(asked.key)
         return self._find_imports(asked) if self.multicluster else self._find_services(asked)
 
+    def slices(self, asked: Asked) -> Iterator[EndpointSlice]:
+        """The slices of a Service that may have what a name asks for, bounded."""
+        endpoint = "" if asked.endpoint in _PROTOCOLS else asked.endpoint
+        return self.index.slices(
+            asked.key, endpoint=endpoint, port=asked.port, protocol=asked.protocol
+        )
+
+    def imported_slices(self, asked: Asked) -> Iterator[EndpointSlice]:
+        """The same for a ServiceImport."""
+        endpoint = "" if asked.endpoint in _PROTOCOLS else asked.endpoint
+        return self.index.imported_slices(
+            asked.key, endpoint=endpoint, port=asked.port, protocol=asked.protocol
+        )
+
     def _find_pods(self, asked: Asked) -> list[Hit] | None:
         """DNS specification 2.6 (deprecated there): ``a-b-c-d.ns.pod``."""
         if self.policy.pods == "disabled":
@@ -146,7 +163,7 @@ class View:
     def _find_endpoints(self, service: Service, asked: Asked, target: Name) -> list[Hit] | None:
         if not self.policy.endpoints:
             self.passed(Reason.NO_ENDPOINTS, service)
-        slices = list(self.index.slices(asked.key, asked)) if self.policy.endpoints else []
+        slices = list(self.slices(asked)) if self.policy.endpoints else []
         hits = list(self.endpoint_hits(slices, asked, target, asked.zone))
         if not hits and asked.prefer:
             self.cheap = True  # any zone's name would do
@@ -165,7 +182,7 @@ class View:
         imported = self.index.service_import(asked.key)
         if imported is None:
             return None
-        slices = list(self.index.imported_slices(asked.key, asked))
+        slices = list(self.imported_slices(asked))
         if self.policy.ignore_empty_service and not imported.headless and not any_ready(slices):
             self.passed(Reason.EMPTY_SERVICE, imported)
             return None
@@ -188,9 +205,7 @@ class View:
             if clusters and asked.endpoint and asked.cluster != slice_.cluster.lower():
                 self.passed(Reason.OTHER_CLUSTER, slice_)
                 continue
-            ports = [
-                port.number for port in slice_.ports or (NO_PORT,) if port_matches(port, asked)
-            ]
+            ports = port_numbers(slice_.ports or (NO_PORT,), asked)
             if not ports:
                 self.passed(Reason.OTHER_PORT, slice_)
                 continue
@@ -207,7 +222,7 @@ class View:
                     yield Hit(address, number, (label, *left, *target))
 
     def _has_ready(self, key: str) -> bool:
-        return self.policy.endpoints and any_ready(self.index.slices(key))
+        return self.policy.endpoints and any_ready(self.index.all_slices(key))
 
     @staticmethod
     def _is_protocol(ports: Iterable[Port], asked: Asked) -> bool:
@@ -251,7 +266,7 @@ class View:
             return []
         target = (service.name, service.namespace, SVC, *self.zone)
         if service.headless:
-            hits = self.endpoint_hits(self.index.slices(key, Asked()), Asked(), target, "")
+            hits = self.endpoint_hits(self.index.slices(key), Asked(), target, "")
             return list(
                 dict.fromkeys(hit._replace(port=0) for hit in hits if fits_wire(hit.target))
             )
@@ -270,8 +285,13 @@ def cluster_hits(
     texts: Iterable[str], ports: Iterable[Port], asked: Asked, target: Name
 ) -> list[Hit] | None:
     """Hits on cluster IPs; None when no port is the asked one."""
-    matching = [port.number for port in ports if port_matches(port, asked)]
+    matching = port_numbers(ports, asked)
     if not matching:
         return None
     addresses = [packed for text in texts if (packed := address_from_text(text)) is not None]
     return [Hit(address, number, target) for number in matching for address in addresses]
+
+
+def port_numbers(ports: Iterable[Port], asked: Asked) -> list[int]:
+    """The numbers of the ports that have the port name and protocol asked for, if any."""
+    return [port.number for port in ports if port_matches(port, asked.port, asked.protocol)]

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from grpcdns.core.answers.asked import Asked
 from grpcdns.core.cluster.objects import Endpoint, EndpointSlice, Port
 from grpcdns.core.cluster.reasons import Observer, Reason
 from grpcdns.core.dns.names import MAX_LABEL, address_from_text
@@ -53,7 +52,8 @@ def any_ready(slices: Iterable[EndpointSlice]) -> bool:
     return any(True for slice_ in slices for _ in ready(slice_))
 
 
-def port_matches(port: Port, asked: Asked) -> bool:
-    return (not asked.port or asked.port == port.name.lower()) and (
-        not asked.protocol or asked.protocol == port.protocol.lower()
+def port_matches(port: Port, name: str, protocol: str) -> bool:
+    """Whether a port has this name and protocol, both in lower case; "" matches any."""
+    return (not name or name == port.name.lower()) and (
+        not protocol or protocol == port.protocol.lower()
     )

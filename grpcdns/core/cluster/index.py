@@ -21,8 +21,6 @@ from typing import Final, cast
 
 import msgspec
 
-from grpcdns.core.answers.asked import Asked
-from grpcdns.core.answers.policy import Policy, needed_kinds
 from grpcdns.core.cluster.endpoints import port_matches
 from grpcdns.core.cluster.multimap import MultiMap
 from grpcdns.core.cluster.objects import (
@@ -59,7 +57,6 @@ _GONE_STEP: Final = 16
 """Objects of a list's end, those that are gone, that are taken at once."""
 _MANY: Final = 16
 """Slices of a Service from which on they are chosen before they are unpacked."""
-_PROTOCOLS: Final = frozenset({"_tcp", "_udp", "_sctp"})
 
 
 class Serial(IntEnum):
@@ -71,9 +68,14 @@ class Serial(IntEnum):
 
 
 class Index:
-    """What is known of a cluster. ``serials``: unix seconds of the last change to be seen."""
+    """What is known of a cluster.
 
-    def __init__(self, policy: Policy) -> None:
+    ``needed``: the kinds that must be listed before an answer can be given; nothing that the index
+    holds depends on it. ``serials``: unix seconds of the last visible change.
+    """
+
+    def __init__(self, needed: Collection[Kind]) -> None:
+        self.needed = frozenset(needed)
         self.store = Store()
         self.serials: list[int] = [0, 0, 0]
         self._slices: MultiMap[str, str] = MultiMap()
@@ -84,17 +86,11 @@ class Index:
         # "ns/service/label" -> slices, of endpoints whose label is not made from their address.
         self._endpoint_labels: MultiMap[str, str] = MultiMap()
         self._pods: MultiMap[str, str] = MultiMap()
-        self.set_policy(policy)
-
-    def set_policy(self, policy: Policy) -> None:
-        """Take another policy; what the index holds does not depend on it."""
-        self._policy = policy
-        self._needed = needed_kinds(policy)
 
     @property
     def synced(self) -> bool:
-        """Whether every kind the policy needs has been listed."""
-        return self._needed <= self.store.listed
+        """Whether every needed kind has been listed."""
+        return self.needed <= self.store.listed
 
     # -- what answers are made from
 
@@ -107,16 +103,30 @@ class Index:
     def service_import(self, key: str) -> ServiceImport | None:
         return cast("ServiceImport | None", self._object(Kind.SERVICE_IMPORT, key))
 
-    def slices(self, service_key: str, asked: Asked | None = None) -> Iterator[EndpointSlice]:
-        """The slices labelled with a Service; with ``asked`` those that may have what it asks for,
-        and no more of them than an answer is made from."""
-        return self._chosen(self._slices, service_key, asked)
+    def slices(
+        self, key: str, *, endpoint: str = "", port: str = "", protocol: str = ""
+    ) -> Iterator[EndpointSlice]:
+        """The slices labelled with a Service that one answer is made from: at most MAX_SLICES, and
+        none beyond MAX_ENDPOINTS.
+
+        Where there are many, those that cannot have the endpoint label, port name or protocol
+        (lower case, "" for any) are skipped without being unpacked.
+        """
+        return self._chosen(self._slices, key, endpoint, port, protocol)
 
     def imported_slices(
-        self, import_key: str, asked: Asked | None = None
+        self, key: str, *, endpoint: str = "", port: str = "", protocol: str = ""
     ) -> Iterator[EndpointSlice]:
         """The same for a ServiceImport."""
-        return self._chosen(self._imported_slices, import_key, asked)
+        return self._chosen(self._imported_slices, key, endpoint, port, protocol)
+
+    def all_slices(self, key: str) -> Iterator[EndpointSlice]:
+        """The slices labelled with a Service, however many there are."""
+        return self._slices_at(self._slices.find(key))
+
+    def all_imported_slices(self, key: str) -> Iterator[EndpointSlice]:
+        """The same for a ServiceImport."""
+        return self._slices_at(self._imported_slices.find(key))
 
     def services_at(self, address: bytes) -> Iterator[Service]:
         """The Services with this cluster IP: one, but for the moment in which it changes hands."""
@@ -148,31 +158,28 @@ class Index:
             yield cast("EndpointSlice", self._object(Kind.ENDPOINT_SLICE, key))
 
     def _chosen(
-        self, owners: MultiMap[str, str], owner: str, asked: Asked | None
+        self, owners: MultiMap[str, str], owner: str, endpoint: str, port: str, protocol: str
     ) -> Iterator[EndpointSlice]:
         keys: Iterable[str] = owners.find(owner)
-        if asked is None:
-            return self._slices_at(keys)
         if len(owners.find(owner)) > _MANY:
-            if asked.endpoint and asked.endpoint not in _PROTOCOLS:
-                keys = (key for key in self._keys_of(owner, asked) if owners.has(owner, key))
+            if endpoint:
+                keys = (key for key in self._keys_of(owner, endpoint) if owners.has(owner, key))
             keys = islice(keys, MAX_SLICES)
-            if asked.port or asked.protocol:
-                keys = [key for key in keys if self._has_port(key, asked)]
+            if port or protocol:
+                keys = [key for key in keys if self._has_port(key, port, protocol)]
         return _bounded(self._slices_at(keys))
 
-    def _keys_of(self, owner: str, asked: Asked) -> Iterable[str]:
+    def _keys_of(self, owner: str, endpoint: str) -> Iterable[str]:
         """The slices that have an endpoint of that label, and perhaps some more."""
-        named = self._endpoint_labels.find(f"{owner}/{asked.endpoint}")
-        dashed = asked.endpoint
-        address = address_from_text(dashed.replace("-", ".")) or address_from_text(
-            dashed.replace("-", ":")
+        named = self._endpoint_labels.find(f"{owner}/{endpoint}")
+        address = address_from_text(endpoint.replace("-", ".")) or address_from_text(
+            endpoint.replace("-", ":")
         )
         return dict.fromkeys((*named, *(self._endpoint_addresses.find(address) if address else ())))
 
-    def _has_port(self, key: str, asked: Asked) -> bool:
+    def _has_port(self, key: str, name: str, protocol: str) -> bool:
         ports = _ports_decoder.decode(self.store.bodies[Kind.ENDPOINT_SLICE][key]).ports
-        return any(port_matches(port, asked) for port in ports or (Port(),))
+        return any(port_matches(port, name, protocol) for port in ports or (Port(),))
 
     # -- taking Changes
 

@@ -137,19 +137,11 @@ class Witness(Index):
     def service_import(self, key: str) -> ServiceImport | None:
         return self._note("ServiceImport", key, super().service_import(key))
 
-    def slices(
-        self,
-        service_key: str,
-        asked: Asked | None = None,  # noqa: ARG002 - what is passed over is of interest here
-    ) -> Iterator[EndpointSlice]:
-        return self._note_slices(f"of {service_key}", super().slices(service_key))
+    def slices(self, key: str, **asked: str) -> Iterator[EndpointSlice]:  # noqa: ARG002
+        return self._note_slices(f"of {key}", super().all_slices(key))
 
-    def imported_slices(
-        self,
-        import_key: str,
-        asked: Asked | None = None,  # noqa: ARG002
-    ) -> Iterator[EndpointSlice]:
-        return self._note_slices(f"of {import_key}", super().imported_slices(import_key))
+    def imported_slices(self, key: str, **asked: str) -> Iterator[EndpointSlice]:  # noqa: ARG002
+        return self._note_slices(f"of {key}", super().all_imported_slices(key))
 
     def slices_at(self, address: bytes) -> Iterator[EndpointSlice]:
         return self._note_slices(f"at {address_to_text(address)}", super().slices_at(address))

@@ -161,7 +161,7 @@ def _inside(rest: Name, service: Name, index: Index, zones: Zones) -> Iterator[C
     for close in _close(rest[0], labels):
         yield labels[close], "an endpoint's name like it"
     known = index.service(f"{service[1]}/{service[0]}")
-    slices = index.slices(f"{service[1]}/{service[0]}")
+    slices = index.all_slices(f"{service[1]}/{service[0]}")
     ports = [*(known.ports if known else ()), *(port for one in slices for port in one.ports)]
     named = {port.name: port for port in ports if port.name}
     wanted = rest[0].removeprefix("_")

@@ -118,7 +118,7 @@ def _of_services(view: View, base: Name) -> Iterator[Owner]:
     for key, body in sorted(view.index.store.bodies[Kind.SERVICE].items()):
         service = unpack(Kind.SERVICE, body)
         if isinstance(service, Service):
-            slices = list(view.index.slices(key)) if view.policy.endpoints else []
+            slices = list(view.index.all_slices(key)) if view.policy.endpoints else []
             name = (service.name, service.namespace, *base)
             yield from _of_name(view, name, service.ports, slices)
             if service.type == "ExternalName" or base == view.zone:
@@ -129,7 +129,7 @@ def _of_imports(view: View, base: Name) -> Iterator[Owner]:
     for key, body in sorted(view.index.store.bodies[Kind.SERVICE_IMPORT].items()):
         found = unpack(Kind.SERVICE_IMPORT, body)
         if isinstance(found, ServiceImport):
-            slices = list(view.index.imported_slices(key))
+            slices = list(view.index.all_imported_slices(key))
             name = (found.name, found.namespace, *base)
             yield from _of_name(view, name, found.ports, slices)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from grpcdns.core.answers.policy import Policy, Zones
+from grpcdns.core.answers.policy import Policy, Zones, needed_kinds
 from grpcdns.core.cluster.index import Index
 from grpcdns.core.cluster.objects import (
     KINDS,
@@ -77,7 +77,7 @@ OBJECTS: Final[Sequence[Object]] = (
 
 def index(policy: Policy, objects: Sequence[Object] = OBJECTS) -> Index:
     """All kinds listed, as a worker has them."""
-    made = Index(policy)
+    made = Index(needed_kinds(policy))
     for obj in objects:
         made.apply_all(KINDS[type(obj)], [(key_of(obj), pack(obj))], AT, set())
     made.store.listed.update(Kind)

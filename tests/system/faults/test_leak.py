@@ -39,13 +39,13 @@ SHED = 0.02
 GROWTH = 1.05
 
 LEAK = """
-from grpcdns.core import memo
-handle = memo.Handler.handle
+from grpcdns.core import handler
+handle = handler.Handler.handle
 kept = []
 def leak(self, message):
     kept.append(bytes(1000))
     return handle(self, message)
-memo.Handler.handle = leak
+handler.Handler.handle = leak
 """
 """What the test must notice: a worker that keeps a little of each query."""
 

@@ -26,13 +26,13 @@ pytestmark = [pytest.mark.slow]
 
 HANG = """
 import time
-from grpcdns.core import memo
-handle = memo.Handler.handle
+from grpcdns.core import handler
+handle = handler.Handler.handle
 def hang(self, message):
     if b"hang" in message:
         time.sleep(3600)
     return handle(self, message)
-memo.Handler.handle = hang
+handler.Handler.handle = hang
 """
 """A fault no real part can be made to show: the loop that answers never comes back. The import
 hook loads it in the children alone."""

@@ -16,7 +16,7 @@ from grpcdns.config.load import load
 from grpcdns.config.options import UserError
 from grpcdns.core.answers.asked import Asked, parse_name
 from grpcdns.core.answers.lookup import View
-from grpcdns.core.answers.policy import Policy, Zones
+from grpcdns.core.answers.policy import Policy, Zones, needed_kinds
 from grpcdns.core.cluster.endpoints import endpoint_label
 from grpcdns.core.cluster.index import Index, Serial, Tag
 from grpcdns.core.cluster.objects import (
@@ -157,7 +157,7 @@ def test_outside_the_zones_is_refused() -> None:
 )
 def test_namespace(configured: list[str], asked: str, exposed: bool) -> None:
     policy = Policy(namespaces=tuple(configured))
-    index = Index(policy)
+    index = Index(needed_kinds(policy))
     taken(index, change(Namespace("", "foobar")))
     view = View(index, Zones(policy), ("cluster", "local"), set())
     assert view.exposed(asked) == exposed
@@ -258,7 +258,7 @@ TWO_PORTS: Final = (Port("test1", "TCP", 80), Port("test2", "TCP", 81))
     ],
 )  # fmt: skip
 def test_serial(before: Object | None, after: Object | None, bumped: str) -> None:
-    index = Index(Policy())
+    index = Index(())
     obj = after or before
     assert obj is not None
     if before is not None:
@@ -271,7 +271,7 @@ def test_serial(before: Object | None, after: Object | None, bumped: str) -> Non
 
 def test_serial_never_goes_back() -> None:
     """A feed with a slow clock, or another feed: RFC 1982 wants it to grow."""
-    index = Index(Policy())
+    index = Index(())
     taken(index, change(SVC, 200))
     taken(index, change(SVC, 100, gone=True))
     assert index.serials[Serial.CLUSTER] == 200
@@ -327,7 +327,7 @@ def test_what_is_taken_before_an_error_counts() -> None:
     ],
 )
 def test_pod_events(events: list[Change], there: bool) -> None:
-    index = Index(Policy(pods="verified"))
+    index = Index(())
     tags = [taken(index, event) for event in events]
     assert bool(list(index.pods_at("10.240.0.1"))) == there
     assert tags[1:] in ([], [set()] if there else tags[1:])
