@@ -16,9 +16,10 @@ from typing import Any, Final
 import msgspec
 
 from harness.build import Program, build
+from harness.paths import ROOT
 from harness.ports import Address
 
-PROGRAM: Final = Program("load", Path(__file__).parent / "load")
+PROGRAM: Final = Program("load", ROOT / "bench" / "load")
 
 
 class LoadError(Exception):

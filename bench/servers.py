@@ -14,6 +14,7 @@ from bench import load, usage
 from bench.setup import Place
 from harness.coredns import CoreDNS
 from harness.grpcdns import Grpcdns
+from harness.paths import ROOT
 from harness.ports import Address, free_address
 from harness.process import Process
 from harness.waiting import wait_until
@@ -76,7 +77,7 @@ def echo() -> Iterator[Server]:
     with tempfile.TemporaryDirectory(prefix="grpcdns-echo-") as folder:
         path = Path(folder, "echo.sock")
         argv = [sys.executable, "-m", "bench.echo", f"unix://{path}"]
-        process = Process(argv, log=Path(folder, "log"), cwd=Path(__file__).parent.parent)
+        process = Process(argv, log=Path(folder, "log"), cwd=ROOT)
         with process.start(path.exists):
             yield Server(ECHO, [f"unix://{path}"], process.pid)
 

@@ -1,9 +1,31 @@
-"""Real servers for the tests: processes on free loopback ports, in temporary folders.
+"""Real servers for tests, benchmarks and the demo: processes on free loopback ports, in temporary
+folders.
 
-    from harness.cluster import Cluster      etcd, kube-apiserver, the controllers
-    from harness.coredns import CoreDNS      a Corefile, run
-    from harness.dns import ask              one DNS question, over UDP or TCP
-    from harness.grpcurl import grpcurl      one gRPC call, by reflection
+    build         builds the Go servers once, into a cache
+    fixtures      the harness as pytest fixtures
 
-The binaries come from `harness.build`. Nothing here knows of `grpcdns`.
+    cluster       etcd, kube-apiserver and the controllers       with Cluster() as cluster:
+    coredns       CoreDNS with a Corefile                        with CoreDNS(text) as coredns:
+    grpcdns       `grpcdns serve`                                with Grpcdns(*options) as grpcdns:
+    metrics       its HTTP pages: /metrics, /readyz, /healthz
+    grpcurl       one gRPC call by reflection
+
+    api           a Kubernetes API client
+    accounts      service accounts, their rights and credentials
+    kubeconfig    kubeconfig files
+    kubelet       Pods that run on no node
+    objects       API objects as dicts, and files of them
+    certificates  a certificate authority
+
+    dns           one DNS query over UDP or TCP
+    steady        a client that queries at a fixed rate and counts losses
+    wire          a TCP connection that can be cut or held
+
+    process       a child process: start, stop, kill, freeze
+    ports         free loopback ports
+    waiting       wait for a condition
+    paths         where this repository's files are
+
+Nothing here imports tests, bench or examples, and of grpcdns only its generated protobuf messages
+(tests/project/test_harness.py).
 """

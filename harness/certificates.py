@@ -1,4 +1,4 @@
-"""Certificates for a cluster that lives for minutes: one authority, and what it signs."""
+"""Certificates for tests: an authority, and the certificates that it issues."""
 
 from __future__ import annotations
 
@@ -6,65 +6,75 @@ import datetime
 import ipaddress
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-_USES = [ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]
+DAYS: Final = 2
+"""How long a certificate is valid; all are valid from three days ago."""
+_USES: Final = [ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]
 
 
 class KeyPair(NamedTuple):
-    """Where a certificate and its private key are, both PEM."""
+    """The files of a certificate and its private key, both PEM."""
 
     cert: Path
     key: Path
 
 
 class Authority:
-    """A certificate authority; `ca.crt` and what it signs are files of `folder`."""
+    """A certificate authority. Its certificate is `ca.crt` in `folder`, which is created; what it
+    issues is written there too."""
 
-    def __init__(self, folder: Path, name: str = "test-ca") -> None:
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
         self._key = ec.generate_private_key(ec.SECP256R1())
-        self._name = _name(name)
+        self._name = _name(f"test authority in {folder.name}")
         unsigned = (
-            _unsigned(self._name, self._name, self._key.public_key())
+            _unsigned(self._name, self._name, self._key.public_key(), DAYS)
             .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
             .add_extension(_key_usage(signs_certificates=True), critical=True)
         )
         self.cert = folder / "ca.crt"
         self.cert.write_bytes(_pem(unsigned.sign(self._key, hashes.SHA256())))
 
-    def issue(self, name: str, *, groups: Sequence[str] = (), hosts: Sequence[str] = ()) -> KeyPair:
-        """A certificate for client `name` in `groups`, or for a server reached as `hosts`."""
+    def issue(
+        self,
+        name: str,
+        *,
+        groups: Sequence[str] = (),
+        hosts: Sequence[str] = (),
+        days: int = DAYS,
+    ) -> KeyPair:
+        """A certificate for client `name` in `groups`, or for a server reached as `hosts` (default:
+        `name`). Expired when `days` is negative. Issued again, it replaces the files at once."""
         key = ec.generate_private_key(ec.SECP256R1())
+        names = x509.SubjectAlternativeName([_host(host) for host in hosts or [name]])
         unsigned = (
-            _unsigned(_name(name, groups), self._name, key.public_key())
+            _unsigned(_name(name, groups), self._name, key.public_key(), days)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(_key_usage(signs_certificates=False), critical=True)
             .add_extension(x509.ExtendedKeyUsage(_USES), critical=False)
+            .add_extension(names, critical=False)
         )
-        if hosts:
-            names = x509.SubjectAlternativeName([_host(host) for host in hosts])
-            unsigned = unsigned.add_extension(names, critical=False)
-        stem = name.replace(":", "-")
-        pair = KeyPair(self._folder / f"{stem}.crt", self._folder / f"{stem}.key")
-        pair.cert.write_bytes(_pem(unsigned.sign(self._key, hashes.SHA256())))
-        _write_key(pair.key, key)
+        pair = KeyPair(self._folder / f"{name}.crt", self._folder / f"{name}.key")
+        _write(pair.key, _private_pem(key))
+        _write(pair.cert, _pem(unsigned.sign(self._key, hashes.SHA256())))
         return pair
 
 
 def signing_key(path: Path) -> Path:
     """A private key alone, for service account tokens; Go reads its public half from it."""
-    _write_key(path, ec.generate_private_key(ec.SECP256R1()))
+    _write(path, _private_pem(ec.generate_private_key(ec.SECP256R1())))
     return path
 
 
 def _unsigned(
-    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey
+    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey, days: int
 ) -> x509.CertificateBuilder:
     now = datetime.datetime.now(datetime.UTC)
     return (
@@ -73,8 +83,8 @@ def _unsigned(
         .issuer_name(issuer)
         .public_key(key)
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(hours=1))
-        .not_valid_after(now + datetime.timedelta(days=2))
+        .not_valid_before(now - datetime.timedelta(days=3))
+        .not_valid_after(now + datetime.timedelta(days=days))
     )
 
 
@@ -109,12 +119,17 @@ def _pem(cert: x509.Certificate) -> bytes:
     return cert.public_bytes(serialization.Encoding.PEM)
 
 
-def _write_key(path: Path, key: ec.EllipticCurvePrivateKey) -> None:
-    path.touch(mode=0o600)
-    path.write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.TraditionalOpenSSL,
-            serialization.NoEncryption(),
-        )
+def _private_pem(key: ec.EllipticCurvePrivateKey) -> bytes:
+    return key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.TraditionalOpenSSL,
+        serialization.NoEncryption(),
     )
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Mode 0600; readers see the old file or the new one."""
+    new = path.with_suffix(".new")
+    new.touch(mode=0o600)
+    new.write_bytes(content)
+    new.replace(path)

@@ -1,13 +1,13 @@
 """A real Kubernetes control plane on 127.0.0.1: etcd, kube-apiserver and the controllers that DNS
-depends on, in a temporary folder, without nodes (see `kubelet`).
+needs, in a temporary folder, without nodes (see `kubelet`).
 
     with Cluster() as cluster:
         cluster.api.create(service("xecho", cluster_ips=["10.96.49.52"]))
         kubeconfig = cluster.service_account_kubeconfig("dns", RULES)
 
-The API speaks TLS, knows RBAC, and refuses whoever has no credentials. Each part is a `Process`
+The API has TLS and RBAC, and refuses requests without credentials. Each part is a `Process`
 (`cluster.etcd`, `cluster.apiserver`, `cluster.controllers`) and may be frozen or killed;
-`cluster.start_etcd()` and its like bring one back on the same port, with the same data.
+`cluster.start_etcd()` and the like start it again on the same port, with the same data.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from __future__ import annotations
 import shutil
 import tempfile
 from pathlib import Path
-from types import TracebackType
 from typing import Final, Self
 
 import urllib3
@@ -46,7 +45,7 @@ CONTROLLERS: Final = (
 
 
 class Cluster(Accounts):
-    """The control plane, up between `start` and `stop`; gone from the disk after `stop`."""
+    """The control plane, up between `start` and `stop`; `stop` also deletes its folder."""
 
     def __init__(self, *, controllers: bool = True) -> None:
         self._with_controllers = controllers
@@ -67,7 +66,7 @@ class Cluster(Accounts):
         self.controllers = self._process("kube-controller-manager", *self._controllers_flags())
 
     def start(self) -> Self:
-        """All of it, until the namespaces are there that every cluster has."""
+        """Starts all parts and waits for the namespaces that every cluster has."""
         self.start_etcd()
         self.start_apiserver()
         if self._with_controllers:
@@ -75,7 +74,7 @@ class Cluster(Accounts):
         return self
 
     def stop(self) -> None:
-        """Kills all parts: nothing they hold is worth a graceful end."""
+        """Kills all parts: none holds anything worth a graceful end."""
         for part in (self.controllers, self.apiserver, self.etcd):
             part.kill()
         self.api.close()
@@ -107,12 +106,7 @@ class Cluster(Accounts):
             self.stop()
             raise
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.stop()
 
     def _process(self, name: str, *flags: str) -> Process:
@@ -150,7 +144,7 @@ class Cluster(Accounts):
             f"--etcd-servers=http://{self.etcd_address}",
             f"--bind-address={LOOPBACK}",
             f"--secure-port={self.address.port}",
-            # What the Service `kubernetes` points at; a loopback address is not allowed there.
+            # The endpoint of the Service `kubernetes`, which must not be a loopback address.
             "--advertise-address=192.0.2.1",
             f"--cert-dir={self.folder / 'apiserver'}",
             f"--tls-cert-file={server.cert}",
@@ -162,7 +156,7 @@ class Cluster(Accounts):
             f"--service-account-key-file={self._signing_key}",
             f"--service-account-signing-key-file={self._signing_key}",
             f"--service-cluster-ip-range={SERVICE_RANGE}",
-            # Pods need no default ServiceAccount first, so that they may be made at once.
+            # Pods may then be created before the default ServiceAccount exists.
             "--disable-admission-plugins=ServiceAccount",
             "--enable-priority-and-fairness=false",
             "--profiling=false",

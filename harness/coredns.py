@@ -1,11 +1,11 @@
-"""A CoreDNS that runs a Corefile on 127.0.0.1.
+"""CoreDNS on 127.0.0.1, with the Corefile given.
 
     with CoreDNS('. {\\n whoami\\n}') as coredns:
         ask(coredns.address, "example.org")
 
-The Corefile's server blocks name no port of their own (`-dns.port` gives them the chosen one);
-other ports and paths come in as environment variables, written `{$NAME}`. A server block that
-says nothing of `bind` gets `bind 127.0.0.1`.
+The Corefile's server blocks name no port: `-dns.port` gives them the chosen one. Other ports and
+paths can be environment variables, written `{$NAME}`. A server block without `bind` gets
+`bind 127.0.0.1`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ import signal
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from harness.build import binary
@@ -28,7 +27,7 @@ _RELOADED = "[INFO] Reloading complete"
 
 
 class CoreDNS:
-    """CoreDNS on an address of its own, which a restart and a reload keep."""
+    """CoreDNS on its own address, which stays the same over restarts and reloads."""
 
     def __init__(
         self,
@@ -61,7 +60,7 @@ class CoreDNS:
         )
 
     def write(self, corefile: str) -> None:
-        """Replaces the Corefile; a running CoreDNS reads it at the next `reload` or `restart`."""
+        """Replaces the Corefile; a running CoreDNS reads it on the next `reload` or `restart`."""
         self._corefile.write_text("\n".join(_with_bind(corefile)) + "\n")
 
     def start(self) -> Self:
@@ -75,12 +74,12 @@ class CoreDNS:
         return self.process.kill()
 
     def restart(self) -> None:
-        """Down and up again, on the same address."""
+        """Stops it and starts it again, on the same address."""
         self.stop()
         self.start()
 
     def reload(self, corefile: str | None = None) -> None:
-        """SIGUSR1, and waits until CoreDNS runs the new Corefile."""
+        """Sends SIGUSR1 and waits until CoreDNS runs the new Corefile."""
         if corefile is not None:
             self.write(corefile)
         before = self.log_text.count(_RELOADED)
@@ -102,12 +101,7 @@ class CoreDNS:
             self._clean_up()
             raise
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._clean_up()
 
     def _clean_up(self) -> None:
@@ -116,13 +110,23 @@ class CoreDNS:
             shutil.rmtree(self.folder, ignore_errors=True)
 
     def _answers(self) -> bool:
-        """Any answer will do: class CH is refused (or answered) without asking any upstream."""
+        """Any reply counts: class CH is answered or refused without asking an upstream."""
         ask(self.address, "version.bind", "TXT", qclass="CH", timeout=0.5)
         return True
 
 
+def replaced(corefile: str, swaps: Mapping[str, str]) -> str:
+    """A shipped Corefile made to run here, each key replaced by its value. Raises AssertionError
+    for a key that it does not have: the Corefile has changed."""
+    for old, new in swaps.items():
+        if old not in corefile:
+            raise AssertionError(f"the Corefile no longer has {old!r}")
+        corefile = corefile.replace(old, new)
+    return corefile
+
+
 def _with_bind(corefile: str) -> Iterator[str]:
-    """The lines of a Corefile, `bind 127.0.0.1` added to each server block that has no `bind`."""
+    """The lines of a Corefile, with `bind 127.0.0.1` in each server block that has no `bind`."""
     block: list[str] = []
     depth = 0
     for line in corefile.splitlines():

@@ -1,6 +1,8 @@
-"""One DNS question to a server, as a client asks it."""
+"""One DNS query to a server, as a client sends it."""
 
 from __future__ import annotations
+
+import socket
 
 import dns.edns
 import dns.flags
@@ -22,7 +24,7 @@ def ask(
     qclass: str = "IN",
     timeout: float = 5.0,
 ) -> dns.message.Message:
-    """Asks once, with no retry. `edns` is the EDNS version; None sends no OPT record at all."""
+    """Sends one query, without retry. `edns` is the EDNS version; None sends no OPT record."""
     query = dns.message.make_query(qname, qtype, qclass)
     if edns is not None:
         query.use_edns(edns, payload=payload, options=options)
@@ -33,6 +35,17 @@ def ask(
 
 
 def section(answer: dns.message.Message, name: str = "answer") -> list[str]:
-    """The records of a section as zone-file lines, one a record, sorted."""
+    """The records of a section as zone-file lines, sorted."""
     rrsets = getattr(answer, name)
     return sorted(line for rrset in rrsets for line in rrset.to_text().splitlines())
+
+
+def read_tcp(sock: socket.socket) -> bytes:
+    """One message from a connection (RFC 1035 4.2.2); raises ConnectionResetError when it ends."""
+    data = b""
+    while len(data) < 2 or len(data) < 2 + int.from_bytes(data[:2], "big"):
+        part = sock.recv(65536)
+        if not part:
+            raise ConnectionResetError("closed before the end of a message")
+        data += part
+    return data[2:]

@@ -1,9 +1,15 @@
 """The harness as pytest fixtures; `tests/conftest.py` names this module in `pytest_plugins`.
 
-A test asks for what it needs by name: `cluster`, `make_cluster`, `namespace`, `coredns`,
-`grpcurl`. What the collected tests need is built before the first of them runs, outside any
-test's time limit. A server that cannot be had skips its tests, and the summary repeats which
-one and why.
+    cluster          one cluster for the whole run; `namespace` is a new namespace in it
+    own_cluster      a cluster of the test module, without controllers: to fill, kill and freeze
+    make_cluster     starts a cluster of the test
+    coredns          starts CoreDNS with a Corefile
+    grpcurl          runs grpcurl
+    kustomize        the path of kustomize
+    promql           the path of Prometheus's parser (tests/servers/promql)
+
+The servers behind them are built before the first test runs, outside any test's time limit. When
+one cannot be built, its tests are skipped, and the summary says which server is missing and why.
 """
 
 from __future__ import annotations
@@ -25,12 +31,16 @@ from harness.objects import namespace as namespace_object
 
 MISSING: Final = "REAL SERVER MISSING"
 
-_CLUSTER: Final = ("etcd", "kube-apiserver", "kube-controller-manager")
+_BARE_CLUSTER: Final = ("etcd", "kube-apiserver")
+_CLUSTER: Final = (*_BARE_CLUSTER, "kube-controller-manager")
 NEEDS: Final = {
     "cluster": _CLUSTER,
     "make_cluster": _CLUSTER,
+    "own_cluster": _BARE_CLUSTER,
     "coredns": ("coredns",),
     "grpcurl": ("grpcurl",),
+    "kustomize": ("kustomize",),
+    "promql": ("promql",),
 }
 """Fixture -> the servers behind it."""
 
@@ -39,15 +49,23 @@ _namespaces = itertools.count(1)
 
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[Cluster]:
-    """One cluster for the whole run. Leave it running, and your objects in a `namespace`."""
+    """One cluster for the whole run: don't stop it, and keep your objects in a `namespace`."""
     skip_unless_built("cluster")
     with Cluster() as running:
         yield running
 
 
+@pytest.fixture(scope="module")
+def own_cluster() -> Iterator[Cluster]:
+    """A cluster of the test module, without controllers: to fill, kill and freeze."""
+    skip_unless_built("own_cluster")
+    with Cluster(controllers=False) as running:
+        yield running
+
+
 @pytest.fixture
 def make_cluster() -> Iterator[Callable[..., Cluster]]:
-    """Starts a cluster of the test's own, to kill and freeze: `make_cluster(controllers=...)`."""
+    """Starts a cluster for one test: `make_cluster(controllers=...)`."""
     skip_unless_built("make_cluster")
     with ExitStack() as stack:
         yield lambda **options: stack.enter_context(Cluster(**options))
@@ -76,14 +94,24 @@ def grpcurl() -> Callable[..., grpcurl_module.Output]:
     return grpcurl_module.grpcurl
 
 
+@pytest.fixture(scope="session")
+def kustomize() -> Path:
+    return built(partial(binary, "kustomize"))
+
+
+@pytest.fixture(scope="session")
+def promql() -> Path:
+    return built(partial(binary, "promql"))
+
+
 def skip_unless_built(fixture: str) -> None:
-    """Skips the test, loudly, when a server behind a fixture cannot be had."""
+    """Skips the test when a server behind a fixture cannot be built; the summary says so."""
     for name in NEEDS[fixture]:
         built(partial(binary, name))
 
 
 def built(build: Callable[[], Path]) -> Path:
-    """The program that ``build`` makes; skips the test, loudly, when it cannot be had."""
+    """The program that ``build`` returns; skips the test when it cannot be built."""
     try:
         return build()
     except Unavailable as error:
@@ -92,14 +120,14 @@ def built(build: Callable[[], Path]) -> Path:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Marks what needs a real server `servers`, before `-m` chooses."""
+    """Marks tests that need a real server as `servers`, before `-m` selects."""
     for item in items:
         if not NEEDS.keys().isdisjoint(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.servers)
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Builds now what the collected tests will ask for."""
+    """Builds what the collected tests need."""
     if session.config.option.collectonly:
         return
     fixtures = {name for item in session.items for name in getattr(item, "fixturenames", ())}
@@ -109,11 +137,11 @@ def pytest_collection_finish(session: pytest.Session) -> None:
             try:
                 binary(name)
             except Unavailable:
-                pass  # its tests say so, by skipping
+                pass  # its tests are skipped
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Says again, last and in red, which server was missing."""
+    """Repeats at the end, in red, which server was missing."""
     reasons = {
         report.longrepr[2]
         for report in terminalreporter.stats.get("skipped", [])

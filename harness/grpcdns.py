@@ -1,4 +1,4 @@
-"""`grpcdns serve` as users run it: a supervisor, a feed, a worker for each socket."""
+"""`grpcdns serve` as users run it: a supervisor, a feed and a worker for each socket."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 import dns.message
@@ -23,8 +22,8 @@ SERVING = b"\x08\x01"
 class Grpcdns:
     """``with Grpcdns("--manifests", folder) as ours: ours.ask("name", "A")``.
 
-    ``workers`` sockets are made in ``folder``; pass ``listen=()`` addresses to choose others. The
-    command comes after ``prefix``.
+    Listens on ``workers`` unix sockets in ``folder`` (default: a temporary one), or on the
+    addresses in ``listen``. ``prefix`` is put before the command.
     """
 
     def __init__(
@@ -48,12 +47,12 @@ class Grpcdns:
         self.process = Process([*argv, *options], log=folder / "grpcdns.log", env=env)
 
     def start(self, *, ready: bool = True, timeout: float = 30.0) -> Self:
-        """Starts it; waits until every worker says SERVING, unless told not to."""
+        """Starts it and, with ``ready``, waits until every worker says SERVING."""
         self.process.start(self.serving if ready else None, timeout=timeout)
         return self
 
     def stop(self) -> int:
-        """SIGTERM; the exit code."""
+        """Sends SIGTERM; returns the exit code."""
         return self.process.stop()
 
     def serving(self) -> bool:
@@ -61,7 +60,7 @@ class Grpcdns:
         return all(self.health(n) == SERVING for n in range(len(self.listen)))
 
     def health(self, worker: int = 0) -> bytes | None:
-        """The HealthCheckResponse of a worker, encoded; None when it cannot be had."""
+        """The encoded HealthCheckResponse of a worker; None when the call fails."""
         try:
             return self._call(worker, HEALTH, b"", 1.0)
         except grpc.RpcError:
@@ -70,12 +69,12 @@ class Grpcdns:
     def ask(
         self, qname: str, qtype: str = "A", *, worker: int = 0, timeout: float = 5.0
     ) -> dns.message.Message:
-        """One question, over gRPC. Raises grpc.RpcError when it ends without an answer."""
+        """One query over gRPC; raises grpc.RpcError when the call fails."""
         query = dns.message.make_query(qname, qtype)
         return dns.message.from_wire(self.send(query.to_wire(), worker=worker, timeout=timeout))
 
     def send(self, message: bytes, *, worker: int = 0, timeout: float = 5.0) -> bytes:
-        """One DnsPacket's octets, whatever they are; the reply's octets."""
+        """One DnsPacket with any octets; returns the reply's octets."""
         from grpcdns.pb.dns_pb2 import DnsPacket
 
         packet = DnsPacket(msg=message).SerializeToString()
@@ -83,11 +82,11 @@ class Grpcdns:
 
     @property
     def grpc_block(self) -> str:
-        """The stanza of a Corefile that forwards to every worker."""
+        """A Corefile's stanza that forwards to every worker."""
         return f"grpc . {' '.join(self.listen)} {{\n    policy round_robin\n}}"
 
     def children(self) -> dict[str, int]:
-        """The pids of the processes, by what they are: "feed", "worker 0", ..."""
+        """The PIDs of the child processes: "feed", "worker 0", ..."""
         found = {}
         for entry in Path("/proc").iterdir():
             try:
@@ -109,12 +108,7 @@ class Grpcdns:
     def __enter__(self) -> Self:
         return self if self.process.running else self.start()
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.process.stop()
         self._stack.close()
 

@@ -1,4 +1,4 @@
-"""grpcurl, run as a user runs it."""
+"""grpcurl, as users run it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from harness.build import binary
 
 
 class Output(NamedTuple):
-    """What it printed, and its exit code (a gRPC error is 64 + its status)."""
+    """Its output and exit code (for a gRPC error: 64 + the status)."""
 
     code: int
     stdout: str

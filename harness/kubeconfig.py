@@ -19,7 +19,7 @@ def write_kubeconfig(
     token: str | None = None,
     context: str = "test",
 ) -> Path:
-    """One cluster, one user, one context named `context`, which is the current one."""
+    """One cluster, one user, and one context named `context`, which is the current one."""
     user: dict[str, Any] = {"token": token} if token else {}
     if client:
         user |= {"client-certificate": str(client.cert), "client-key": str(client.key)}

@@ -1,4 +1,4 @@
-"""A test playing kubelet: Pods on a Node that nobody runs, their status written by hand."""
+"""A stand-in for the kubelet: Pods bound to a Node that does not run, their status set by hand."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ NODE: Final = "node-1"
 
 
 class Kubelet:
-    """Binds Pods to a Node of its own and says how they are."""
+    """Binds Pods to one Node and sets their status."""
 
     def __init__(self, api: Api, node: str = NODE, *, zone: str = "zone-a") -> None:
         self._api = api
@@ -37,21 +37,21 @@ class Kubelet:
         return self._api.patch_status(pod, status)
 
     def set_ready(self, pod: Mapping[str, Any], ready: bool) -> Object:
-        """The Ready condition alone."""
+        """Sets the Ready condition alone."""
         return self._api.patch_status(pod, {"conditions": _conditions(ready)})
 
     def finish(self, pod: Mapping[str, Any], phase: str = "Succeeded") -> Object:
-        """The Pod ran to its end; it keeps its address in the status, as real ones do."""
+        """The Pod has ended; it keeps its address in the status, as real ones do."""
         return self._api.patch_status(pod, {"phase": phase, "conditions": _conditions(False)})
 
     def terminate(self, pod: Mapping[str, Any], *, grace: int = 300) -> None:
-        """Asks for deletion as a user does: it stays, terminating, until `remove`."""
+        """Deletes it as a user does: it stays, terminating, until `remove`."""
         metadata = pod["metadata"]
         path = f"/api/v1/namespaces/{metadata['namespace']}/pods/{metadata['name']}"
         self._api.request("DELETE", path, {"gracePeriodSeconds": grace})
 
     def remove(self, pod: Mapping[str, Any]) -> None:
-        """The Pod is gone, at once."""
+        """Deletes the Pod at once."""
         self._api.delete(pod)
 
     def _register(self) -> None:

@@ -1,11 +1,19 @@
-"""Kubernetes objects as tests write them: the plain dicts that `Api` takes."""
+"""Kubernetes API objects for tests: the plain dicts that `Api` takes, and files of them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from harness.api import Object
+
+
+def write_list(path: Path, objects: Iterable[Object]) -> Path:
+    """A manifest file: all objects in one List."""
+    path.write_text(json.dumps({"apiVersion": "v1", "kind": "List", "items": list(objects)}))
+    return path
 
 
 def namespace(name: str, *, labels: Mapping[str, str] | None = None) -> Object:
@@ -33,7 +41,7 @@ def service(
     labels: Mapping[str, str] | None = None,
     **spec: Any,
 ) -> Object:
-    """A Service; more of its spec as keywords, spelt as in YAML (`type=`, `externalName=`)."""
+    """A Service; other fields of its spec as keywords, as in YAML (`type=`, `externalName=`)."""
     ips = ["None"] if headless else list(cluster_ips)
     chosen = {"clusterIP": ips[0], "clusterIPs": ips} if ips else {}
     selecting = {"selector": dict(selector)} if selector else {}
@@ -53,7 +61,7 @@ def pod(
     ports: Sequence[Mapping[str, Any]] = (),
     **spec: Any,
 ) -> Object:
-    """A Pod of one container; more of its spec as keywords (`hostname=`, `subdomain=`)."""
+    """A Pod with one container; other fields of its spec as keywords (`hostname=`)."""
     container = {"name": "main", "image": "none", "ports": [dict(one) for one in ports]}
     return {
         "apiVersion": "v1",
@@ -66,7 +74,7 @@ def pod(
 def endpoints(
     name: str, ips: Sequence[str], ports: Sequence[Mapping[str, Any]], *, namespace: str = "default"
 ) -> Object:
-    """Endpoints written by hand, for a Service without selector."""
+    """Endpoints written by hand, for a Service without a selector."""
     return {
         "apiVersion": "v1",
         "kind": "Endpoints",
@@ -114,7 +122,7 @@ def service_import(
 
 def service_import_definition() -> Object:
     """The CustomResourceDefinition of ServiceImport: the group and names of the MCS API
-    (KEP-1645), its fields taken as they come."""
+    (KEP-1645), with any fields."""
     anything = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
     properties = {"spec": anything, "status": anything}
     return {
@@ -122,7 +130,7 @@ def service_import_definition() -> Object:
         "kind": "CustomResourceDefinition",
         "metadata": {
             "name": "serviceimports.multicluster.x-k8s.io",
-            # Groups under *.k8s.io need this to say who approved them, or that nobody did.
+            # Required for groups under *.k8s.io: who approved them, or that nobody did.
             "annotations": {"api-approved.kubernetes.io": "unapproved, a test's copy"},
         },
         "spec": {

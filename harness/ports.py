@@ -1,8 +1,8 @@
-"""Loopback addresses that nobody uses.
+"""Free loopback addresses.
 
-Between asking for a free port and binding it another process may take it. So ports come from
-below the range that the kernel gives out by itself, and each is held by a lock on a file, which
-every process that uses this module respects, until the one that asked ends.
+Another process may take a free port before it is bound. So ports come from below the kernel's
+ephemeral range, and each is reserved by a lock on a file, which every process that uses this
+module respects, until the process that asked for it ends.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _held: list[IO[str]] = []
 
 
 class Address(NamedTuple):
-    """HOST:PORT; a plain tuple for sockets, and text for command lines and Corefiles."""
+    """A tuple for sockets; as text HOST:PORT, for command lines and Corefiles."""
 
     host: str
     port: int
@@ -31,12 +31,12 @@ class Address(NamedTuple):
 
 
 def free_address() -> Address:
-    """127.0.0.1 and a port of its own."""
+    """127.0.0.1 and a free port."""
     return Address(LOOPBACK, free_port())
 
 
 def free_port() -> int:
-    """A port that is free on 127.0.0.1 over both UDP and TCP, this process's until it ends."""
+    """A port that is free on 127.0.0.1 over UDP and TCP, reserved until this process ends."""
     folder = Path(tempfile.gettempdir(), f"grpcdns-ports-{os.getuid()}")
     folder.mkdir(mode=0o700, exist_ok=True)
     for port in random.sample(_RANGE, len(_RANGE)):

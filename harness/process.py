@@ -1,7 +1,8 @@
-"""One child process: its log in a file, started until ready, stopped, killed, frozen.
+"""One child process with its log in a file: start it and wait until it is ready, stop it, kill it,
+freeze it.
 
-A child dies with the *thread* that started it (`PR_SET_PDEATHSIG`), so nothing is left behind
-by a pytest that was killed: start it from a thread that lives as long as the child should.
+A child dies with the *thread* that started it (`PR_SET_PDEATHSIG`), so a killed pytest leaves
+nothing behind. Start it from a thread that lives as long as the child should.
 """
 
 from __future__ import annotations
@@ -12,7 +13,6 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import Final, Self
 
 from harness.waiting import WaitError, wait_until
@@ -29,7 +29,7 @@ except OSError as error: sys.exit(f"{argv[0]}: {error}")
 
 
 class ProcessError(AssertionError):
-    """A process that ended, or never became ready; its last log lines are in the message."""
+    """A process ended early, or never became ready; the message has its last log lines."""
 
 
 class Process:
@@ -51,9 +51,9 @@ class Process:
         self._child: subprocess.Popen[bytes] | None = None
 
     def start(self, ready: Callable[[], object] | None = None, *, timeout: float = 30.0) -> Self:
-        """Starts it and waits until `ready()` is true; what `ready` raises counts as not yet."""
+        """Starts it and waits until `ready()` is true; an exception of `ready` counts as false."""
         if self.running:
-            raise RuntimeError(f"{self.name} runs already")
+            raise RuntimeError(f"{self.name} is already running")
         with self.log.open("ab") as log:
             self._child = subprocess.Popen(
                 [sys.executable, "-ISc", _DIE_WITH_PARENT, str(os.getpid()), *self.argv],
@@ -68,7 +68,7 @@ class Process:
         return self
 
     def stop(self, *, timeout: float = 10.0) -> int:
-        """SIGTERM, and SIGKILL after `timeout`; the exit code (negative: the signal)."""
+        """SIGTERM, and SIGKILL after `timeout`; returns the exit code (negative: the signal)."""
         if self._child is None:
             return 0
         if self.running:
@@ -85,7 +85,7 @@ class Process:
         return self.wait(timeout=10.0)
 
     def freeze(self) -> None:
-        """SIGSTOP: its sockets stay open, and nobody answers."""
+        """SIGSTOP: its sockets stay open and do not answer."""
         self.send(signal.SIGSTOP)
 
     def thaw(self) -> None:
@@ -97,13 +97,13 @@ class Process:
         self._started.send_signal(sig)
 
     def wait(self, *, timeout: float = 10.0, then_kill: bool = False) -> int:
-        """The exit code, once it has ended by itself."""
+        """Waits until it ends by itself; returns the exit code."""
         try:
             return self._started.wait(timeout)
         except subprocess.TimeoutExpired:
             if not then_kill:
                 raise ProcessError(
-                    f"{self.name} runs still after {timeout:g} s{self._tail()}"
+                    f"{self.name} still running after {timeout:g} s{self._tail()}"
                 ) from None
             self._started.kill()
             return self._started.wait()
@@ -118,18 +118,13 @@ class Process:
 
     @property
     def log_text(self) -> str:
-        """Everything it has written, over all its starts."""
+        """Its whole log, over all starts."""
         return self.log.read_text(errors="replace") if self.log.exists() else ""
 
     def __enter__(self) -> Self:
         return self if self.running else self.start()
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.stop()
 
     @property

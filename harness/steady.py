@@ -1,11 +1,11 @@
-"""A client that asks at a steady rate and keeps account: what was lost, wrong, or slow.
+"""A client that queries at a fixed rate and counts what was lost, wrong or slow.
 
     with Steady(coredns.address, {("xecho...", "A"): {"10.96.49.52"}}, rate=200) as steady:
         ...faults...
     assert not steady.report().failed
 
-Every query has an ID of its own among those in flight and is sent once: there is no retry to hide
-a loss. An answer counts as right when it is NOERROR with exactly the expected data.
+Queries in flight have different IDs. Each is sent once: a retry would hide a loss. An answer is
+right when it is NOERROR with exactly the expected data.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from types import TracebackType
 from typing import NamedTuple, Self
 
 import dns.message
@@ -28,14 +27,14 @@ Questions = Mapping[tuple[str, str], frozenset[str]]
 
 
 class Sent(NamedTuple):
-    """A query on its way: when, and what was asked."""
+    """A query in flight: when it was sent, and its question."""
 
     at: float
     question: tuple[str, str]
 
 
 class Report(NamedTuple):
-    """``failed`` has what was not a right answer, by what it was; seconds are of right answers."""
+    """``failed`` counts the other outcomes by kind; ``slowest`` is of right answers, in seconds."""
 
     asked: int
     right: int
@@ -50,7 +49,7 @@ class Report(NamedTuple):
 
 
 class Steady:
-    """Asks until stopped; ``rate`` queries a second, each given up after ``timeout`` seconds."""
+    """Sends ``rate`` queries a second until stopped; each may take ``timeout`` seconds."""
 
     def __init__(
         self, address: Address, questions: Questions, *, rate: float = 200, timeout: float = 5.0
@@ -70,7 +69,7 @@ class Steady:
         self._receiver = threading.Thread(target=self._receive, daemon=True)
 
     def report(self) -> Report:
-        """What has come of it so far; final once the ``with`` block is left."""
+        """The counts so far; final after the ``with`` block."""
         return Report(self._asked, self._right, Counter(self._failed), self._slowest)
 
     def __enter__(self) -> Self:
@@ -78,12 +77,7 @@ class Steady:
         self._sender.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._ended.set()
         self._sender.join()
         self._receiver.join()
@@ -119,7 +113,7 @@ class Steady:
             except TimeoutError:
                 self._give_up()
                 continue
-            except OSError:  # an ICMP error about an earlier query: that one is given up in time
+            except OSError:  # an ICMP error about an earlier query, which will time out
                 continue
             sent = self._flying.pop(int.from_bytes(packet[:2]), None)
             if sent is not None:

@@ -1,4 +1,4 @@
-"""Waiting for something that another process does: the one place of the harness that sleeps."""
+"""Wait for something that another process does. Nothing else in the harness sleeps."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ T = TypeVar("T")
 
 
 class WaitError(AssertionError):
-    """What was waited for did not come; a failed assertion of the test that waited."""
+    """The condition did not become true in time; a failed assertion of the waiting test."""
 
 
 def wait_until(
@@ -18,7 +18,7 @@ def wait_until(
 ) -> T:
     """Calls `find` until it returns something true, and returns that.
 
-    An exception that `find` raises counts as "not yet"; the last one is the cause of `WaitError`.
+    An exception of `find` counts as "not yet"; the last one is the cause of `WaitError`.
     """
     last: Exception | None = None
     end = time.monotonic() + timeout

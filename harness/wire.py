@@ -1,19 +1,18 @@
-"""A TCP wire between a client and a server that can be cut, or hold everything back."""
+"""A TCP forwarder between a client and a server that can be cut, or can hold everything back."""
 
 from __future__ import annotations
 
 import selectors
 import socket
 import threading
-from types import TracebackType
 from typing import Self
 
 from harness.ports import Address, free_address
 
 
 class Wire:
-    """Forwards connections to ``target``. ``cut()``: connections end and new ones are refused;
-    ``hold()``: nothing passes and nothing ends, as on a half-open connection; ``mend()``."""
+    """Forwards connections to ``target``. ``cut()`` closes them and refuses new ones; ``hold()``
+    passes nothing and closes nothing, as on a half-open connection; ``mend()`` undoes both."""
 
     def __init__(self, target: Address) -> None:
         self.address = free_address()
@@ -39,7 +38,7 @@ class Wire:
             self._held = True
 
     def mend(self) -> None:
-        """Lets everything through again, and takes connections if it did not."""
+        """Passes everything again, and accepts connections."""
         with self._lock:
             self._held = False
             if self._listener is None:
@@ -52,12 +51,7 @@ class Wire:
         self._thread.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._ended = True
         self._wake.send(b"!")
         self._thread.join()

@@ -6,10 +6,11 @@ python -m tests.fuzz.seeds      makes them anew
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Final
 
-FOLDER: Final = Path(__file__).parent / "corpus"
+from harness.paths import ROOT
+
+FOLDER: Final = ROOT / "tests" / "fuzz" / "corpus"
 
 
 def read(target: str) -> dict[str, bytes]:

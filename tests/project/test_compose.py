@@ -1,7 +1,7 @@
-"""The command lines of ``docker-compose.yml``, run as local processes: what is shipped is tested.
+"""The command lines of ``docker-compose.yml``, run as local processes.
 
-Swapped: images for local binaries, mounted paths for those they are mounted from, the published
-port, addresses of the containers' network. A line that cannot be swapped has changed.
+Replaced: images by local binaries, paths in the containers by what is mounted there, the published
+port, addresses of the containers' network. A line that cannot be replaced has changed.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import pytest
 import yaml
 
 from harness.build import binary
-from harness.coredns import CoreDNS
+from harness.coredns import CoreDNS, replaced
 from harness.dns import ask, section
 from harness.fixtures import skip_unless_built
 from harness.paths import ROOT
@@ -56,18 +56,18 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     assert f"--upstream={UPSTREAM}" in command
     command = [word.replace(UPSTREAM, str(address)) for word in command]
     health = [sys.executable, "-m", *local(GRPCDNS["healthcheck"]["test"][1:], GRPCDNS, folder)]
-    corefile = Path(local(COREDNS["command"], COREDNS, folder)[1]).read_text()
     world = free_address()
-    for old, new in (
-        ("unix:///run/grpcdns/", f"unix://{folder}/"),
-        ("/etc/resolv.conf", str(world)),
-        (":9153", str(free_address())),
-        ("health {", f"health {free_address()} {{"),
-        ("ready\n", f"ready {free_address()}\n"),
-        ("lameduck 5s", "lameduck 100ms"),
-    ):
-        assert old in corefile
-        corefile = corefile.replace(old, new)
+    corefile = replaced(
+        Path(local(COREDNS["command"], COREDNS, folder)[1]).read_text(),
+        {
+            "unix:///run/grpcdns/": f"unix://{folder}/",
+            "/etc/resolv.conf": str(world),
+            "prometheus :9153": f"prometheus {free_address()}",
+            "health {": f"health {free_address()} {{",
+            "    ready\n": f"    ready {free_address()}\n",
+            "lameduck 5s": "lameduck 100ms",
+        },
+    )
     backend = Process([*entrypoint, *command], log=folder / "grpcdns.log")
     with (
         CoreDNS(". {\n    hosts {\n        192.0.2.80 www.example.org\n    }\n}", address=world),
@@ -99,14 +99,14 @@ def test_health_check(running: Running) -> None:
     assert run.stdout.count(": SERVING\n") == 2
 
 
-def test_command_of_coredns_is_one_it_has() -> None:
+def test_coredns_has_the_options_of_its_command() -> None:
     skip_unless_built("coredns")
     assert COREDNS["command"] == ["-conf", "/etc/coredns/Corefile"]
     help_ = subprocess.run([binary("coredns"), "-help"], capture_output=True, text=True).stderr
     assert "-conf" in help_
 
 
-def test_coredns_is_of_the_version_that_is_tested() -> None:
+def test_coredns_has_the_version_that_is_tested() -> None:
     module = (ROOT / "tests/servers/coredns/go.mod").read_text()
     assert f"github.com/coredns/coredns v{COREDNS['image'].partition(':')[2]}" in module
 
@@ -120,7 +120,7 @@ def test_each_service_has_no_privileges(service: str) -> None:
     assert "no-new-privileges:true" in about["security_opt"]
 
 
-def test_what_is_mounted_exists_and_is_read_only() -> None:
+def test_mounted_paths_exist_and_are_read_only() -> None:
     for service in COMPOSE["services"].values():
         for volume in service["volumes"]:
             outside, _, *mode = volume.split(":")

@@ -1,4 +1,4 @@
-"""``make demo``: prints the answers, ends well, says what is wrong."""
+"""``make demo`` prints the answers, exits with 0, and reports what is wrong."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_kept_up_until_a_signal(environment: dict[str, str], number: signal.Sign
         probe.bind((demo.HOST, port))  # CoreDNS is gone
 
 
-def test_wrong_answer_is_said_and_exit_code_1(
+def test_a_wrong_answer_is_reported_with_exit_code_1(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("PORT", str(free_port()))
@@ -78,7 +78,7 @@ def test_wrong_answer_is_said_and_exit_code_1(
     assert "xecho.default.svc.cluster.local. A: answer should be [" in capsys.readouterr().err
 
 
-def test_port_in_use_is_said(
+def test_a_port_in_use_is_reported(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with socket.socket() as taken:

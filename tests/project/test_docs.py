@@ -1,4 +1,4 @@
-"""The documents say what is so: the option table, the commands, the dependencies' reasons."""
+"""The documents are true: the option table, commands, links, reasons of the dependencies."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def test_readme_names_every_command() -> None:
     assert sorted(rows) == sorted(COMMANDS)
 
 
-def test_option_table_is_in_step() -> None:
+def test_option_table_is_up_to_date() -> None:
     text = generate_docs.README.read_text()
     assert text == generate_docs.with_table(text), "run `make docs` and commit the result"
 

@@ -1,4 +1,4 @@
-"""The locks fit pyproject.toml, name no places, and hold nothing whose licence is in the way."""
+"""The locks fit pyproject.toml, name no registry, and hold only packages with allowed licences."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from tools import audit
 
 
 @pytest.mark.parametrize(("lock", "extra"), [(audit.RUNTIME, ""), (audit.DEV, "dev")])
-def test_lock_is_in_step(lock: Path, extra: str) -> None:
+def test_lock_fits_pyproject(lock: Path, extra: str) -> None:
     assert list(audit.lock_faults(lock, extra)) == []
 
 
 @pytest.mark.parametrize("lock", audit.LOCKS, ids=lambda lock: lock.name)
-def test_lock_has_hashes_names_no_places_and_agrees_with_the_others(lock: Path) -> None:
+def test_lock_has_hashes_names_no_registry_and_agrees_with_the_others(lock: Path) -> None:
     assert audit.pins(lock)
     assert list(audit.text_faults(lock)) == []
 
@@ -25,6 +25,6 @@ def test_every_licence_is_allowed() -> None:
     assert list(audit.licence_faults()) == []
 
 
-def test_what_is_installed_is_what_is_locked() -> None:
+def test_installed_versions_are_those_locked() -> None:
     locked = audit.pins(audit.DEV)
     assert {name: metadata.version(name) for name in locked} == locked

@@ -1,4 +1,4 @@
-"""Wheel and sdist: built, then installed and run in an environment of their own."""
+"""Wheel and sdist: built, then installed and run in a new virtual environment."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """The wheel and the sdist, made without network from the locked setuptools."""
+    """The wheel and the sdist, built by the locked setuptools, without network."""
     folder = tmp_path_factory.mktemp("build")
     for name in SOURCES:
         copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy2
@@ -41,7 +41,7 @@ def installed(
     built: tuple[Path, Path],
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Path:
-    """An environment with the package, our dependencies in its reach and our sources not."""
+    """An environment with the package and its dependencies, and without the checkout."""
     folder = tmp_path_factory.mktemp(f"installed-{request.param}")
     venv.create(folder, with_pip=False, symlinks=True)
     python = folder / "bin" / "python"
@@ -64,7 +64,7 @@ def installed(
     return folder
 
 
-def test_it_runs_where_it_is_installed(installed: Path, tmp_path: Path) -> None:
+def test_the_installed_package_runs(installed: Path, tmp_path: Path) -> None:
     script = installed / "bin" / "grpcdns"
     version = subprocess.run([script, "--version"], cwd=tmp_path, capture_output=True, text=True)
     assert version.stdout == f"grpcdns {__version__}\n"
@@ -75,7 +75,7 @@ def test_it_runs_where_it_is_installed(installed: Path, tmp_path: Path) -> None:
     assert where.stdout.startswith(str(installed)), where.stderr
 
 
-def test_wheel_holds_the_package_and_nothing_else(built: tuple[Path, Path]) -> None:
+def test_wheel_has_only_the_package(built: tuple[Path, Path]) -> None:
     names = zipfile.ZipFile(built[0]).namelist()
     assert {"grpcdns/py.typed", "grpcdns/pb/dns_pb2.pyi"} <= set(names)
     assert {name.split("/")[0].split("-")[0] for name in names} == {"grpcdns"}
@@ -84,7 +84,7 @@ def test_wheel_holds_the_package_and_nothing_else(built: tuple[Path, Path]) -> N
     assert inside == {str(path.relative_to(ROOT)) for path in (ROOT / "grpcdns").rglob("*.py")}
 
 
-def test_sdist_can_be_built_from(built: tuple[Path, Path]) -> None:
+def test_sdist_has_all_sources(built: tuple[Path, Path]) -> None:
     with tarfile.open(built[1]) as archive:
         names = {name.partition("/")[2] for name in archive.getnames()}
     assert {*SOURCES, "PKG-INFO", "grpcdns/py.typed"} <= names

@@ -1,4 +1,4 @@
-"""The committed ``grpcdns/pb`` is what ``proto/dns.proto`` generates, and is CoreDNS's contract."""
+"""The committed ``grpcdns/pb`` is generated from ``proto/dns.proto``, and is CoreDNS's contract."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ def generated(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_generated_code_has_not_drifted(generated: Path, name: str) -> None:
+def test_generated_code_is_up_to_date(generated: Path, name: str) -> None:
     committed = (ROOT / "grpcdns" / "pb" / name).read_text()
     assert committed == (generated / name).read_text(), "run `make proto` and commit the result"
 
 
-def test_contract_is_that_of_coredns() -> None:
+def test_contract_is_coredns_own() -> None:
     service = dns_pb2.DESCRIPTOR.services_by_name["DnsService"]
     assert dns_pb2.DESCRIPTOR.name == "dns.proto"
     assert service.full_name == "coredns.dns.DnsService"

@@ -1,8 +1,6 @@
-"""A filled cluster: what was written into etcd is to the API as what it has created itself."""
+"""A filled cluster: to the API, objects written into etcd are like those that it has created."""
 
 from __future__ import annotations
-
-from collections.abc import Iterator
 
 import pytest
 
@@ -10,7 +8,6 @@ from bench.cluster import Name, service_of
 from bench.fill import fill
 from harness.api import ApiError, Object
 from harness.cluster import Cluster
-from harness.fixtures import skip_unless_built
 from harness.objects import port, service
 from harness.waiting import wait_until
 
@@ -22,14 +19,12 @@ OTHERWISE = ("name", "namespace", "uid", "resourceVersion", "creationTimestamp")
 
 
 @pytest.fixture(scope="module")
-def cluster() -> Iterator[Cluster]:
-    skip_unless_built("cluster")
-    with Cluster(controllers=False) as running:
-        fill(running, SIZE)
-        yield running
+def cluster(own_cluster: Cluster) -> Cluster:
+    fill(own_cluster, SIZE)
+    return own_cluster
 
 
-def test_all_is_there_with_the_addresses_that_are_asked_for(cluster: Cluster) -> None:
+def test_every_object_is_there_with_the_addresses_that_are_queried(cluster: Cluster) -> None:
     names = [Name(number) for number in range(SIZE)]
     found = [one for one in cluster.api.list("Service") if one["metadata"]["name"] != "kubernetes"]
     assert len({one["metadata"]["uid"] for one in found}) == SIZE
@@ -68,7 +63,7 @@ def test_a_written_service_is_like_one_that_the_api_creates(cluster: Cluster, nu
 
 
 def _alike(made: Object, name: Name) -> Object:
-    """Without what is each object's own."""
+    """Without the fields that differ between objects."""
     metadata = {key: value for key, value in made["metadata"].items() if key not in OTHERWISE}
     for entry in metadata.get("managedFields", ()):
         del entry["time"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import partial
 
 import pytest
 
@@ -11,8 +10,7 @@ from bench import report, servers
 from bench import setup as setups
 from bench.measure import growth
 from bench.samples import Results
-from harness.build import binary
-from harness.fixtures import built
+from harness.fixtures import skip_unless_built
 
 pytestmark = [pytest.mark.servers, pytest.mark.slow]
 
@@ -21,8 +19,8 @@ SIZE = 100
 
 @pytest.fixture(scope="module")
 def setup() -> Iterator[setups.Setup]:
-    for name in ("etcd", "kube-apiserver", "coredns"):
-        built(partial(binary, name))
+    for fixture in ("own_cluster", "coredns"):
+        skip_unless_built(fixture)
     with setups.make(SIZE, 1, 0.3) as made:
         yield made
 

@@ -12,7 +12,7 @@ import pytest
 
 from harness.coredns import CoreDNS
 from harness.grpcdns import Grpcdns
-from harness.paths import EXAMPLES
+from harness.paths import EXAMPLES, ROOT
 
 MANIFESTS = ("--manifests", str(EXAMPLES), "--upstream", "none")
 ESCAPE = b"\x1b["
@@ -40,7 +40,7 @@ def on_a_terminal(*words: str) -> tuple[int, bytes]:
     "words",
     [
         ("explain", "web.default.svc.cluster.local", *MANIFESTS),
-        ("corefile", "--check", str(EXAMPLES.parents[1] / "corefile" / "demo.Corefile")),
+        ("corefile", "--check", str(ROOT / "corefile" / "demo.Corefile")),
     ],
     ids=lambda words: words[0],
 )

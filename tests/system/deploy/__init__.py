@@ -1,1 +1,1 @@
-"""deploy/: built, applied to a real API, run natively, and undone."""
+"""deploy/: built, applied to a real API, run as processes, and reverted."""

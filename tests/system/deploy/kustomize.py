@@ -1,4 +1,4 @@
-"""kustomize, built from its Go module as the other servers are."""
+"""The kustomizations of deploy/, built by kustomize."""
 
 from __future__ import annotations
 
@@ -8,26 +8,23 @@ from typing import Any, Final
 
 import yaml
 
-from harness.build import MODULES, Program, build
+from harness.build import binary
 from harness.paths import ROOT
 
 DEPLOY: Final = ROOT / "deploy"
-KUSTOMIZE: Final = Program(
-    "kustomize", MODULES / "kustomize", package="sigs.k8s.io/kustomize/kustomize/v5"
-)
 
 
 def built(folder: Path) -> list[dict[str, Any]]:
     """The objects of a kustomization. Raises Unavailable without kustomize."""
     run = subprocess.run(
-        [build(KUSTOMIZE), "build", str(folder)], capture_output=True, text=True, check=False
+        [binary("kustomize"), "build", str(folder)], capture_output=True, text=True, check=False
     )
     assert run.returncode == 0, run.stderr
     return [one for one in yaml.safe_load_all(run.stdout) if one]
 
 
 def find(objects: list[dict[str, Any]], kind: str, name: str = "") -> dict[str, Any]:
-    """The one object of a kind (and name)."""
+    """The only object of a kind, or of a kind and name."""
     found = [
         one
         for one in objects

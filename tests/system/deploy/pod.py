@@ -1,9 +1,8 @@
-"""The Pod of the overlay, run as processes: its own command lines, Corefile and probes, with the
-service account's token. Only paths and ports are others, as they must be without a Pod."""
+"""The Pod of the overlay, run as processes: its command lines, Corefile and probes, with the token
+of its service account. Only paths and ports differ, as they must without a Pod."""
 
 from __future__ import annotations
 
-import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -12,7 +11,7 @@ from typing import Any
 
 import urllib3
 
-from harness.coredns import CoreDNS
+from harness.coredns import CoreDNS, replaced
 from harness.ports import Address, free_address, free_port
 from harness.process import Process
 
@@ -20,7 +19,7 @@ GRPCDNS = [sys.executable, "-m", "grpcdns"]
 
 
 class Pod:
-    """``objects`` are the kustomization's; ``folder`` takes the place of the Pod's file systems."""
+    """``objects`` are those of the kustomization; ``folder`` stands for the Pod's file systems."""
 
     def __init__(self, objects: list[dict[str, Any]], kubeconfig: Path, folder: Path) -> None:
         (deployment,) = [one for one in objects if one["kind"] == "Deployment"]
@@ -41,19 +40,23 @@ class Pod:
         )
 
     def corefile(self, forward: Address) -> str:
-        """The ConfigMap's, with this machine's addresses."""
-        text = self._local(self._text).replace("/etc/resolv.conf", str(forward))
-        metrics = f"127.0.0.1:{free_port()}"
-        text = text.replace(":9153", metrics)
-        text = re.sub(r"^( +)health {", rf"\1health 127.0.0.1:{free_port()} {{", text, flags=re.M)
-        text = re.sub(r"^( +)ready$", rf"\1ready 127.0.0.1:{free_port()}", text, flags=re.M)
-        return text.replace("lameduck 5s", "lameduck 1s")
+        """The ConfigMap's, with addresses of this machine."""
+        return replaced(
+            self._local(self._text),
+            {
+                "/etc/resolv.conf": str(forward),
+                "prometheus :9153": f"prometheus {free_address()}",
+                "health {": f"health {free_address()} {{",
+                "    ready\n": f"    ready {free_address()}\n",
+                "lameduck 5s": "lameduck 1s",
+            },
+        )
 
     def coredns(self, forward: Address) -> CoreDNS:
         return CoreDNS(self.corefile(forward), address=self.dns)
 
     def probe(self, name: str) -> Callable[[], bool]:
-        """A probe of the sidecar, as the kubelet makes it."""
+        """A probe of the sidecar, as the kubelet runs it."""
         probe = self.sidecar[name]
         if "exec" in probe:
             command = [self._local(word) for word in probe["exec"]["command"]]

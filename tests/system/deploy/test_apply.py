@@ -1,4 +1,4 @@
-"""The overlay on a real API server: validated, merged into the stock CoreDNS, and undone."""
+"""The overlay on a real API server: validated, merged into the stock CoreDNS, reverted."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def spec_of_pods(cluster: Cluster) -> dict[str, Any]:
 @pytest.mark.parametrize("folder", FOLDERS)
 def test_the_api_accepts_it(folder: str, kubeadm: Cluster, apply: Apply) -> None:
     """Dry run, with strict validation of fields."""
-    assert apply(built(DEPLOY / folder), dry=True)
+    assert apply(built(DEPLOY / folder), dry_run=True)
 
 
 @pytest.mark.servers
@@ -38,7 +38,7 @@ def test_the_api_accepts_each_component(
     component: str, kubeadm: Cluster, apply: Apply, tmp_path: Path
 ) -> None:
     objects = built(with_components(tmp_path, component))
-    assert apply(objects, dry=True)
+    assert apply(objects, dry_run=True)
     assert objects != built(DEPLOY / "kubeadm"), "it changes something"
 
 
@@ -91,7 +91,7 @@ def test_there_and_back(kubeadm: Cluster, apply: Apply) -> None:
 
 
 @pytest.mark.servers
-def test_the_sidecar_may_do_nothing_that_it_need_not(kustomize: Path) -> None:
+def test_the_sidecar_has_no_privileges(kustomize: Path) -> None:
     objects = built(DEPLOY / "kubeadm")
     (sidecar,) = find(objects, "Deployment")["spec"]["template"]["spec"]["initContainers"]
     security = sidecar["securityContext"]
@@ -105,8 +105,8 @@ def test_the_sidecar_may_do_nothing_that_it_need_not(kustomize: Path) -> None:
 
 
 @pytest.mark.servers
-def test_leftovers_are_what_was_made(kustomize: Path) -> None:
-    """Everything that deploy/kubeadm makes and does not only change."""
+def test_leftovers_are_what_was_created(kustomize: Path) -> None:
+    """Everything that deploy/kubeadm creates, and nothing that it only changes."""
     made = {(o["kind"], o["metadata"]["name"]) for o in built(DEPLOY / "kubeadm")}
     changed = {("Deployment", "coredns"), ("Service", "kube-dns")}
     left = {(o["kind"], o["metadata"]["name"]) for o in built(DEPLOY / "back" / "leftovers")}

@@ -1,4 +1,4 @@
-"""The overlay's own command lines, Corefile, probes and rights, run without a node."""
+"""The overlay's command lines, Corefile, probes and rights, without a node."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def upstream() -> Iterator[CoreDNS]:
 
 @pytest.fixture(scope="module")
 def kubeconfig(kubeadm: Cluster, apply: Apply) -> Path:
-    """Of the service account `coredns`, which may do what the overlay lets it do."""
+    """Of the service account `coredns`, with the rights that the overlay grants."""
     apply(built(DEPLOY / "kubeadm"))
     request = {
         "apiVersion": "authentication.k8s.io/v1",
@@ -59,7 +59,7 @@ def kubeconfig(kubeadm: Cluster, apply: Apply) -> Path:
 
 
 def test_pod(kubeconfig: Path, upstream: CoreDNS, tmp_path: Path) -> None:
-    """Started in order, asked, stopped in order."""
+    """Started in order, queried, stopped in order."""
     pod = Pod(built(DEPLOY / "kubeadm"), kubeconfig, tmp_path)
     with pod.grpcdns:
         wait_until(pod.probe("startupProbe"), "the startup probe", timeout=60)
@@ -74,7 +74,7 @@ def test_pod(kubeconfig: Path, upstream: CoreDNS, tmp_path: Path) -> None:
             assert outside[0].endswith("outside.example.")
             assert ask(coredns.address, "www.example.org").rcode() == dns.rcode.NOERROR
 
-            # CoreDNS ends first, and answers for the cluster until it has.
+            # CoreDNS ends first, and answers for the cluster until it does.
             coredns.process.send(signal.SIGTERM)
             other = "no-such.kube-system.svc.cluster.local"
             assert ask(coredns.address, other).rcode() == dns.rcode.NXDOMAIN
@@ -113,8 +113,8 @@ def rules() -> list[dict[str, Any]]:
     return found
 
 
-def test_nothing_more_is_granted(kubeadm: Cluster, kubeconfig: Path) -> None:
-    """What the API says the service account may do, less what anybody may."""
+def test_no_other_right_is_granted(kubeadm: Cluster, kubeconfig: Path) -> None:
+    """The rights of the service account according to the API, less those that everybody has."""
     api = kubeadm.service_account_api("alone", rules(), namespace="default")
     anybody = kubeadm.service_account_api("nobody", (), namespace="default")
     review = {
@@ -143,10 +143,10 @@ LESS = [
 
 
 @pytest.mark.parametrize(("resource", "verb"), LESS)
-def test_one_right_less_and_it_is_not_ready_or_says_so(
+def test_a_missing_right_is_reported(
     resource: str, verb: str, kubeadm: Cluster, kubeconfig: Path, tmp_path: Path
 ) -> None:
-    """Without list it never gets ready; without watch it says that it is refused."""
+    """The refusal is logged; without list it never becomes ready."""
     fewer = [
         {
             **rule,

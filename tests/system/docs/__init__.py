@@ -1,1 +1,1 @@
-"""Every block of the documents is run or validated, and the migration table is whole."""
+"""Every code block of the documents is run or validated; the migration table is complete."""

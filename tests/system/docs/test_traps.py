@@ -1,4 +1,4 @@
-"""docs/corefile.md is the table that ``grpcdns corefile --check`` works from."""
+"""docs/corefile.md has the table that ``grpcdns corefile --check`` uses."""
 
 from __future__ import annotations
 

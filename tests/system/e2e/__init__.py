@@ -1,0 +1,1 @@
+"""A real control plane, grpcdns and CoreDNS together."""

@@ -1,8 +1,7 @@
-"""The Services of ``examples/cluster`` on a real API, grpcdns and CoreDNS before it.
+"""The Services of ``examples/cluster`` on a real API, with grpcdns and CoreDNS in front.
 
-What the examples say in manifests, users and controllers say here: Services and Endpoints are
-created as written, Pods are run by a test playing kubelet, and the real controllers build the
-EndpointSlices, mirrored ones included.
+Services and Endpoints are created as the manifests have them, Pods are run by the stand-in for the
+kubelet, and the real controllers make the EndpointSlices, mirrored ones included.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ import yaml
 
 from harness.api import Object
 from harness.cluster import Cluster
-from harness.coredns import CoreDNS
+from harness.coredns import CoreDNS, replaced
 from harness.dns import section
 from harness.grpcdns import Grpcdns
 from harness.paths import EXAMPLES, ROOT
@@ -37,14 +36,14 @@ class World(NamedTuple):
 
 
 def example_objects() -> Iterator[Object]:
-    """The objects of ``examples/cluster``, with addresses that this cluster's ranges have."""
-    for path in sorted((EXAMPLES).glob("*.yaml")):
+    """The objects of ``examples/cluster``, with addresses in the ranges of this cluster."""
+    for path in sorted(EXAMPLES.glob("*.yaml")):
         text = path.read_text().replace("fd00:10:96::7", WEB_V6)
         yield from (one for one in yaml.safe_load_all(text) if one)
 
 
 def fill(cluster: Cluster) -> dict[str, Object]:
-    """Creates the examples; the Pods by name."""
+    """Creates the examples; returns the Pods by name."""
     pods: dict[str, Object] = {}
     for obj in example_objects():
         kind, name = obj["kind"], obj["metadata"]["name"]
@@ -58,33 +57,32 @@ def fill(cluster: Cluster) -> dict[str, Object]:
 
 
 def run(cluster: Cluster, pod: Object, *, ready: bool = True) -> Object:
-    """Runs a Pod of the examples at the address its manifest's status has."""
+    """Runs a Pod of the examples at the address in its manifest's status."""
     return cluster.kubelet.run(_without_status(pod), [pod["status"]["podIP"]], ready=ready)
 
 
 def sidecar(grpcdns: Grpcdns, outside: str = "hosts {\n 192.0.2.80 www.example.org\n}") -> str:
-    """The Corefile that ships, made to run here: our sockets and networks, no other machine."""
-    text = (ROOT / "corefile/sidecar.Corefile").read_text()
-    swaps = {
-        "cluster.local 10.96.0.0/12 10.244.0.0/16 {": f"{ZONES.replace(',', ' ')} {{",
-        "unix:///run/grpcdns/0.sock unix:///run/grpcdns/1.sock": " ".join(grpcdns.listen),
-        "forward . /etc/resolv.conf {\n        max_concurrent 1000\n    }": outside,
-        "prometheus :9153": "",
-        "lameduck 5s": "lameduck 1s",
-    }
-    for old, new in swaps.items():
-        if old not in text:
-            raise AssertionError(f"corefile/sidecar.Corefile no longer has {old!r}")
-        text = text.replace(old, new)
-    # One process a pod binds these; here many CoreDNS share a host.
-    return text.replace("\n    ready\n", "\n").replace("health {", "health 127.0.0.1:0 {")
+    """corefile/sidecar.Corefile with the sockets and networks of the test, and no other machine."""
+    return replaced(
+        (ROOT / "corefile/sidecar.Corefile").read_text(),
+        {
+            "cluster.local 10.96.0.0/12 10.244.0.0/16 {": f"{ZONES.replace(',', ' ')} {{",
+            "unix:///run/grpcdns/0.sock unix:///run/grpcdns/1.sock": " ".join(grpcdns.listen),
+            "forward . /etc/resolv.conf {\n        max_concurrent 1000\n    }": outside,
+            "prometheus :9153": "",
+            "lameduck 5s": "lameduck 1s",
+            # Ports that one process of a Pod binds; here many CoreDNS share a host.
+            "\n    ready\n": "\n",
+            "health {": "health 127.0.0.1:0 {",
+        },
+    )
 
 
 @contextmanager
 def world(*options: str | Path) -> Iterator[World]:
-    """A cluster with the examples in it, grpcdns as a service account, CoreDNS before it.
+    """A cluster with the examples, grpcdns as a service account, CoreDNS in front.
 
-    CoreDNS is grpcdns's upstream too, as in a pod.
+    CoreDNS is also grpcdns's upstream, as in a Pod.
     """
     address = free_address()
     with Cluster() as cluster:

@@ -1,4 +1,4 @@
-"""A real API and its controllers, grpcdns and CoreDNS before it: what a client is told."""
+"""A real API and its controllers, grpcdns, and CoreDNS in front: the answers that clients get."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def world() -> Iterator[World]:
 
 
 def _age(lines: list[str]) -> list[str]:
-    """Records with their TTL as it was given: the cache counts it down."""
+    """Records with the TTL that they were given: the cache counts it down."""
     aged = []
     for line in lines:
         name, ttl, rest = line.split(" ", 2)
@@ -85,7 +85,7 @@ def test_answers_are_those_of_the_demo(
 
 
 def test_pods_come_become_unready_and_go(world: World) -> None:
-    """Asked of grpcdns itself: CoreDNS's cache keeps an answer for its TTL, as it should."""
+    """Asks grpcdns directly: CoreDNS's cache keeps an answer for its TTL, as it should."""
     pod = copy.deepcopy(next(o for o in example_objects() if o["kind"] == "Pod"))
     pod["metadata"]["name"] = "late"
     pod["spec"]["hostname"] = "late"
@@ -101,7 +101,7 @@ def test_pods_come_become_unready_and_go(world: World) -> None:
         )
 
     def follows(expected: list[str], what: str) -> None:
-        """The controller takes a second of its own at times: the clock starts when it is done."""
+        """The controller may take a second: the clock starts when it is done."""
         wait_until(lambda: in_api() == bool(expected), f"the controller: {what}")
         for worker in (0, 1):
             wait_until(
@@ -142,7 +142,7 @@ def test_services_come_and_go(world: World) -> None:
 
 
 def test_in_cluster_files_and_nothing_more_than_list_and_watch(world: World) -> None:
-    """In a mount namespace of its own, the service account's files are where a Pod has them."""
+    """In a private mount namespace, the service account's files are where a Pod has them."""
     place = world.cluster.in_cluster_files("in-cluster", READ_DNS)
     with Grpcdns("--zones", ZONES, env=place.env, prefix=place.inside) as grpcdns:
         assert section(grpcdns.ask("xecho" + SVC)) == [f"xecho{SVC} 5 IN A 10.96.49.52"]

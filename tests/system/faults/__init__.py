@@ -1,0 +1,1 @@
+"""What every fault does: processes, workers, the API, churn, leaks (docs/operations.md, Faults)."""

@@ -1,10 +1,10 @@
-"""The API goes away, freezes, comes back with less: what is served, and what the metrics say."""
+"""The API is unreachable, freezes, returns with fewer objects: what is served, and what the metrics
+say."""
 
 from __future__ import annotations
 
 import os
 import time
-import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -15,8 +15,9 @@ from harness.cluster import Cluster
 from harness.coredns import CoreDNS
 from harness.dns import ask, section
 from harness.grpcdns import Grpcdns
+from harness.metrics import sample
 from harness.objects import port, service
-from harness.ports import Address, free_address
+from harness.ports import free_address
 from harness.steady import Questions, Steady
 from harness.waiting import wait_until
 from harness.wire import Wire
@@ -29,7 +30,7 @@ KEPT: Questions = {(f"kept{SVC}", "A"): frozenset({"10.96.1.1"})}
 
 
 class Away:
-    """A cluster behind a wire, and what it takes to run grpcdns on it."""
+    """A cluster whose API is behind a wire, and the options to run grpcdns on it."""
 
     def __init__(self, cluster: Cluster, wire: Wire) -> None:
         self.cluster = cluster
@@ -43,33 +44,20 @@ class Away:
         return Grpcdns("--kubeconfig", self.kubeconfig, "--metrics", str(self.metrics), *options)
 
     def metric(self, name: str) -> float:
-        """A sample by its whole name, labels included; the first that begins so."""
-        for line in read(self.metrics, "/metrics").splitlines():
-            if line.startswith(name):
-                return float(line.rsplit(" ", 1)[1])
-        raise KeyError(name)
-
-
-def read(address: Address, path: str) -> str:
-    with urllib.request.urlopen(f"http://{address}{path}", timeout=5) as reply:
-        text: str = reply.read().decode()
-        return text
+        """A sample of grpcdns, by its name and labels."""
+        return sample(self.metrics, name)
 
 
 @pytest.fixture(scope="module")
-def made(request: pytest.FixtureRequest) -> Iterator[Cluster]:
-    from harness.fixtures import skip_unless_built
-
-    skip_unless_built("cluster")
-    with Cluster(controllers=False) as cluster:
-        cluster.api.create(service("kept", ports=[port(80)], cluster_ips=["10.96.1.1"]))
-        yield cluster
+def cluster(own_cluster: Cluster) -> Cluster:
+    own_cluster.api.create(service("kept", ports=[port(80)], cluster_ips=["10.96.1.1"]))
+    return own_cluster
 
 
 @pytest.fixture
-def away(made: Cluster) -> Iterator[Away]:
-    with Wire(made.address) as wire:
-        yield Away(made, wire)
+def away(cluster: Cluster) -> Iterator[Away]:
+    with Wire(cluster.address) as wire:
+        yield Away(cluster, wire)
 
 
 def _created(cluster: Cluster, name: str, ip: str) -> dict[str, object]:
@@ -79,7 +67,7 @@ def _created(cluster: Cluster, name: str, ip: str) -> dict[str, object]:
 def test_an_outage_changes_no_answer_and_what_went_meanwhile_is_gone(
     away: Away, coredns: Callable[..., CoreDNS]
 ) -> None:
-    """F13, F14. The link to the API is cut; an object is deleted and one made meanwhile."""
+    """The link to the API is cut; meanwhile one object is deleted and one is created."""
     doomed = _created(away.cluster, "doomed", "10.96.1.2")
     with away.grpcdns() as grpcdns:
         front = coredns(f". {{\nerrors\n{grpcdns.grpc_block}\n}}")
@@ -114,7 +102,7 @@ def ask_rcode(grpcdns: Grpcdns, qname: str, worker: int = 0) -> int:
 
 @pytest.mark.parametrize("part", ["apiserver", "etcd"])
 def test_killed_and_restarted_parts_of_the_control_plane(away: Away, part: str) -> None:
-    """rf-36. grpcdns neither exits nor restarts, and takes up what comes after."""
+    """grpcdns neither exits nor restarts, and follows later changes."""
     with away.grpcdns() as grpcdns:
         children = grpcdns.children()
         getattr(away.cluster, part).kill()
@@ -142,7 +130,7 @@ def test_a_frozen_apiserver_and_its_return(away: Away) -> None:
 def test_away_at_the_start_is_servfail_and_never_nxdomain(
     away: Away, coredns: Callable[..., CoreDNS]
 ) -> None:
-    """F4, rf-37. Not ready, UNAVAILABLE, SERVFAIL at the client; then the API comes."""
+    """Not ready, UNAVAILABLE, SERVFAIL at the client; until the API is there."""
     away.wire.cut()
     ours = away.grpcdns("--startup-timeout", "1s")
     with ours.start(ready=False) as grpcdns:
@@ -159,7 +147,7 @@ def test_away_at_the_start_is_servfail_and_never_nxdomain(
 
 
 def test_a_snapshot_answers_while_the_api_is_away(away: Away, tmp_path: Path) -> None:
-    """Within 0.5 s of the worker's start, with capped TTLs; then it reconciles by diff."""
+    """Ready without the API, with capped TTLs; then reconciled by a diff."""
     snapshot = tmp_path / "snapshot"
     doomed = _created(away.cluster, "doomed", "10.96.1.2")
     with away.grpcdns("--snapshot", snapshot, "--ttl", "300") as grpcdns:

@@ -1,6 +1,5 @@
-"""Churn: 50 slice updates a second, Services coming and going; memory stays flat, the index right.
-
-Short here; ``SOAK_SECONDS=600`` (`make soak`) is the real thing.
+"""Churn: 50 slice updates a second, Services created and deleted. Memory stays flat, and the index
+equals a fresh list. `make soak` runs it with ``SOAK_SECONDS=600``.
 """
 
 from __future__ import annotations
@@ -11,12 +10,12 @@ import os
 import random
 import threading
 import time
-from collections.abc import Iterator
-from pathlib import Path
 
+import dns.message
 import grpc
 import pytest
 
+from bench import usage
 from grpcdns.core.answers.policy import Policy
 from grpcdns.core.cluster.objects import Kind
 from grpcdns.core.handler import Handler
@@ -40,15 +39,6 @@ PATHS = {
 }
 
 
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[Cluster]:
-    from harness.fixtures import skip_unless_built
-
-    skip_unless_built("cluster")
-    with Cluster(controllers=False) as running:
-        yield running
-
-
 def _slice(number: int, chance: random.Random) -> Object:
     name = f"svc-{number}"
     addresses = [f"10.1.{number}.{chance.randrange(1, 255)}" for _ in range(chance.randrange(9))]
@@ -60,14 +50,6 @@ def _slice(number: int, chance: random.Random) -> Object:
 
 def port_of(number: int) -> Object:
     return {"name": "http", "port": number, "protocol": "TCP"}
-
-
-def _pss(pid: int) -> float:
-    """Proportional set size, MB."""
-    for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
-        if line.startswith("Pss:"):
-            return int(line.split()[1]) / 1024
-    raise AssertionError("no Pss")
 
 
 def _churn(cluster: Cluster, ended: threading.Event, failed: list[BaseException]) -> None:
@@ -87,7 +69,7 @@ def _churn(cluster: Cluster, ended: threading.Event, failed: list[BaseException]
 
 
 def _fresh(cluster: Cluster) -> Handler:
-    """A handler made from what the API lists now."""
+    """A handler with the objects that the API lists now."""
     handler = Handler(Policy())
     for kind, path in PATHS.items():
         page = Decoder(kind).page(json.dumps(cluster.api.request("GET", path)).encode())
@@ -97,9 +79,8 @@ def _fresh(cluster: Cluster) -> Handler:
     return handler
 
 
-def test_churn_leaves_memory_flat_and_the_index_equal_to_a_fresh_list(cluster: Cluster) -> None:
-    import dns.message
-
+def test_churn_leaves_memory_flat_and_the_index_equal_to_a_fresh_list(own_cluster: Cluster) -> None:
+    cluster = own_cluster
     for number in range(SERVICES):
         headless = number % 2 == 0
         cluster.api.create(service(f"svc-{number}", ports=[port(80, "http")], headless=headless))
@@ -114,11 +95,11 @@ def test_churn_leaves_memory_flat_and_the_index_equal_to_a_fresh_list(cluster: C
         while time.monotonic() - began < SECONDS:
             for number in range(SERVICES):
                 _ask_either(grpcdns, f"svc-{number}.default.svc.cluster.local", number % 2)
-            sizes.append({name: _pss(pid) for name, pid in children.items()})
+            sizes.append({name: usage.memory([pid]).pss for name, pid in children.items()})
         ended.set()
         churn.join()
         assert not failed
-        assert grpcdns.children() == children, "nothing was started again"
+        assert grpcdns.children() == children, "a process was restarted"
 
         fresh = _fresh(cluster)
         questions = [
@@ -144,7 +125,7 @@ def test_churn_leaves_memory_flat_and_the_index_equal_to_a_fresh_list(cluster: C
 
 
 def _ask_either(grpcdns: Grpcdns, qname: str, worker: int) -> None:
-    """As CoreDNS does: a worker that sheds load hands on to the other."""
+    """As CoreDNS does: when a worker sheds the query, ask the other one."""
     try:
         grpcdns.ask(qname, worker=worker)
     except grpc.RpcError:
@@ -152,9 +133,7 @@ def _ask_either(grpcdns: Grpcdns, qname: str, worker: int) -> None:
 
 
 def _same(one: bytes, other: bytes) -> bool:
-    """Equal but for the SOA serial and the order of records."""
-    import dns.message
-
+    """Equal except for the SOA serial and the order of records."""
     left, right = dns.message.from_wire(one), dns.message.from_wire(other)
     sections = [
         [

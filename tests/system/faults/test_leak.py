@@ -1,17 +1,15 @@
-"""No leak: however many queries come, a process keeps the size that it has with its memos full.
+"""No leak: after any number of queries, a process has the size that it had with full memos.
 
-Short here; ``SOAK_QUERIES=10000000`` (`make soak`) is the real thing, and asks for more names than
-the memo of named answers holds. The memo of the others overflows in either: a share of the queries
-is for names that do not exist and that nobody has asked for before.
+`make soak` runs it with ``SOAK_QUERIES=10000000``, and with more names than the memo holds. The
+memo of names that do not exist overflows in the short run as well: a share of the queries is for
+names that do not exist and were never asked before.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import random
-import urllib.request
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from ipaddress import IPv4Address
 from pathlib import Path
@@ -23,17 +21,19 @@ from bench.cluster import ENDPOINTS, Name, Question, service_of, slice_of, write
 from grpcdns.core.memo import CHEAP_BYTES, MEMO_BYTES
 from harness.fixtures import built
 from harness.grpcdns import Grpcdns
-from harness.ports import Address, free_address
+from harness.metrics import samples
+from harness.objects import write_list
+from harness.ports import free_address
 from tests.system.faults.test_workers import HOOK
 
 pytestmark = [pytest.mark.servers, pytest.mark.slow, pytest.mark.timeout(7200)]
 
 QUERIES = int(os.environ.get("SOAK_QUERIES", "200000"))
 SIZE, FULL = (10_000, MEMO_BYTES + CHEAP_BYTES) if QUERIES >= 1_000_000 else (600, CHEAP_BYTES)
-"""How many Services, and what the memos hold at least when all their names were asked for."""
+"""The number of Services, and the least that the memos hold after all their names were asked."""
 STEPS = 20
 STRANGERS = 15_000
-"""So many names that do not exist fill their memo."""
+"""How many names that do not exist fill their memo."""
 SHED = 0.02
 """The share of calls that may end with UNAVAILABLE, on a machine that is short of processors."""
 GROWTH = 1.05
@@ -47,7 +47,7 @@ def leak(self, message):
     return handle(self, message)
 handler.Handler.handle = leak
 """
-"""What the test must notice: a worker that keeps a little of each query."""
+"""A fault that the test must notice: a worker that keeps a little of each query."""
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -57,16 +57,13 @@ def generator() -> Path:
 
 @pytest.fixture(scope="module")
 def manifests(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a cluster of `SIZE` Services in it."""
-    folder = tmp_path_factory.mktemp("manifests")
+    """A cluster of `SIZE` Services."""
     items = [make(Name(number)) for number in range(SIZE) for make in (service_of, slice_of)]
-    everything = {"apiVersion": "v1", "kind": "List", "items": items}
-    (folder / "cluster.json").write_text(json.dumps(everything))
-    return folder
+    return write_list(tmp_path_factory.mktemp("manifests") / "cluster.json", items)
 
 
 def _known(name: Name) -> Iterator[Question]:
-    """All there is to ask about a Service."""
+    """Every question about a Service."""
     yield Question(name.qname, "A", answers=ENDPOINTS if name.headless else 1)
     for qname in (name.qname, f"_http._tcp.{name.qname}", f"_https._tcp.{name.qname}"):
         yield Question(qname, "SRV", answers=1)
@@ -83,7 +80,7 @@ def _known(name: Name) -> Iterator[Question]:
 
 
 def _stranger(chance: random.Random) -> Question:
-    """One that was never asked before: 64 random bits are in it, or 24."""
+    """A question never asked before: its name has 64 random bits, or 24."""
     label = f"{chance.getrandbits(64):x}"
     space = f"team-{chance.randrange(SIZE // 100)}.svc.cluster.local."
     match chance.randrange(5):
@@ -103,7 +100,7 @@ def _reverse(address: str) -> str:
 
 
 class Asker:
-    """Asks a grpcdns, and says how large its processes are."""
+    """Queries a grpcdns, and measures its processes."""
 
     def __init__(self, grpcdns: Grpcdns, folder: Path) -> None:
         self.processes = {**grpcdns.children(), "supervisor": grpcdns.process.pid}
@@ -114,13 +111,13 @@ class Asker:
         self._chance.shuffle(self._names)
 
     def fill(self) -> None:
-        """Every worker is asked each name once, and strangers until no more are remembered."""
+        """Asks every worker each name once, and strangers until their memo is full."""
         asked = [*self._names, *(_stranger(self._chance) for _ in range(STRANGERS))]
         with ThreadPoolExecutor() as both:
             list(both.map(lambda target: self._run([target], asked), self._grpcdns.listen))
 
     def ask(self, count: int) -> None:
-        """In this order of frequency: a tenth of the names, strangers, any name."""
+        """Mostly a tenth of the names; fewer strangers, and fewest of any name."""
         popular = self._names[: len(self._names) // 10]
         kinds = self._chance.choices(range(3), (75, 15, 10), k=count)
         asked = [
@@ -133,7 +130,7 @@ class Asker:
 
     def rss(self) -> dict[str, float]:
         """MB, by process."""
-        assert self._grpcdns.children().items() <= self.processes.items(), "one was started anew"
+        assert self._grpcdns.children().items() <= self.processes.items(), "one was restarted"
         return {name: usage.memory([pid]).rss for name, pid in self.processes.items()}
 
     def _run(self, targets: Sequence[str], asked: list[Question]) -> None:
@@ -145,7 +142,7 @@ class Asker:
 
 
 def _soak(grpcdns: Grpcdns, count: int, folder: Path) -> dict[str, list[float]]:
-    """RSS by process: with everything warm, and after each further part of ``count`` queries."""
+    """RSS by process: with full memos, and after each of STEPS parts of ``count`` queries."""
     asker = Asker(grpcdns, folder)
     asker.fill()
     asker.ask(count // 10)
@@ -169,7 +166,7 @@ def test_queries_leave_nothing_behind(
     options = ("--manifests", manifests, "--upstream", "none", "--transport", transport)
     with Grpcdns(*options, "--metrics", str(metrics)) as grpcdns:
         found = _soak(grpcdns, count, tmp_path)
-        counted = _metrics(metrics)
+        counted = samples(metrics)
     print(f"\n{transport}: {count:,} queries")
     for name, series in found.items():
         later = ", ".join(f"{size:.1f}" for size in series[STEPS // 4 :: STEPS // 4])
@@ -197,12 +194,3 @@ def test_a_leak_is_noticed(manifests: Path, tmp_path: Path) -> None:
     for worker in ("worker 0", "worker 1"):
         assert _growth(found[worker]) > GROWTH
     assert _growth(found["feed"]) <= GROWTH
-
-
-def _metrics(address: Address) -> dict[str, float]:
-    with urllib.request.urlopen(f"http://{address}/metrics", timeout=5) as reply:
-        lines: Iterable[str] = reply.read().decode().splitlines()
-    return {
-        name: float(value)
-        for name, _, value in (line.rpartition(" ") for line in lines if line[0] != "#")
-    }

@@ -1,4 +1,4 @@
-"""The fault matrix of docs/operations.md names tests that exist and metrics that exist."""
+"""The fault table of docs/operations.md names tests and metrics that exist."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Processes die and freeze under a steady load through a real CoreDNS without a cache.
 
-The length comes from ``SOAK_SECONDS`` (`make soak`: 60 and more).
+``SOAK_SECONDS`` is the length (`make soak`: 60).
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def front(grpcdns: Grpcdns, coredns: Callable[..., CoreDNS]) -> CoreDNS:
 
 
 def _replaced(grpcdns: Grpcdns, name: str, old: int) -> float:
-    """Seconds until a process is another one and everything serves."""
+    """Seconds until a process is replaced and everything serves."""
     began = time.monotonic()
     wait_until(
         lambda: grpcdns.children().get(name, old) != old and grpcdns.serving(),
@@ -58,21 +58,20 @@ def _replaced(grpcdns: Grpcdns, name: str, old: int) -> float:
 
 
 def _connected(path: str) -> bool:
-    """Whether somebody holds a connection to a unix socket: state 03 in /proc/net/unix."""
+    """Whether a unix socket has a connection: state 03 in /proc/net/unix."""
     lines = (line.split() for line in Path("/proc/net/unix").read_text().splitlines())
     return any(len(words) == 8 and words[7] == path and words[5] == "03" for words in lines)
 
 
 def _reconnected(grpcdns: Grpcdns, name: str) -> None:
-    """Waits until CoreDNS uses a worker again. Its client has tried to connect while nobody was
-    there, and waits about a second before the next try; a second death in that second would be
-    one too many for any pair."""
+    """Waits until CoreDNS uses a worker again. Its client has failed to connect and waits about a
+    second before it retries; if the other worker died in that second, CoreDNS would have none."""
     if name.startswith("worker"):
         path = grpcdns.listen[int(name.split()[1])].removeprefix("unix://")
         looks: collections.deque[bool] = collections.deque(maxlen=10)
 
         def steadily() -> bool:
-            """Ten looks in a row: a call of the test's own is over by then."""
+            """Ten times in a row: a call of the test itself is over by then."""
             looks.append(_connected(path))
             return len(looks) == 10 and all(looks)
 
@@ -80,7 +79,7 @@ def _reconnected(grpcdns: Grpcdns, name: str) -> None:
 
 
 def test_kill_9_of_each_in_turn_loses_no_query(grpcdns: Grpcdns, front: CoreDNS) -> None:
-    """F1. A dead worker costs nothing: CoreDNS asks the other one."""
+    """A dead worker costs nothing: CoreDNS asks the other one."""
     kills = 0
     end = time.monotonic() + SECONDS
     with Steady(front.address, QUESTIONS) as steady:
@@ -101,7 +100,7 @@ def test_kill_9_of_each_in_turn_loses_no_query(grpcdns: Grpcdns, front: CoreDNS)
 def test_a_frozen_worker_is_replaced_within_a_second_and_loses_no_query(
     grpcdns: Grpcdns, front: CoreDNS
 ) -> None:
-    """F2. A frozen worker takes queries and answers none, until it is killed."""
+    """A frozen worker accepts queries and answers none, until it is killed."""
     took = []
     with Steady(front.address, QUESTIONS) as steady:
         for name in ("worker 0", "worker 1", "worker 0"):
@@ -112,7 +111,7 @@ def test_a_frozen_worker_is_replaced_within_a_second_and_loses_no_query(
     report = steady.report()
     print(f"\nreplaced after {', '.join(f'{s:.2f} s' for s in took)}: {report}")
     assert not report.failed
-    assert max(took) < 2.0, "noticed, killed and started again"
+    assert max(took) < 2.0, "noticed, killed and restarted"
     assert report.slowest < 2.0
 
 
@@ -125,8 +124,8 @@ def test_a_frozen_feed_is_replaced_and_answers_go_on(grpcdns: Grpcdns, front: Co
 
 
 def test_rolling_restarts_lose_no_query(coredns: Callable[..., CoreDNS]) -> None:
-    """Pairs of CoreDNS and grpcdns, as pods behind a Service: one is restarted at a time, CoreDNS
-    first (its lameduck answers what is still sent to it), then grpcdns, its sidecar."""
+    """Pairs of CoreDNS and grpcdns, as Pods behind a Service. They are restarted one at a time:
+    first CoreDNS, which answers what still comes while it is in lameduck, then its grpcdns."""
     block = "errors\nhealth 127.0.0.1:0 {{\nlameduck 1s\n}}\n{}"
     addresses = [free_address(), free_address()]
     with ExitStack() as stack:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import socket
-import urllib.error
-import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,8 +14,9 @@ import pytest
 from harness.coredns import CoreDNS
 from harness.dns import section
 from harness.grpcdns import Grpcdns
+from harness.metrics import get, sample
 from harness.paths import EXAMPLES
-from harness.ports import Address, free_address
+from harness.ports import free_address
 from harness.steady import Steady
 from harness.waiting import wait_until
 from tests.system.faults.test_processes import QUESTIONS, SVC
@@ -34,8 +33,8 @@ def hang(self, message):
     return handle(self, message)
 handler.Handler.handle = hang
 """
-"""A fault no real part can be made to show: the loop that answers never comes back. The import
-hook loads it in the children alone."""
+"""A fault that no real part can be made to show: the answering loop never returns. The import hook
+loads it in the workers alone."""
 
 HOOK = """
 import sys
@@ -52,8 +51,8 @@ sys.meta_path.insert(0, Hook())
 def test_a_stuck_loop_is_noticed_and_loses_no_other_query(
     coredns: Callable[..., CoreDNS], tmp_path: Path
 ) -> None:
-    """F2. The heartbeat goes through the serving path: a process that runs and does not answer is
-    as dead as a stopped one."""
+    """The heartbeat goes through the serving path: a process that runs and does not answer is
+    replaced like a stopped one."""
     (tmp_path / "sitecustomize.py").write_text(HOOK)
     (tmp_path / "grpcdns_fault.py").write_text(HANG)
     options = ("--manifests", EXAMPLES)
@@ -72,19 +71,11 @@ def test_a_stuck_loop_is_noticed_and_loses_no_other_query(
         assert "worker-0 gave no heartbeat" in grpcdns.process.log_text
 
 
-def _get(address: Address, path: str) -> tuple[int, str]:
-    try:
-        with urllib.request.urlopen(f"http://{address}{path}", timeout=5) as reply:
-            return reply.status, reply.read().decode()
-    except urllib.error.HTTPError as error:
-        return error.code, error.read().decode()
-
-
 def test_a_worker_that_cannot_start_is_retried_and_shows() -> None:
-    """Its address was taken while it was dead: the other one serves, health and metrics say so."""
+    """Its address was taken while it was down: the other one serves, health and metrics say so."""
     metrics = free_address()
     with Grpcdns("--manifests", EXAMPLES, "--metrics", str(metrics)) as grpcdns:
-        assert _get(metrics, "/readyz")[0] == 200
+        assert get(metrics, "/readyz").status == 200
         path = grpcdns.listen[0].removeprefix("unix://")
         grpcdns.process.freeze()
         os.kill(grpcdns.children()["worker 0"], signal.SIGKILL)
@@ -95,9 +86,8 @@ def test_a_worker_that_cannot_start_is_retried_and_shows() -> None:
             grpcdns.process.thaw()
             wait_until(lambda: grpcdns.process.log_text.count("in use") >= 3, "three tries")
             assert "started again in" in grpcdns.process.log_text
-            code, text = _get(metrics, "/readyz")
-            assert (code, text) == (503, "worker-0 does not answer\n")
-            assert 'grpcdns_worker_up{worker="worker-0"} 0' in _get(metrics, "/metrics")[1]
+            assert get(metrics, "/readyz") == (503, "worker-0 does not answer\n")
+            assert sample(metrics, 'grpcdns_worker_up{worker="worker-0"}') == 0
             assert section(grpcdns.ask("xecho" + SVC, worker=1))
         wait_until(grpcdns.serving, "both again", timeout=15)
-        assert _get(metrics, "/readyz")[0] == 200
+        assert get(metrics, "/readyz").status == 200

@@ -26,10 +26,10 @@ def test_is_built_once(program: Program, capfd: pytest.CaptureFixture[str]) -> N
     first = build.build(program)
     assert build.build(program) == first
     assert first.is_file()
-    assert capfd.readouterr().err.count("building hello (once") == 1
+    assert capfd.readouterr().err.count("building hello (first use") == 1
 
 
-def test_is_built_anew_when_a_file_changed(program: Program) -> None:
+def test_is_rebuilt_when_a_file_changed(program: Program) -> None:
     first = build.build(program)
     (program.folder / "main.go").write_text(MAIN.replace("hello", "bye"))
     assert build.build(program) != first

@@ -1,4 +1,4 @@
-"""No more than is needed: on the disk, at the API, and in what is said."""
+"""Least privilege: file modes, rights at the API, and no secret in any output."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import stat
 import subprocess
 import sys
 import tempfile
-import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -21,6 +20,7 @@ from harness.accounts import Rules
 from harness.certificates import Authority
 from harness.cluster import Cluster
 from harness.grpcdns import Grpcdns
+from harness.metrics import get
 from harness.paths import ROOT
 from harness.ports import free_address
 from harness.waiting import wait_until
@@ -39,7 +39,7 @@ def mode(path: Path) -> int:
 
 @pytest.mark.slow
 def test_modes_of_everything_on_disk(tmp_path: Path) -> None:
-    """Sockets 0660 in a folder 0750 of the group chosen; the rest 0600 in a folder 0700."""
+    """Sockets 0660 in a folder 0750 of the chosen group; the rest 0600 in a folder 0700."""
     # Not below tmp_path: a socket's path is short.
     run = Path(tempfile.mkdtemp(prefix="run-"))
     run.chmod(0o755)
@@ -97,13 +97,13 @@ def shipped_rules() -> Rules:
     return rules
 
 
-def test_what_ships_grants_what_is_needed_and_nothing_else() -> None:
+def test_the_shipped_role_grants_only_what_is_needed() -> None:
     assert granted(shipped_rules()) == granted(rules_of(*all_of(NEEDED["pods=disabled"])))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("pods", ["disabled", "verified"])
-def test_what_is_needed_is_enough(cluster: Cluster, tmp_path: Path, pods: str) -> None:
+def test_the_needed_rights_are_enough(cluster: Cluster, tmp_path: Path, pods: str) -> None:
     name = f"enough-{pods}"
     grants = rules_of(*all_of(NEEDED[f"pods={pods}"]))
     kubeconfig = cluster.service_account_kubeconfig(name, grants)
@@ -115,9 +115,7 @@ def test_what_is_needed_is_enough(cluster: Cluster, tmp_path: Path, pods: str) -
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("kind", "verb"), all_of(NEEDED["pods=disabled"]))
-def test_a_verb_less_breaks_it_and_is_named(
-    cluster: Cluster, tmp_path: Path, kind: str, verb: str
-) -> None:
+def test_a_missing_verb_is_named(cluster: Cluster, tmp_path: Path, kind: str, verb: str) -> None:
     grants = [grant for grant in all_of(NEEDED["pods=disabled"]) if grant != (kind, verb)]
     kubeconfig = cluster.service_account_kubeconfig(f"without-{verb}-{kind}", rules_of(*grants))
     grpcdns = Grpcdns("--kubeconfig", kubeconfig, workers=1, folder=tmp_path)
@@ -135,10 +133,10 @@ def test_a_verb_less_breaks_it_and_is_named(
 
 
 @pytest.mark.slow
-def test_no_secret_is_said(make_cluster: Any, tmp_path: Path) -> None:
-    """A token and two keys, looked for in every output: logs at their fullest, metrics, the
-    configuration, the snapshot, the private folder, the command lines; while all is well, when the
-    API refuses the token, and when it is gone."""
+def test_no_secret_in_any_output(make_cluster: Any, tmp_path: Path) -> None:
+    """A token and a key, searched in every output: debug logs, metrics, the configuration, the
+    snapshot, the private folder, the command lines; in normal use, when the API is gone, and with
+    a kubeconfig and TLS files that cannot be used."""
     cluster: Cluster = make_cluster(controllers=False)
     kubeconfig = cluster.service_account_kubeconfig("secretive")
     token = str(yaml.safe_load(kubeconfig.read_text())["users"][0]["user"]["token"])
@@ -154,7 +152,7 @@ def test_no_secret_is_said(make_cluster: Any, tmp_path: Path) -> None:
     grpcdns.start(ready=False)
     try:
         wait_until(lambda: grpcdns.health(0) == b"\x08\x01", "it serves", timeout=30)
-        outputs["metrics"] = _get(f"http://{metrics}/metrics")
+        outputs["metrics"] = get(metrics, "/metrics").body.encode()
         wait_until((tmp_path / "snapshot").exists, "a snapshot", timeout=30)
         outputs["processes"] = b"".join(_proc(pid) for pid in grpcdns.children().values())
         outputs["private folder"] = b"".join(
@@ -182,7 +180,7 @@ def test_no_secret_is_said(make_cluster: Any, tmp_path: Path) -> None:
 
 
 def _secrets(token: str, key: Path) -> Mapping[str, bytes]:
-    """Enough of each to know it by, as it is and in base64."""
+    """Enough of each to recognise it, plain and in base64."""
     _, payload, signature = token.split(".")
     lines = key.read_text().splitlines()
     return {
@@ -196,7 +194,7 @@ def _secrets(token: str, key: Path) -> Mapping[str, bytes]:
 
 
 def _forge(kubeconfig: Path, folder: Path, token: str) -> Path:
-    """A kubeconfig that cannot be used: its token is where a CA should be."""
+    """An unusable kubeconfig: its token is where a CA should be."""
     content = yaml.safe_load(kubeconfig.read_text())
     server = content["clusters"][0]["cluster"]
     server.pop("certificate-authority", None)
@@ -207,7 +205,7 @@ def _forge(kubeconfig: Path, folder: Path, token: str) -> Path:
 
 
 def _output(*options: object) -> bytes:
-    """All that `grpcdns serve` says until it ends, or for a few seconds."""
+    """The output of `grpcdns serve` until it ends, 8 s at most."""
     argv = [sys.executable, "-m", "grpcdns", "serve", *map(str, options)]
     try:
         done = subprocess.run(argv, capture_output=True, timeout=8)
@@ -217,11 +215,5 @@ def _output(*options: object) -> bytes:
 
 
 def _proc(pid: int) -> bytes:
-    """What other users of the machine can read of a process."""
+    """What other users of the machine can read about a process."""
     return Path(f"/proc/{pid}/cmdline").read_bytes()
-
-
-def _get(url: str) -> bytes:
-    with urllib.request.urlopen(url, timeout=5) as response:  # noqa: S310 - http, ours
-        body: bytes = response.read()
-        return body

@@ -1,29 +1,26 @@
-"""Prometheus's own parser, built as the other servers are."""
+"""Expressions parsed by Prometheus's own parser."""
 
 from __future__ import annotations
 
 import json
 import subprocess
 from collections.abc import Sequence
-from typing import Final, NamedTuple
-
-from harness.build import MODULES, Program, build
-
-PROMQL: Final = Program("promql", MODULES / "promql")
+from pathlib import Path
+from typing import NamedTuple
 
 
 class Parsed(NamedTuple):
-    """``metrics``: name -> labels used with it; labels of an aggregation stand under ""."""
+    """``metrics``: name -> labels used with it; the labels of an aggregation are under ""."""
 
     error: str
     type: str
     metrics: dict[str, set[str]]
 
 
-def parse(expressions: Sequence[str]) -> list[Parsed]:
-    """Raises Unavailable when the parser cannot be had."""
+def parse(promql: Path, expressions: Sequence[str]) -> list[Parsed]:
+    """``promql`` is the program of that name (tests/servers/promql)."""
     text = "".join(json.dumps(one) + "\n" for one in expressions)
-    run = subprocess.run([build(PROMQL)], input=text, capture_output=True, text=True, check=True)
+    run = subprocess.run([promql], input=text, capture_output=True, text=True, check=True)
     return [_parsed(json.loads(line)) for line in run.stdout.splitlines()]
 
 

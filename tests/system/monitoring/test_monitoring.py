@@ -1,36 +1,33 @@
-"""Every expression of the alerts and the dashboard parses, and names metrics and labels that exist.
-
-What exists is asked of a grpcdns that serves a real cluster and has been asked something.
+"""Every expression of the alerts and the dashboard parses, and names metrics and labels that exist:
+those of a running grpcdns that serves a real cluster and has answered queries.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from functools import partial
+from pathlib import Path
 from typing import Any, Final
 
 import pytest
-import urllib3
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
 from grpcdns.serve.feed.metrics import FAMILIES, PREFIX
-from harness.build import build
 from harness.cluster import Cluster
-from harness.fixtures import built
 from harness.grpcdns import Grpcdns
+from harness.metrics import get
 from harness.objects import service
 from harness.paths import ROOT
 from harness.ports import free_address
 from harness.waiting import wait_until
-from tests.system.monitoring.promql import PROMQL, parse
+from tests.system.monitoring.promql import parse
 
 FOLDER: Final = ROOT / "deploy" / "monitoring"
-# Label -> why it is not in the scrape itself.
 GIVEN: Final = {"instance": "Prometheus adds it", "le": "a histogram's"}
+"""Label -> why it is not in the scrape itself."""
 SUFFIXES: Final = ("_bucket", "_sum", "_count")
-# Metrics that are there when the thing has happened, with the labels that they have then.
+# Metrics that appear once the event has happened, with the labels they have then.
 LATER: Final = {
     "grpcdns_kubernetes_repaired_total": {"kind"},
     "grpcdns_snapshot_age_seconds": set[str](),
@@ -50,7 +47,7 @@ def dashboard() -> dict[str, Any]:
 
 
 def expressions() -> list[str]:
-    """Grafana's variables stand for what it would put there."""
+    """Grafana's variables are replaced as Grafana would."""
     targets = [t["expr"] for panel in dashboard()["panels"] for t in panel.get("targets", ())]
     shown = [one.replace("$__rate_interval", "5m").replace("$instance", ".*") for one in targets]
     return [*(rule["expr"] for rule in alerts()), *shown]
@@ -68,7 +65,7 @@ def labels(cluster: Cluster) -> dict[str, set[str]]:
             wait_until(lambda: ours.ask(name).answer, "the Service answered")
             for worker in range(len(ours.listen)):
                 ours.ask(name, worker=worker)
-            text = urllib3.request("GET", f"http://{address}/metrics").data.decode()
+            text = get(address, "/metrics").body
         finally:
             cluster.api.delete(made)
     found: dict[str, set[str]] = {}
@@ -78,9 +75,10 @@ def labels(cluster: Cluster) -> dict[str, set[str]]:
     return found
 
 
-def test_every_expression_parses_and_names_what_exists(labels: dict[str, set[str]]) -> None:
-    built(partial(build, PROMQL))
-    for text, parsed in zip(expressions(), parse(expressions()), strict=True):
+def test_every_expression_parses_and_names_what_exists(
+    labels: dict[str, set[str]], promql: Path
+) -> None:
+    for text, parsed in zip(expressions(), parse(promql, expressions()), strict=True):
         assert not parsed.error, text
         assert parsed.type == "vector", text
         metrics = {name: used for name, used in parsed.metrics.items() if name}
@@ -94,7 +92,7 @@ def test_every_expression_parses_and_names_what_exists(labels: dict[str, set[str
         assert parsed.metrics.get("", set()) <= known, text
 
 
-def test_what_comes_later_is_declared() -> None:
+def test_metrics_that_appear_later_are_declared() -> None:
     for name in LATER:
         stem = name
         for suffix in SUFFIXES:
@@ -125,9 +123,10 @@ def test_alert_names_are_distinct() -> None:
     assert len(names) == len(set(names))
 
 
-def test_a_summarys_labels_are_left_by_its_expression(labels: dict[str, set[str]]) -> None:
-    built(partial(build, PROMQL))
-    parsed = parse([rule["expr"] for rule in alerts()])
+def test_a_summarys_labels_are_left_by_its_expression(
+    labels: dict[str, set[str]], promql: Path
+) -> None:
+    parsed = parse(promql, [rule["expr"] for rule in alerts()])
     for rule, found in zip(alerts(), parsed, strict=True):
         named = set(re.findall(r"\$labels\.(\w+)", str(rule["annotations"])))
         own = {one for name in found.metrics for one in labels.get(name, LATER.get(name, set()))}
@@ -135,7 +134,7 @@ def test_a_summarys_labels_are_left_by_its_expression(labels: dict[str, set[str]
         assert named <= left, rule["alert"]
 
 
-def test_panels_do_not_lie_on_one_another() -> None:
+def test_panels_do_not_overlap() -> None:
     taken: set[tuple[int, int]] = set()
     for panel in dashboard()["panels"]:
         at = panel["gridPos"]
@@ -149,7 +148,7 @@ def test_panels_do_not_lie_on_one_another() -> None:
         taken |= cells
 
 
-def test_panels_have_ids_titles_and_a_source_to_choose() -> None:
+def test_panels_have_ids_titles_and_a_selectable_source() -> None:
     panels = dashboard()["panels"]
     assert len({panel["id"] for panel in panels}) == len(panels)
     assert all(panel["title"] for panel in panels)

@@ -1,7 +1,7 @@
-"""``tls CERT KEY CA`` in a Corefile, ``--tls-cert``, ``--tls-key`` and ``--tls-client-ca`` here.
+"""``tls CERT KEY CA`` in a Corefile, with ``--tls-cert``, ``--tls-key`` and ``--tls-client-ca``.
 
-Rows: which certificates each side has, and whether CoreDNS gets an answer. What TLS itself does at
-the socket is in tests/system/tls/test_listeners.py.
+Rows: the certificates of each side, and whether CoreDNS gets an answer. TLS at the socket alone is
+in test_listeners.py.
 """
 
 from __future__ import annotations
@@ -15,20 +15,20 @@ from typing import NamedTuple
 import dns.rcode
 import pytest
 
+from harness.certificates import Authority
 from harness.coredns import CoreDNS
 from harness.dns import ask
 from harness.grpcdns import SERVING, Grpcdns
 from harness.paths import EXAMPLES
 from harness.ports import Address, free_address
 from harness.waiting import wait_until
-from tests.system.tls.authority import Authority
 
 WEB = "web.default.svc.cluster.local"
 NAME = "grpcdns.example"
 
 
 class World:
-    """Two authorities: ``ours``, which both sides are told of, and ``other``."""
+    """Two authorities: ``ours``, which both sides trust, and ``other``."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -39,7 +39,7 @@ class World:
     def grpcdns(
         self, pair: tuple[Path, Path], client_ca: Path | None = None
     ) -> Iterator[tuple[Address, Address]]:
-        """Two workers on TCP with TLS (and one on a unix socket, which has none)."""
+        """Two workers on TCP with TLS, and one on a unix socket without."""
         tcp = free_address(), free_address()
         options = ["--tls-cert", str(pair[0]), "--tls-key", str(pair[1])]
         if client_ca is not None:
@@ -92,7 +92,7 @@ def expired(name: str) -> Pair:
 
 
 class Row(NamedTuple):
-    """``client``: None for a CoreDNS that knows the CA and shows no certificate."""
+    """``client``: None for a CoreDNS that trusts the CA and has no certificate."""
 
     id: str
     server: Pair
@@ -104,8 +104,8 @@ class Row(NamedTuple):
 
 ROWS = [
     Row("both right", right(NAME), right("coredns"), True, True),
-    Row("no client certificate, and none asked for", right(NAME), None, False, True),
-    Row("a client certificate that nobody asked for", right(NAME), right("coredns"), False, True),
+    Row("no client certificate, none required", right(NAME), None, False, True),
+    Row("a client certificate, none required", right(NAME), right("coredns"), False, True),
     Row("no client certificate", right(NAME), None, True, False),
     Row("client of another authority", right(NAME), wrong("coredns"), True, False),
     Row("client expired", right(NAME), expired("coredns"), True, False),
@@ -125,13 +125,13 @@ def test_certificates(row: Row, world: World, coredns: Callable[..., CoreDNS]) -
         assert answers(running) is row.answers
 
 
-def test_without_tls_there_is_no_answer(world: World, coredns: Callable[..., CoreDNS]) -> None:
+def test_without_tls_coredns_gets_no_answer(world: World, coredns: Callable[..., CoreDNS]) -> None:
     with world.grpcdns(world.ours.issue(NAME)) as to:
         assert not answers(coredns(corefile(to)))
 
 
-def test_a_renewed_certificate_is_taken_up(world: World, coredns: Callable[..., CoreDNS]) -> None:
-    """grpcdns starts with one that has expired; a new one in the same files mends it."""
+def test_a_renewed_certificate_is_used(world: World, coredns: Callable[..., CoreDNS]) -> None:
+    """grpcdns starts with an expired certificate, which is then replaced in the same files."""
     tls = f"tls {world.ours.cert}"
     with world.grpcdns(world.ours.issue(NAME, days=-1)) as to:
         running = coredns(corefile(to, tls, f"tls_servername {NAME}"))
@@ -141,9 +141,9 @@ def test_a_renewed_certificate_is_taken_up(world: World, coredns: Callable[..., 
 
 
 def test_rotation_of_the_authority(world: World, coredns: Callable[..., CoreDNS]) -> None:
-    """The CA file gets the new authority beside the old one, later alone: as rotations are done.
+    """The CA file first has both authorities, then the new one alone, as in a rotation.
 
-    A connection that stands is not cut; CoreDNS with an old certificate is refused at its next.
+    Open connections stay; CoreDNS with an old certificate is refused when it connects again.
     """
     ca = world.folder / "client-ca.crt"
     ca.write_bytes(world.ours.cert.read_bytes())
@@ -154,8 +154,8 @@ def test_rotation_of_the_authority(world: World, coredns: Callable[..., CoreDNS]
         return corefile(to, f"tls {shown}", f"tls_servername {NAME}")
 
     with world.grpcdns(world.ours.issue(NAME), ca) as to:
-        standing = coredns(with_pair(old))
-        assert answers(standing)
+        connected = coredns(with_pair(old))
+        assert answers(connected)
         assert not answers(coredns(with_pair(new)))
 
         ca.write_bytes(world.ours.cert.read_bytes() + world.other.cert.read_bytes())
@@ -165,4 +165,4 @@ def test_rotation_of_the_authority(world: World, coredns: Callable[..., CoreDNS]
         ca.write_bytes(world.other.cert.read_bytes())
         assert answers(coredns(with_pair(new)))
         assert not answers(coredns(with_pair(old)))
-        assert answers(standing), "its connection was there before"
+        assert answers(connected), "its connection is older"

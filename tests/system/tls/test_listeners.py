@@ -11,13 +11,14 @@ from pathlib import Path
 
 import grpc
 import pytest
+from cryptography import x509
 
 from grpcdns.config.options import Config, UserError
 from grpcdns.serve.worker.transport.packet import to_wire
 from grpcdns.serve.worker.transport.tls import make_credentials
+from harness.certificates import Authority
 from harness.ports import Address, free_address
 from harness.waiting import wait_until
-from tests.system.tls.authority import Authority
 from tests.transports import Serve, code_of, method
 
 X = to_wire(b"x")
@@ -56,9 +57,7 @@ def refuses(address: Address, ca: Authority, client: tuple[Path, Path] | None = 
 
 
 def serial(address: Address) -> int:
-    """Of the certificate that the server shows."""
-    from cryptography import x509
-
+    """Of the server's certificate."""
     pem = ssl.get_server_certificate((address.host, address.port), timeout=5.0)
     return x509.load_pem_x509_certificate(pem.encode()).serial_number
 
@@ -79,8 +78,8 @@ def test_mutual_tls(serve: Serve, ca: Authority, tmp_path: Path) -> None:
     with calling(address, ca, ca.issue("coredns")) as channel:
         assert method(channel)(X, timeout=5.0) == X
     assert refuses(address, ca), "no certificate"
-    assert refuses(address, ca, Authority(tmp_path / "other").issue("coredns")), "a wrong one"
-    assert refuses(address, ca, ca.issue("coredns", days=-1)), "an expired one"
+    assert refuses(address, ca, Authority(tmp_path / "other").issue("coredns")), "other authority"
+    assert refuses(address, ca, ca.issue("coredns", days=-1)), "expired"
 
 
 @pytest.mark.parametrize(
@@ -108,7 +107,7 @@ def test_versions(serve: Serve, ca: Authority, version: ssl.TLSVersion, accepted
             assert not accepted
 
 
-def test_new_certificates_are_taken_up(serve: Serve, ca: Authority) -> None:
+def test_new_certificates_are_used(serve: Serve, ca: Authority) -> None:
     address = free_address()
     config = config_of(ca)
     serve(address=str(address), credentials=make_credentials(config))
@@ -116,14 +115,14 @@ def test_new_certificates_are_taken_up(serve: Serve, ca: Authority) -> None:
         assert method(old)(X, timeout=5.0) == X
         first = serial(address)
         ca.issue("server")  # the same files
-        wait_until(lambda: serial(address) != first, "the new one is shown")
+        wait_until(lambda: serial(address) != first, "the new certificate")
         with calling(address, ca) as new:
             assert method(new)(X, timeout=5.0) == X
         assert method(old)(X, timeout=5.0) == X, "connections stay"
 
 
 @pytest.mark.parametrize("fault", ["torn", "gone", "not its key"])
-def test_bad_new_certificates_are_not(
+def test_bad_new_certificates_are_not_used(
     serve: Serve, ca: Authority, fault: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     address = free_address()
@@ -141,7 +140,7 @@ def test_bad_new_certificates_are_not(
         assert serial(address) == first
     assert caplog.text.count("the last good ones stay") == 1
     ca.issue("server")
-    wait_until(lambda: serial(address) != first, "a good one is taken up")
+    wait_until(lambda: serial(address) != first, "the good certificate")
 
 
 @pytest.mark.parametrize(
@@ -155,7 +154,7 @@ def test_bad_new_certificates_are_not(
         ("rubbish ca", "--tls-client-ca {ca}: "),
     ],
 )
-def test_certificates_that_cannot_be_used(ca: Authority, fault: str, line: str) -> None:
+def test_unusable_certificates_are_refused(ca: Authority, fault: str, line: str) -> None:
     config = config_of(ca, mutual=True)
     cert, key = Path(config.tls_cert), Path(config.tls_key)
     if fault in ("no cert", "no key", "no ca"):
@@ -172,5 +171,5 @@ def test_certificates_that_cannot_be_used(ca: Authority, fault: str, line: str) 
     assert "PRIVATE" not in str(caught.value)
 
 
-def test_without_a_certificate_there_is_none() -> None:
+def test_without_a_certificate_there_are_no_credentials() -> None:
     assert make_credentials(Config()) is None
