@@ -18,6 +18,7 @@ folders.
     certificates  a certificate authority
 
     dns           one DNS query over UDP or TCP
+    dns_server    a small DNS server that can misbehave
     steady        a client that queries at a fixed rate and counts losses
     wire          a TCP connection that can be cut or held
 

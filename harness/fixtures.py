@@ -27,6 +27,7 @@ from harness import grpcurl as grpcurl_module
 from harness.build import Unavailable, binary
 from harness.cluster import Cluster
 from harness.coredns import CoreDNS
+from harness.dns_server import DnsServer, Reply
 from harness.objects import namespace as namespace_object
 
 MISSING: Final = "REAL SERVER MISSING"
@@ -69,6 +70,20 @@ def make_cluster() -> Iterator[Callable[..., Cluster]]:
     skip_unless_built("make_cluster")
     with ExitStack() as stack:
         yield lambda **options: stack.enter_context(Cluster(**options))
+
+
+@pytest.fixture
+def dns_server() -> Iterator[Callable[[Reply], DnsServer]]:
+    """A DNS server that may misbehave: `dns_server(reply)`."""
+    made: list[DnsServer] = []
+
+    def make(reply: Reply) -> DnsServer:
+        made.append(DnsServer(reply))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.close()
 
 
 @pytest.fixture

@@ -1,1 +1,1 @@
-"""DNS as a client speaks it."""
+"""All DNS that is not a worker's own reply: messages made and read, and their exchange."""

@@ -7,6 +7,7 @@ its own character, and a dot inside a label cannot be taken for a separator (RFC
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable
 from socket import AF_INET, AF_INET6, inet_ntop, inet_pton
 
@@ -22,13 +23,42 @@ class BadName(ValueError):
 
 
 def name_from_text(text: str) -> Name:
-    """The name in presentation form; a trailing dot changes nothing. Escapes are not read.
+    """The name in presentation form; a trailing dot changes nothing. Escapes are not read:
+    that is `name_from_user`.
 
     Raises BadName when it does not fit the wire (RFC 1035 2.3.4).
     """
     name = tuple(text.removesuffix(".").split(".")) if text not in ("", ".") else ()
     name_to_wire(name)
     return name
+
+
+def name_from_user(text: str) -> Name:
+    r"""The name that somebody typed: ``\DDD`` and ``\X`` are read (RFC 1035 5.1), and what is not
+    ASCII is written as IDNA has it (RFC 3490). Raises BadName."""
+    labels = [""]
+    for piece in _PIECES.findall("" if text == "." else text):
+        if piece == ".":
+            labels.append("")
+        elif piece[0] != "\\":
+            labels[-1] += piece if piece.isascii() else _to_idna(piece)
+        elif len(piece) == 1 or (len(piece) == 4 and int(piece[1:]) > 255):
+            raise BadName(f"{piece!r} is no escape: \\X or \\000 to \\255")
+        else:
+            labels[-1] += chr(int(piece[1:])) if len(piece) == 4 else piece[1]
+    name = tuple(labels if labels[-1] else labels[:-1])
+    name_to_wire(name)
+    return name
+
+
+_PIECES = re.compile(r"\\[0-9]{3}|\\.|\\|\.|[^.\\]+", re.DOTALL)
+
+
+def _to_idna(text: str) -> str:
+    try:
+        return text.encode("idna").decode()
+    except UnicodeError as error:
+        raise BadName(f"{text!r} has no form in ASCII: {error}") from error
 
 
 def name_to_text(name: Name) -> str:
