@@ -11,11 +11,12 @@ from __future__ import annotations
 from grpcdns.core.answers.answer import Answer, Lookup, add_addresses, add_srv
 from grpcdns.core.answers.asked import Asked
 from grpcdns.core.answers.lookup import Hit, View, port_numbers
+from grpcdns.core.answers.own_names import external_soa, find_external_own_name
 from grpcdns.core.answers.policy import Zones
 from grpcdns.core.cluster.endpoints import NO_PORT
 from grpcdns.core.cluster.index import Index, Serial
 from grpcdns.core.cluster.objects import Service
-from grpcdns.core.cluster.reasons import Observer, Reason
+from grpcdns.core.cluster.reasons import Reason
 from grpcdns.core.dns import wire
 from grpcdns.core.dns.names import (
     BadName,
@@ -28,21 +29,18 @@ from grpcdns.core.dns.names import (
 )
 from grpcdns.core.dns.wire import NXDOMAIN, Question, Record, Section
 
-NS1 = "ns1"
 
-
-def answer_external(
-    question: Question, index: Index, zones: Zones, zone: Name, observer: Observer | None = None
-) -> Answer:
+def answer_external(question: Question, index: Index, zones: Zones, zone: Name) -> Answer:
     """The answer to a question whose name is in an external zone."""
     result = Answer()
     result.serial = Serial.EXTERNAL
-    view = View(index, zones, zone, result.tags, observer)
-    apex = (zones.policy.external_apex, *zone)
-    if question.name == zone:
-        _answer_apex(view, question, apex, result)
-    elif is_below(question.name, apex):
-        _answer_below_apex(view, question, apex, result)
+    view = View(index, zones, zone, result.tags)
+    own = find_external_own_name(question.name[: len(question.name) - len(zone)], zones)
+    if own is not None:
+        if add := own.records.get(question.qtype):
+            add(view, question, result)
+    elif is_below(question.name, (zones.policy.external_apex, *zone)):
+        result.rcode = NXDOMAIN
     elif (address := address_from_reverse(question.name)) is not None:
         _answer_reverse(view, question, address, result)
     else:
@@ -54,50 +52,10 @@ def answer_external(
         elif question.qtype in (wire.A, wire.AAAA):
             _answer_addresses(question, hits, zones.external_ttl, result)
     if not result.sections[0]:
-        result.sections[1].append(_soa(view, apex))
+        result.sections[1].append(external_soa(view))
         view.cheap = True
     result.cheap = view.cheap
     return result
-
-
-def _soa(view: View, apex: Name) -> Record:
-    ttl = view.zones.external_ttl
-    serial = view.index.serials[Serial.EXTERNAL]
-    return wire.soa_record(view.zone, ttl, (NS1, *apex), ("hostmaster", *apex), serial, ttl)
-
-
-def _answer_apex(view: View, question: Question, apex: Name, result: Answer) -> None:
-    ttl = view.zones.external_ttl
-    if question.qtype == wire.SOA:
-        result.sections[0].append(_soa(view, apex))
-    elif question.qtype == wire.NS:
-        result.sections[0].append(Record(view.zone, wire.NS, ttl, ((NS1, *apex),)))
-        for address in _name_server_addresses(view):
-            result.sections[2].append(wire.address_record((NS1, *apex), address, ttl))
-
-
-def _answer_below_apex(view: View, question: Question, apex: Name, result: Answer) -> None:
-    left = question.name[: len(question.name) - len(apex)]
-    if left not in ((), (NS1,)):
-        result.rcode = NXDOMAIN
-    elif left and question.qtype in (wire.A, wire.AAAA):
-        hits = [Hit(address, 0, ()) for address in _name_server_addresses(view)]
-        _answer_addresses(question, hits, view.zones.external_ttl, result)
-
-
-def _name_server_addresses(view: View) -> list[bytes]:
-    """The external addresses of the DNS Service, or its endpoints if headless."""
-    key = view.policy.dns_service
-    view.tags.add(key)
-    service = view.index.service(key)
-    if service is None:
-        return []
-    if view.policy.external_headless and service.headless:
-        hits = view.endpoint_hits(view.index.slices(key), Asked(), (), "")
-        return [hit.host for hit in hits if isinstance(hit.host, bytes)]
-    return [
-        packed for text in service.external_ips if (packed := address_from_text(text)) is not None
-    ]
 
 
 def _answer_reverse(view: View, question: Question, address: bytes, result: Answer) -> None:
@@ -150,7 +108,7 @@ def _find_service(view: View, service: Service, asked: Asked) -> list[Hit] | Non
     view.cheap = bool(asked.endpoint)
     ports = port_numbers(service.ports or (NO_PORT,), asked)
     if not ports:
-        view.passed(Reason.OTHER_PORT, service)
+        view.leave_out(Reason.OTHER_PORT, service)
         return None
     hosts = [host for text in service.external_ips if (host := _host_from_text(text))]
     return [Hit(host, number, target) for host in hosts for number in ports]

@@ -15,7 +15,7 @@ from grpcdns.core.answers.policy import Zones
 from grpcdns.core.cluster.endpoints import NO_PORT, any_ready, endpoint_label, port_matches, ready
 from grpcdns.core.cluster.index import Index, Tag, pod_tag
 from grpcdns.core.cluster.objects import EndpointSlice, Port, Service
-from grpcdns.core.cluster.reasons import Observer, Reason
+from grpcdns.core.cluster.reasons import Reason
 from grpcdns.core.dns.names import (
     BadName,
     Name,
@@ -33,30 +33,22 @@ _PROTOCOLS: Final = frozenset({"_tcp", "_udp", "_sctp"})
 class View:
     """One question's way through the index. ``tags`` collects what was looked at."""
 
-    def __init__(
-        self,
-        index: Index,
-        zones: Zones,
-        zone: Name,
-        tags: set[Tag],
-        observer: Observer | None = None,
-    ) -> None:
+    def __init__(self, index: Index, zones: Zones, zone: Name, tags: set[Tag]) -> None:
         self.index = index
         self.zones = zones
         self.policy = zones.policy
         self.zone = zone
         self.tags = tags
-        self.observer = observer
         self.multicluster = longest_match(zone, zones.multicluster) is not None
         self.cheap = False
 
     def at(self, zone: Name) -> View:
-        return View(self.index, self.zones, zone, self.tags, self.observer)
+        return View(self.index, self.zones, zone, self.tags)
 
-    def passed(self, reason: Reason, what: object, part: str = "") -> None:
-        """Nothing of ``what``, or of a part of it, goes into the answer."""
-        if self.observer is not None:
-            self.observer(reason, what, part)
+    def leave_out(self, reason: Reason, what: object, part: str = "") -> None:
+        """Report that ``what``, or a part of it, is not in the answer."""
+        if self.index.observer is not None:
+            self.index.observer.left_out(reason, what, part)
 
     # -- namespaces
 
@@ -64,7 +56,7 @@ class View:
         """Whether a Namespace exists and is shown (option ``namespaces``)."""
         self.tags.add(f"{namespace}/")
         if self.zones.namespaces and namespace not in self.zones.namespaces:
-            self.passed(Reason.HIDDEN_NAMESPACE, namespace)
+            self.leave_out(Reason.HIDDEN_NAMESPACE, namespace)
             return False
         return self.index.has_namespace(namespace)
 
@@ -136,7 +128,7 @@ class View:
             and not service.headless
             and not self._has_ready(asked.key)
         ):
-            self.passed(Reason.EMPTY_SERVICE, service)
+            self.leave_out(Reason.EMPTY_SERVICE, service)
             return None
         if asked.zone and not service.headless:
             return None
@@ -145,7 +137,7 @@ class View:
         ports = service.ports or (NO_PORT,)
         found = cluster_hits(service.cluster_ips, ports, asked, target)
         if found is None:
-            self.passed(Reason.OTHER_PORT, service)
+            self.leave_out(Reason.OTHER_PORT, service)
         return found
 
     def _find_external_name(self, service: Service, asked: Asked, target: Name) -> list[Hit] | None:
@@ -162,7 +154,7 @@ class View:
 
     def _find_endpoints(self, service: Service, asked: Asked, target: Name) -> list[Hit] | None:
         if not self.policy.endpoints:
-            self.passed(Reason.NO_ENDPOINTS, service)
+            self.leave_out(Reason.NO_ENDPOINTS, service)
         slices = list(self.slices(asked)) if self.policy.endpoints else []
         hits = list(self.endpoint_hits(slices, asked, target, asked.zone))
         if not hits and asked.prefer:
@@ -184,7 +176,7 @@ class View:
             return None
         slices = list(self.imported_slices(asked))
         if self.policy.ignore_empty_service and not imported.headless and not any_ready(slices):
-            self.passed(Reason.EMPTY_SERVICE, imported)
+            self.leave_out(Reason.EMPTY_SERVICE, imported)
             return None
         target = (imported.name, imported.namespace, SVC, *self.zone)
         if imported.headless or asked.endpoint:
@@ -203,20 +195,20 @@ class View:
         """DNS specification 2.4: one hit for each ready address and port."""
         for slice_ in slices:
             if clusters and asked.endpoint and asked.cluster != slice_.cluster.lower():
-                self.passed(Reason.OTHER_CLUSTER, slice_)
+                self.leave_out(Reason.OTHER_CLUSTER, slice_)
                 continue
             ports = port_numbers(slice_.ports or (NO_PORT,), asked)
             if not ports:
-                self.passed(Reason.OTHER_PORT, slice_)
+                self.leave_out(Reason.OTHER_PORT, slice_)
                 continue
             left = (slice_.cluster,) if clusters and slice_.cluster else ()
-            for endpoint, address, text in ready(slice_, self.observer):
+            for endpoint, address, text in ready(slice_, self.index.observer):
                 if zone and endpoint.zone.lower() != zone:
-                    self.passed(Reason.OTHER_ZONE, slice_, text)
+                    self.leave_out(Reason.OTHER_ZONE, slice_, text)
                     continue
                 label = endpoint_label(endpoint, text, self.policy.endpoint_pod_names)
                 if asked.endpoint and asked.endpoint != label.lower():
-                    self.passed(Reason.OTHER_ENDPOINT, slice_, text)
+                    self.leave_out(Reason.OTHER_ENDPOINT, slice_, text)
                     continue
                 for number in ports:
                     yield Hit(address, number, (label, *left, *target))

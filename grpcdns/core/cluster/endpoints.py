@@ -36,7 +36,7 @@ def ready(
     """Ready endpoints with each of their addresses. Slices of names (FQDN) have none."""
     if slice_.address_type == "FQDN":
         if observer is not None:
-            observer(Reason.NAMES, slice_, "")
+            observer.left_out(Reason.NAMES, slice_)
         return
     for endpoint in slice_.endpoints:
         for text in endpoint.addresses:
@@ -45,7 +45,7 @@ def ready(
                 yield endpoint, packed, text
             elif observer is not None:
                 reason = Reason.NO_ADDRESS if endpoint.ready else Reason.NOT_READY
-                observer(reason, slice_, text)
+                observer.left_out(reason, slice_, text)
 
 
 def any_ready(slices: Iterable[EndpointSlice]) -> bool:

@@ -14,7 +14,8 @@ after its Service, or a Namespace before both (F20).
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+import copy
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from enum import IntEnum
 from itertools import islice
 from typing import Final, cast
@@ -33,6 +34,7 @@ from grpcdns.core.cluster.objects import (
     ServiceImport,
     unpack,
 )
+from grpcdns.core.cluster.reasons import Observer, Reason
 from grpcdns.core.cluster.store import Store
 from grpcdns.core.cluster.visible import (
     cluster_addresses,
@@ -43,7 +45,7 @@ from grpcdns.core.cluster.visible import (
     ready_addresses,
     shown,
 )
-from grpcdns.core.dns.names import address_from_text
+from grpcdns.core.dns.names import address_from_text, address_to_text
 
 Tag = str | bytes
 Entries = Collection[tuple[str, bytes | None]]
@@ -76,6 +78,7 @@ class Index:
 
     def __init__(self, needed: Collection[Kind]) -> None:
         self.needed = frozenset(needed)
+        self.observer: Observer | None = None
         self.store = Store()
         self.serials: list[int] = [0, 0, 0]
         self._slices: MultiMap[str, str] = MultiMap()
@@ -92,10 +95,19 @@ class Index:
         """Whether every needed kind has been listed."""
         return self.needed <= self.store.listed
 
+    def observed_by(self, observer: Observer) -> Index:
+        """The same index, not a copy of what it holds, that notifies ``observer`` of each look-up.
+
+        For one answer: it does not follow a new ``needed`` or ``serials`` of this one.
+        """
+        observed = copy.copy(self)
+        observed.observer = observer
+        return observed
+
     # -- what answers are made from
 
     def has_namespace(self, namespace: str) -> bool:
-        return f"/{namespace}" in self.store.bodies[Kind.NAMESPACE]
+        return self._object(Kind.NAMESPACE, f"/{namespace}") is not None
 
     def service(self, key: str) -> Service | None:
         return cast("Service | None", self._object(Kind.SERVICE, key))
@@ -122,52 +134,88 @@ class Index:
 
     def all_slices(self, key: str) -> Iterator[EndpointSlice]:
         """The slices labelled with a Service, however many there are."""
-        return self._slices_at(self._slices.find(key))
+        return self._slices_of(key, self._slices.find(key))
 
     def all_imported_slices(self, key: str) -> Iterator[EndpointSlice]:
         """The same for a ServiceImport."""
-        return self._slices_at(self._imported_slices.find(key))
+        return self._slices_of(key, self._imported_slices.find(key))
 
     def services_at(self, address: bytes) -> Iterator[Service]:
         """The Services with this cluster IP: one, but for the moment in which it changes hands."""
-        return self._services(self._service_addresses.find(address))
+        return self._services(address, self._service_addresses.find(address))
 
     def services_at_external(self, address: bytes) -> Iterator[Service]:
         """The Services with this external IP or load balancer address."""
-        return self._services(self._external_addresses.find(address))
+        return self._services(address, self._external_addresses.find(address))
 
     def slices_at(self, address: bytes) -> Iterator[EndpointSlice]:
         """The slices with a ready endpoint at this address."""
-        return _bounded(self._slices_at(self._endpoint_addresses.find(address)))
+        return self._bounded(address, self._endpoint_addresses.find(address))
 
     def pods_at(self, address: str) -> Iterator[Pod]:
         """The Pods whose status.podIP is this very text."""
-        for key in self._pods.find(address):
+        keys = self._pods.find(address)
+        for key in keys:
             yield cast("Pod", self._object(Kind.POD, key))
+        if not keys and self.observer is not None:
+            self.observer.looked_up(Kind.POD, f"at {address}", None)
 
     def _object(self, kind: Kind, key: str) -> Object | None:
         body = self.store.bodies[kind].get(key)
-        return None if body is None else unpack(kind, body)
+        obj = None if body is None else unpack(kind, body)
+        if self.observer is not None:
+            self.observer.looked_up(kind, key, obj)
+        return obj
 
-    def _services(self, keys: Iterable[str]) -> Iterator[Service]:
+    def _found_none(self, kind: Kind, sought: str | bytes) -> None:
+        """Nothing is labelled with a Service's key, or has an address."""
+        if self.observer is not None:
+            text = f"of {sought}" if isinstance(sought, str) else f"at {address_to_text(sought)}"
+            self.observer.looked_up(kind, text, None)
+
+    def _services(self, address: bytes, keys: Sequence[str]) -> Iterator[Service]:
         for key in keys:
             yield cast("Service", self._object(Kind.SERVICE, key))
+        if not keys:
+            self._found_none(Kind.SERVICE, address)
 
-    def _slices_at(self, keys: Iterable[str]) -> Iterator[EndpointSlice]:
+    def _slices_of(self, owner: str, keys: Sequence[str]) -> Iterator[EndpointSlice]:
         for key in keys:
             yield cast("EndpointSlice", self._object(Kind.ENDPOINT_SLICE, key))
+        if not keys:
+            self._found_none(Kind.ENDPOINT_SLICE, owner)
 
     def _chosen(
         self, owners: MultiMap[str, str], owner: str, endpoint: str, port: str, protocol: str
     ) -> Iterator[EndpointSlice]:
-        keys: Iterable[str] = owners.find(owner)
-        if len(owners.find(owner)) > _MANY:
-            if endpoint:
-                keys = (key for key in self._keys_of(owner, endpoint) if owners.has(owner, key))
-            keys = islice(keys, MAX_SLICES)
-            if port or protocol:
-                keys = [key for key in keys if self._has_port(key, port, protocol)]
-        return _bounded(self._slices_at(keys))
+        keys = owners.find(owner)
+        if len(keys) <= _MANY:
+            return self._bounded(owner, keys)
+        if endpoint:
+            keys = [key for key in self._keys_of(owner, endpoint) if owners.has(owner, key)]
+            owner = f"{owner} with endpoint {endpoint}"
+        return self._bounded(owner, keys, port, protocol)
+
+    def _bounded(
+        self, sought: str | bytes, keys: Sequence[str], port: str = "", protocol: str = ""
+    ) -> Iterator[EndpointSlice]:
+        """The slices that one answer is made from. Those without the port are not unpacked."""
+        observer = self.observer
+        left = MAX_ENDPOINTS
+        for count, key in enumerate(keys):
+            if count == MAX_SLICES or left <= 0:
+                if observer is not None:
+                    observer.left_out(Reason.BOUND, f"EndpointSlice {key}")
+                return
+            if (port or protocol) and not self._has_port(key, port, protocol):
+                if observer is not None:
+                    observer.left_out(Reason.OTHER_PORT, f"EndpointSlice {key}")
+                continue
+            slice_ = cast("EndpointSlice", self._object(Kind.ENDPOINT_SLICE, key))
+            yield slice_
+            left -= len(slice_.endpoints)
+        if not keys:
+            self._found_none(Kind.ENDPOINT_SLICE, sought)
 
     def _keys_of(self, owner: str, endpoint: str) -> Iterable[str]:
         """The slices that have an endpoint of that label, and perhaps some more."""
@@ -310,16 +358,6 @@ _TAKE: Final = {
 def pod_tag(namespace: str, address: str) -> str:
     """The tag of the answers about a Pod's address."""
     return f"{namespace}/:{address}"
-
-
-def _bounded(slices: Iterator[EndpointSlice]) -> Iterator[EndpointSlice]:
-    """As many as an answer is made from."""
-    left = MAX_ENDPOINTS
-    for slice_ in islice(slices, MAX_SLICES):
-        yield slice_
-        left -= len(slice_.endpoints)
-        if left <= 0:
-            return
 
 
 class _Ports(msgspec.Struct, frozen=True, array_like=True):

@@ -1,9 +1,14 @@
-"""Why an object, or a part of one, is not in an answer, and who is told."""
+"""Why an object, or a part of one, is not in an answer, and who is notified.
+
+Only explanations have an observer; answers to queries are made without one.
+"""
 
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable
+from typing import Protocol
+
+from grpcdns.core.cluster.objects import Kind, Object
 
 
 class Reason(enum.Enum):
@@ -20,7 +25,19 @@ class Reason(enum.Enum):
     HIDDEN_NAMESPACE = "its namespace is left out by --namespaces"
     NO_ENDPOINTS = "left out by --no-endpoints"
     EMPTY_SERVICE = "without ready endpoints, left out by --ignore-empty-service"
+    BOUND = "beyond the slices and endpoints that one answer is made from, as are all after it"
 
 
-Observer = Callable[[Reason, object, str], None]
-"""Told the reason, the object that is passed over, and which part of it ("" for all)."""
+class Observer(Protocol):
+    """Notified of each step by which an answer is made."""
+
+    def looked_up(self, kind: Kind, key: str, obj: Object | None) -> None:
+        """``obj`` was looked up by its ``key``; None if there is none.
+
+        Where several could have been found and none was, ``key`` says what was searched for: "of
+        ns/name" or "at 10.0.0.1".
+        """
+
+    def left_out(self, reason: Reason, what: object, part: str = "") -> None:
+        """An object, or a part of it, is not in the answer. ``what``: an object, or text that
+        names one; ``part``: an address, "" for all of it."""

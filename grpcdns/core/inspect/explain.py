@@ -1,27 +1,26 @@
 """Why a question gets the answer it gets: the answer itself, and what it was made from.
 
-How it works: `answer` runs as always, over an index that notes which objects were asked for and
-with an observer that notes what was passed over. No rule is written twice here: a near miss is a
-name that was put together and then *answered*; only those that have records are suggested.
+How it works: `answer` runs as it does for a query, bounds included, over an index that notifies an
+observer of each object that is looked up or left out. No rule is written twice here.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TypeVar
 
 import msgspec
 
 from grpcdns.core.answers.answer import Answer
 from grpcdns.core.answers.asked import POD, Asked, parse_name
 from grpcdns.core.answers.cluster_zones import answer
+from grpcdns.core.answers.own_names import own_names_of
 from grpcdns.core.answers.policy import Zones
 from grpcdns.core.cluster.endpoints import ready
 from grpcdns.core.cluster.index import Index
 from grpcdns.core.cluster.objects import (
+    TYPES,
     EndpointSlice,
     Kind,
-    Namespace,
     Object,
     Pod,
     Port,
@@ -37,14 +36,13 @@ from grpcdns.core.dns.names import (
     address_from_reverse,
     address_from_text,
     address_to_text,
+    is_below,
     is_reverse,
     longest_match,
     name_to_text,
 )
 from grpcdns.core.dns.wire import Question
 from grpcdns.core.inspect.suggest import Suggestion, find_suggestions, has_records
-
-T = TypeVar("T", bound=Object | None)
 
 
 class Source(msgspec.Struct, frozen=True):
@@ -88,10 +86,10 @@ class Explanation(msgspec.Struct, frozen=True):
 
 def explain(question: Question, index: Index, zones: Zones) -> Explanation:
     """The answer to a question of class IN, and why it is that one."""
-    witness = Witness(index)
-    result = answer(question, witness, zones, witness.observe)
+    witness = Witness()
+    result = answer(question, index.observed_by(witness), zones)
     zone = longest_match(question.name, {**zones.cluster, **zones.external})
-    left_out = [*witness.left_out, *_other_family(question, index, zones, result)]
+    left_out = [*witness.exclusions, *_other_family(question, index, zones, result)]
     sources = list(witness.sources.values())
     if question.qtype == wire.PTR and not result.sections[0]:
         left_out += _unready_at(question.name, index)
@@ -114,64 +112,20 @@ def explain(question: Question, index: Index, zones: Zones) -> Explanation:
     )
 
 
-class Witness(Index):
-    """The index itself, with a note of each object that somebody asks it for."""
+class Witness:
+    """Notes what an answer was made from; implements `Observer`."""
 
-    def __init__(self, index: Index) -> None:
-        self.__dict__.update(index.__dict__)
+    def __init__(self) -> None:
         self.sources: dict[tuple[str, str], Source] = {}
-        self.left_out: list[LeftOut] = []
+        self.exclusions: list[LeftOut] = []
 
-    def observe(self, reason: Reason, what: object, part: str) -> None:
-        named = what if isinstance(what, str) else _title(what)
-        self.left_out.append(LeftOut(named, part, reason.value))
+    def looked_up(self, kind: Kind, key: str, obj: Object | None) -> None:
+        name = TYPES[kind].__name__
+        key = key.removeprefix("/")
+        self.sources[name, key] = Source(name, key, says(obj), obj is not None)
 
-    def has_namespace(self, namespace: str) -> bool:
-        found = super().has_namespace(namespace)
-        self._note("Namespace", namespace, Namespace("", namespace) if found else None)
-        return found
-
-    def service(self, key: str) -> Service | None:
-        return self._note("Service", key, super().service(key))
-
-    def service_import(self, key: str) -> ServiceImport | None:
-        return self._note("ServiceImport", key, super().service_import(key))
-
-    def slices(self, key: str, **asked: str) -> Iterator[EndpointSlice]:  # noqa: ARG002
-        return self._note_slices(f"of {key}", super().all_slices(key))
-
-    def imported_slices(self, key: str, **asked: str) -> Iterator[EndpointSlice]:  # noqa: ARG002
-        return self._note_slices(f"of {key}", super().all_imported_slices(key))
-
-    def slices_at(self, address: bytes) -> Iterator[EndpointSlice]:
-        return self._note_slices(f"at {address_to_text(address)}", super().slices_at(address))
-
-    def services_at(self, address: bytes) -> Iterator[Service]:
-        for service in super().services_at(address):
-            yield self._note("Service", key_of(service), service)
-
-    def services_at_external(self, address: bytes) -> Iterator[Service]:
-        for service in super().services_at_external(address):
-            yield self._note("Service", key_of(service), service)
-
-    def pods_at(self, address: str) -> Iterator[Pod]:
-        found = False
-        for pod in super().pods_at(address):
-            found = True
-            yield self._note("Pod", key_of(pod), pod)
-        if not found:
-            self._note("Pod", address, None)
-
-    def _note_slices(self, asked: str, slices: Iterator[EndpointSlice]) -> Iterator[EndpointSlice]:
-        found = list(slices)
-        if not found:
-            self._note("EndpointSlice", asked, None)
-        for slice_ in found:
-            yield self._note("EndpointSlice", key_of(slice_), slice_)
-
-    def _note(self, kind: str, key: str, obj: T) -> T:
-        self.sources[kind, key] = Source(kind, key, says(obj), obj is not None)
-        return obj
+    def left_out(self, reason: Reason, what: object, part: str = "") -> None:
+        self.exclusions.append(LeftOut(_title(what), part, reason.value))
 
 
 # -- in words
@@ -206,17 +160,22 @@ def _title(obj: object) -> str:
 
 
 def _asks(question: Question, zones: Zones, zone: Name | None) -> str:
-    """What the name asks for, from the shapes of query.py."""
+    """What the name asks for: an own name of the zone, or one of the shapes of asked.py."""
     address = address_from_reverse(question.name)
     if address is not None:
         return f"the names of the address {address_to_text(address)}"
     if zone is None:
         return "a name in none of the zones"
-    left = question.name[: len(question.name) - len(zone)]
+    own = next((own for name, own in own_names_of(zone, zones) if name == question.name), None)
+    if own is not None:
+        return own.means
     if zone in zones.external:
-        return "a Service by its external addresses" if left else "the zone itself"
+        if is_below(question.name, (zones.policy.external_apex, *zone)):
+            return "nothing: only the zone's own names have this label"
+        return "a Service by its external addresses"
     if is_reverse(question.name):
         return "a part of the reverse zone"
+    left = question.name[: len(question.name) - len(zone)]
     asked = parse_name(left, zone in zones.multicluster, zones.policy.zonal)
     if asked is None:
         return "nothing: the name has no shape that a cluster's names have"
@@ -224,8 +183,6 @@ def _asks(question: Question, zones: Zones, zone: Name | None) -> str:
 
 
 def _in_words(asked: Asked) -> str:
-    if not asked.kind:
-        return "the zone itself"
     if asked.kind == POD:
         return f"the Pod at {asked.service} in namespace {asked.namespace}"
     if not asked.service:

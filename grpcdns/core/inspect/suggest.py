@@ -14,7 +14,7 @@ import msgspec
 
 from grpcdns.core.answers.answer import Answer
 from grpcdns.core.answers.asked import POD, SVC, parse_name
-from grpcdns.core.answers.cluster_zones import answer
+from grpcdns.core.answers.cluster_zones import TYPES, answer
 from grpcdns.core.answers.policy import Zones
 from grpcdns.core.cluster.index import Index
 from grpcdns.core.cluster.objects import Kind
@@ -31,7 +31,6 @@ from grpcdns.core.dns.wire import Question, question_of
 MOST: Final = 5
 _CLOSE: Final = 0.6
 _CANDIDATES: Final = 200
-_OTHER_TYPES: Final = (wire.A, wire.AAAA, wire.CNAME, wire.SRV, wire.PTR, wire.TXT, wire.NS)
 
 
 class Suggestion(msgspec.Struct, frozen=True):
@@ -53,7 +52,7 @@ def has_records(result: Answer) -> bool:
 def find_suggestions(question: Question, index: Index, zones: Zones) -> tuple[Suggestion, ...]:
     """The best few, nearest first."""
     found: dict[Name, Suggestion] = {}
-    for qtype in _OTHER_TYPES:
+    for qtype in TYPES:
         if qtype != question.qtype and _has(question.name, qtype, index, zones):
             text = wire.type_to_text(qtype)
             why = f"the name has {text} records"
@@ -63,7 +62,7 @@ def find_suggestions(question: Question, index: Index, zones: Zones) -> tuple[Su
             break
         if name in found or name == question.name:
             continue
-        for qtype in dict.fromkeys((question.qtype, *_OTHER_TYPES)):
+        for qtype in dict.fromkeys((question.qtype, *TYPES)):
             if _has(name, qtype, index, zones):
                 found[name] = Suggestion(name_to_text(name), wire.type_to_text(qtype), why)
                 break

@@ -6,12 +6,13 @@ records is made by asking for them, and says what a client would be told.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from grpcdns.core.answers.asked import POD, SVC, Asked
-from grpcdns.core.answers.cluster_zones import NS_DNS, VERSION, answer
+from grpcdns.core.answers.cluster_zones import SERVICE_TYPES, answer
 from grpcdns.core.answers.lookup import View
+from grpcdns.core.answers.own_names import own_names_of
 from grpcdns.core.answers.policy import Zones
 from grpcdns.core.cluster.endpoints import ready
 from grpcdns.core.cluster.index import Index
@@ -36,8 +37,6 @@ from grpcdns.core.dns.names import (
 from grpcdns.core.dns.wire import Question, Record, question_of
 
 ARPA: Final = ("arpa",)
-_APEX: Final = (wire.SOA, wire.NS)
-_SERVICE: Final = (wire.A, wire.AAAA, wire.SRV)
 _ADDRESS: Final = (wire.A, wire.AAAA)
 
 Owner = tuple[Name, int]
@@ -90,16 +89,17 @@ def _names(index: Index, zones: Zones) -> Iterator[Owner]:
     every: tuple[Name, ...] = (*zones.cluster, *zones.external)
     reverse = [zone for zone in every if zone[-1:] == ARPA]
     for zone in dict.fromkeys(every):
-        yield from ((zone, qtype) for qtype in _APEX)
+        for name, own in own_names_of(zone, zones):
+            # Below a reverse zone's apex they are answered, as the plugin does, and not listed.
+            if name == zone or zone not in reverse:
+                yield from _with(name, own.records)
         if zone in reverse:
             continue
         view = View(index, zones, zone, set())
         if zone in zones.external:
-            yield from _with(("ns1", zones.policy.external_apex, *zone), _ADDRESS)
             yield from _of_services(view, zone)
+        if zone not in zones.cluster:
             continue
-        yield (*VERSION, *zone), wire.TXT
-        yield from _with((*NS_DNS, *zone), _ADDRESS)
         if view.multicluster:
             yield from _of_imports(view, (SVC, *zone))
         else:
@@ -110,7 +110,7 @@ def _names(index: Index, zones: Zones) -> Iterator[Owner]:
             yield name, wire.PTR
 
 
-def _with(name: Name, qtypes: tuple[int, ...]) -> Iterator[Owner]:
+def _with(name: Name, qtypes: Iterable[int]) -> Iterator[Owner]:
     return ((name, qtype) for qtype in qtypes)
 
 
@@ -138,14 +138,14 @@ def _of_name(
     view: View, name: Name, ports: tuple[Port, ...], slices: list[EndpointSlice]
 ) -> Iterator[Owner]:
     """A Service's own name, those of its named ports, and those of its endpoints."""
-    yield from _with(name, _SERVICE)
+    yield from _with(name, SERVICE_TYPES)
     every = dict.fromkeys((*ports, *(port for slice_ in slices for port in slice_.ports)))
     for port in every:
         if port.name:
             yield (f"_{port.name}", f"_{port.protocol.lower()}", *name), wire.SRV
     hits = view.endpoint_hits(slices, Asked(), name, "", clusters=view.multicluster)
     for target in dict.fromkeys(hit.target for hit in hits):
-        yield from _with(target, _SERVICE)
+        yield from _with(target, SERVICE_TYPES)
 
 
 def _of_pods(view: View, base: Name) -> Iterator[Owner]:
