@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 from grpcdns.core.answers.policy import Policy
-from grpcdns.core.cluster.objects import Change, Kind
+from grpcdns.core.cluster.objects import KINDS, Change, Kind, key_of, pack
+from grpcdns.core.cluster.objects import Object as Packable
 from grpcdns.core.dns.wire import Record
 from grpcdns.core.handler import Deferred, Handler
 from grpcdns.source.api.decode import Decoder, ListReader
@@ -69,6 +70,18 @@ def handler_of(lists: Lists, policy: Policy) -> Handler:
     handler = Handler(policy, report=fail)
     for kind, objects in packed(lists, policy).items():
         for _ in handler.replace(kind, [objects], AT):
+            pass
+    return handler
+
+
+def synced(objects: Iterable[Packable], policy: Policy) -> Handler:
+    """A handler that has taken these objects, and complete lists of every kind."""
+    by_kind: dict[Kind, list[tuple[str, bytes]]] = {kind: [] for kind in Kind}
+    for obj in objects:
+        by_kind[KINDS[type(obj)]].append((key_of(obj), pack(obj)))
+    handler = Handler(policy, report=fail)
+    for kind, entries in by_kind.items():
+        for _ in handler.replace(kind, [entries], AT):
             pass
     return handler
 

@@ -1,4 +1,4 @@
-"""HTTP/2 by hand (RFC 9113): what no gRPC library would send."""
+"""HTTP/2 frames by hand (RFC 9113): what no gRPC library would send."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from grpcdns.serve.worker.transport.contract import QUERY
 DATA, HEADERS, RST_STREAM, SETTINGS, PING, GOAWAY, CONTINUATION = 0, 1, 3, 4, 6, 7, 9
 END_STREAM, ACK, END_HEADERS = 1, 1, 4
 CANCEL: Final = 8
+PREFACE: Final = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 
 
 def frame(kind: int, flags: int, stream: int, body: bytes = b"") -> bytes:
@@ -18,7 +19,7 @@ def frame(kind: int, flags: int, stream: int, body: bytes = b"") -> bytes:
 
 
 def literal(name: str, value: str) -> bytes:
-    """A header field in plain octets, remembered by nobody (RFC 7541 6.2.2)."""
+    """A literal header field, without indexing (RFC 7541 6.2.2)."""
     return b"\0" + _length(len(name)) + name.encode() + _length(len(value)) + value.encode()
 
 
@@ -45,19 +46,24 @@ REQUEST: Final = b"".join(
 )
 
 
+def opening(stream: int) -> bytes:
+    """The HEADERS frame of a Query, without its message."""
+    return frame(HEADERS, END_HEADERS, stream, REQUEST)
+
+
 def message(packet: bytes) -> bytes:
     """A gRPC message: not compressed, its length, its bytes."""
     return b"\0" + struct.pack(">L", len(packet)) + packet
 
 
 class Connection:
-    """A connection that has said hello and sends whatever it is told to."""
+    """A connection to a unix socket that has sent the preface and sends any octets."""
 
     def __init__(self, path: str, timeout: float = 10.0) -> None:
         self.sock = socket.socket(socket.AF_UNIX)
         self.sock.settimeout(timeout)
         self.sock.connect(path)
-        self.sock.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + frame(SETTINGS, 0, 0))
+        self.sock.sendall(PREFACE + frame(SETTINGS, 0, 0))
         self._left = b""
 
     def __enter__(self) -> Self:
@@ -71,13 +77,10 @@ class Connection:
 
     def call(self, stream: int, packet: bytes) -> None:
         """A whole Query."""
-        self.send(
-            frame(HEADERS, END_HEADERS, stream, REQUEST)
-            + frame(DATA, END_STREAM, stream, message(packet))
-        )
+        self.send(opening(stream) + frame(DATA, END_STREAM, stream, message(packet)))
 
     def read(self) -> tuple[int, int, int, bytes]:
-        """The next frame: type, flags, stream, body. SETTINGS and PING are answered on the way."""
+        """The next frame: type, flags, stream, body. SETTINGS and PING are acknowledged."""
         head = self._read(9)
         kind, flags, stream = struct.unpack(">BBL", head[3:])
         body = self._read(int.from_bytes(head[:3], "big"))
@@ -86,7 +89,7 @@ class Connection:
         return kind, flags, stream, body
 
     def read_end(self, stream: int) -> list[int]:
-        """Read until a stream has ended; the types of its frames."""
+        """Read until a stream has ended; returns the types of its frames."""
         kinds = []
         while True:
             kind, flags, of, _ = self.read()

@@ -1,8 +1,7 @@
-"""Queries as no honest client sends them: a row each, with the RFC that says what to answer.
+"""Queries that no honest client sends: a row each, with the RFC that says what to answer.
 
-``rcode`` is ours, asked directly; ``coredns`` what a client of CoreDNS gets, where CoreDNS has an
-opinion of its own before or after us (None: no reply at all). ``question``: whether the reply has
-one.
+``rcode`` is that of grpcdns, asked directly; ``coredns`` is what a client of CoreDNS gets where
+CoreDNS decides by itself (None: no reply). ``question``: whether the reply has one.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ QUESTION: Final = name_wire(NAME) + struct.pack("!2H", 1, 1)
 
 
 class Row(NamedTuple):
-    """One message and what it gets."""
+    """One message and its reply."""
 
     id: str
     rfc: str

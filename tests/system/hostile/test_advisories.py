@@ -1,6 +1,6 @@
-"""Other servers' advisories that ask something of us (facts collected from CoreDNS's and gRPC's).
+"""Security advisories of CoreDNS, Kubernetes and gRPC that concern a backend like this one.
 
-Those about queries are rows of rows.py, those about the edge are in test_edge.py; the rest is here.
+Those about queries are rows of rows.py, those about HTTP/2 are in abuse.py; the rest is here.
 """
 
 from __future__ import annotations
@@ -47,8 +47,7 @@ def test_cve_2026_82399_counts_cost_nothing() -> None:
 
 @pytest.mark.parametrize("ttl", [0, 1, 5, 30, 3600])
 def test_cve_2025_58063_every_ttl_is_the_one_chosen(ttl: int) -> None:
-    """No number of another kind may end up as a TTL: it would pin answers in caches. A SOA's is at
-    most 300, and the version's TXT is for a day (DNS specification 2.2)."""
+    """No other number may become a TTL: it would keep answers in caches. A SOA's is at most 300."""
     policy = Policy(ttl=ttl, external_ttl=ttl, external_zones=("outside.example.",))
     handler = fill(make_handler(policy))
     for name, qtype in (
@@ -73,5 +72,5 @@ def test_cve_2022_2837_is_explained_to_operators() -> None:
     assert "CVE-2022-2837" in (ROOT / "docs/operations.md").read_text()
 
 
-def test_cve_2023_33953_and_cve_2024_7246_are_mended_in_the_grpc_we_use() -> None:
+def test_cve_2023_33953_and_cve_2024_7246_are_fixed_in_the_grpc_we_use() -> None:
     assert tuple(map(int, version("grpcio").split(".")[:3])) > (1, 65, 4)

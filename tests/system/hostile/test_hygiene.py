@@ -1,4 +1,4 @@
-"""Every row asked of the handler, over gRPC by both transports, and through a real CoreDNS."""
+"""Every row sent to the handler, over gRPC to both transports, and through a real CoreDNS."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import pytest
 
 from grpcdns.serve.worker.transport.packet import from_wire, to_wire
 from harness.coredns import CoreDNS
+from harness.dns import read_tcp
 from harness.fixtures import skip_unless_built
 from harness.ports import Address
 from tests.fuzz.oracle import check_reply
@@ -26,7 +27,7 @@ every_row = pytest.mark.parametrize("row", ROWS, ids=lambda row: row.id)
 
 
 class Seen(NamedTuple):
-    """What a row is about, of a reply."""
+    """The parts of a reply that a row is about."""
 
     rcode: int
     question: bool
@@ -61,7 +62,7 @@ def test_asked_of_the_handler(row: Row, turn: str) -> None:
 
 @every_row
 def test_followed_by_an_honest_query(row: Row) -> None:
-    """Whatever came before, the next query is answered as ever."""
+    """The next query is answered as always."""
     handle(row.message)
     assert_as_written(ROWS[0], handle(ROWS[0].message))
 
@@ -76,7 +77,7 @@ def served(
 
 @pytest.fixture(scope="module")
 def query(served: Served) -> Iterator[Callable[..., bytes]]:
-    """One connection for all rows, so that a row that hurts it is seen by the next."""
+    """One connection for all rows: the next row notices when one has broken it."""
     with served.channel() as channel:
         yield channel.unary_unary("/coredns.dns.DnsService/Query", None, None)
 
@@ -90,7 +91,7 @@ def test_asked_over_grpc(row: Row, query: Callable[..., bytes]) -> None:
 
 @pytest.fixture(scope="module")
 def front(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Address]:
-    """The address of a CoreDNS that asks us."""
+    """The address of a CoreDNS in front of the handler."""
     skip_unless_built("coredns")
     folder: Path = tmp_path_factory.mktemp("front")
     with ExitStack() as stack:
@@ -117,23 +118,13 @@ def test_asked_through_coredns(row: Row, front: Address, tcp: bool) -> None:
 
 
 def _exchange(address: Address, message: bytes, *, tcp: bool, silent: bool) -> bytes | None:
-    """One message and its reply, None when there is none."""
+    """One message and its reply; None when there is none."""
     kind = socket.SOCK_STREAM if tcp else socket.SOCK_DGRAM
     with socket.socket(socket.AF_INET, kind) as sock:
         sock.settimeout(0.3 if silent else 5.0)
         sock.connect(address)
         sock.sendall(struct.pack("!H", len(message)) + message if tcp else message)
         try:
-            return _read_tcp(sock) if tcp else sock.recv(65536)
+            return read_tcp(sock) if tcp else sock.recv(65536)
         except (TimeoutError, ConnectionError):
             return None
-
-
-def _read_tcp(sock: socket.socket) -> bytes:
-    data = b""
-    while len(data) < 2 or len(data) < 2 + int.from_bytes(data[:2], "big"):
-        piece = sock.recv(65536)
-        if not piece:
-            raise ConnectionResetError("closed")
-        data += piece
-    return data[2:]

@@ -1,7 +1,7 @@
-"""What a namespace's owner writes shows in that namespace's names only, and costs others nothing.
+"""The objects of a namespace affect that namespace's names only, and cost others nothing.
 
-The owner of ``evil`` may write any Service, EndpointSlice, Pod and ServiceImport there, as odd as
-the API lets through (or a manifest, or a broken API server, does not stop).
+The owner of ``evil`` may write any Service, EndpointSlice, Pod and ServiceImport there, including
+odd ones that only a manifest or a broken API server lets through.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import pytest
 
 from grpcdns.core.answers.policy import Policy
 from grpcdns.core.cluster.objects import (
+    Change,
     Endpoint,
     EndpointSlice,
     Kind,
@@ -24,8 +25,9 @@ from grpcdns.core.cluster.objects import (
     key_of,
     pack,
 )
-from grpcdns.core.handler import Deferred, Handler
-from tests.conformance.reply import Reply, query, read_reply
+from grpcdns.core.handler import Handler
+from tests.conformance.loading import reply_to, synced
+from tests.conformance.reply import Reply, query
 
 HTTP = (Port("http", "TCP", 80),)
 POLICY = Policy(external_zones=("outside.example.",), pods="verified", zonal=True)
@@ -46,33 +48,12 @@ QUESTIONS = (
 
 
 def make(*extra: Object, policy: Policy = POLICY) -> Handler:
-    """A handler of the honest objects and some more."""
-
-    def report(error: BaseException) -> None:
-        raise AssertionError("the handler met a fault") from error
-
-    handler = Handler(policy, report)
-    objects = [Namespace("", "good"), Namespace("", "evil"), *HONEST, *extra]
-    by_kind: dict[Kind, list[Object]] = {kind: [] for kind in Kind}
-    for obj in objects:
-        by_kind[Kind[_KIND_NAMES[type(obj)]]].append(obj)
-    for kind, group in by_kind.items():
-        for _ in handler.replace(kind, [[(key_of(obj), pack(obj)) for obj in group]], 1):
-            pass
-    return handler
-
-
-_KIND_NAMES = {
-    Namespace: "NAMESPACE", Service: "SERVICE", EndpointSlice: "ENDPOINT_SLICE", Pod: "POD",
-}  # fmt: skip
+    """A handler with the honest objects and some more."""
+    return synced([Namespace("", "good"), Namespace("", "evil"), *HONEST, *extra], policy)
 
 
 def ask(handler: Handler, name: str | bytes, qtype: str = "A") -> Reply:
-    reply = handler.handle(query(name, qtype))
-    if isinstance(reply, Deferred):
-        reply = reply.complete([None] * len(reply.lookups))
-    assert reply is not None
-    return read_reply(reply)
+    return reply_to(handler, query(name, qtype))
 
 
 def honest_answers(handler: Handler) -> list[tuple[object, ...]]:
@@ -94,12 +75,12 @@ def external(name: str, target: str) -> Service:
 ODD = ("web.good", "web.good.svc.cluster.local", "*", "..", ".", "\0", "a\0b", "\u65e5\u672c",
        "\xff", "l" * 64, "x" * 5000, "/", "good/web", "_http._tcp", "-", "WEB", "svc", "\\.", '"',
        "\n", "10-1-0-1", "ns", "dns")  # fmt: skip
-"""Words that collide with another's name, overflow a label, or mean something to a parser."""
+"""Words that equal a name of others, overflow a label, or mean something to a parser."""
 
 
 @pytest.mark.parametrize("word", ODD, ids=repr)
 @pytest.mark.parametrize("place", ["service", "hostname", "pod", "slice", "port", "zone", "owner"])
-def test_odd_words_change_nobody_elses_answer(word: str, place: str) -> None:
+def test_odd_words_change_no_other_answer(word: str, place: str) -> None:
     point = Endpoint(
         ("10.66.0.1",),
         hostname=word if place == "hostname" else "",
@@ -137,7 +118,7 @@ def test_a_dot_in_a_label_is_no_separator() -> None:
     assert ask(handler, dotted).answer == ("web\\.good.evil.svc.cluster.local. 5 IN A 10.66.0.1",)
 
 
-def test_a_hostname_equal_to_anothers_is_below_its_own_service() -> None:
+def test_a_hostname_is_below_its_own_service() -> None:
     handler = make(headless(), evil_slice("a", Endpoint(("10.66.0.1",), hostname="db-0")))
     assert ask(handler, "db-0.db.good.svc.cluster.local").answer == (
         "db-0.db.good.svc.cluster.local. 5 IN A 10.1.0.1",
@@ -166,17 +147,17 @@ def test_a_hostname_equal_to_anothers_is_below_its_own_service() -> None:
     ],
     ids=lambda value: str(value)[:40],
 )
-def test_external_names_point_and_do_nothing_else(target: str, answers: int) -> None:
-    """Loops end, in-cluster targets give what anyone may ask for (the plugin does the same), and
-    what cannot be a name is none."""
+def test_external_names_only_point(target: str, answers: int) -> None:
+    """Loops end, targets in the cluster give what anyone may ask for (as with the plugin), and an
+    invalid name gives no answer."""
     handler = make(external("loop", target), external("other", "loop.evil.svc.cluster.local"))
     before = honest_answers(make())
     assert len(ask(handler, "loop.evil.svc.cluster.local").answer) == answers
     assert honest_answers(handler) == before
 
 
-def test_a_claimed_cluster_ip_stays_its_services() -> None:
-    """PTR of a cluster IP is its Service, whatever endpoints say they have it."""
+def test_a_claimed_cluster_ip_stays_with_its_service() -> None:
+    """PTR of a cluster IP is its Service, whatever endpoints claim the address."""
     handler = make(headless(), evil_slice("a", Endpoint(("10.96.0.1",), hostname="mine")))
     assert ask(handler, "1.0.96.10.in-addr.arpa", "PTR").answer == (
         "1.0.96.10.in-addr.arpa. 5 IN PTR web.good.svc.cluster.local.",
@@ -184,8 +165,8 @@ def test_a_claimed_cluster_ip_stays_its_services() -> None:
 
 
 def test_a_claimed_endpoint_address_has_both_names() -> None:
-    """As in the plugin, an address has a PTR for each endpoint that says it is there: reverse names
-    prove nothing (SECURITY.md). The owner's own name stays."""
+    """As with the plugin, an address has a PTR record for each endpoint that claims it: reverse
+    names prove nothing (SECURITY.md). The record of the true owner stays."""
     handler = make(headless(), evil_slice("a", Endpoint(("10.1.0.1",), hostname="a")))
     assert ask(handler, "1.0.1.10.in-addr.arpa", "PTR").answer == (
         "1.0.1.10.in-addr.arpa. 5 IN PTR a.s.evil.svc.cluster.local.",
@@ -199,8 +180,8 @@ def test_a_pod_of_another_namespace_is_not_verified() -> None:
     assert ask(handler, "10-1-0-2.evil.pod.cluster.local").rcode == "NOERROR"
 
 
-def test_slices_of_another_namespace_are_not_the_services() -> None:
-    """A slice in ``evil`` labelled with the Service's name ``db`` is about evil's db."""
+def test_slices_of_another_namespace_do_not_count() -> None:
+    """A slice in ``evil`` labelled with the Service name ``db`` belongs to evil's db."""
     handler = make(evil_slice("db-a", Endpoint(("10.66.0.1",)), service="db"))
     assert ask(handler, "db.good.svc.cluster.local").answer == (
         "db.good.svc.cluster.local. 5 IN A 10.1.0.1",
@@ -211,8 +192,8 @@ def test_slices_of_another_namespace_are_not_the_services() -> None:
 
 @pytest.mark.slow
 def test_100_000_tiny_slices_of_one_service() -> None:
-    """They are taken in at once, in steps that hold up nobody; what is asked about them is bounded,
-    and what is asked about others is not touched by it."""
+    """They are loaded in small steps; the cost of queries about them is bounded, and queries about
+    others cost what they did."""
     many = [evil_slice(f"s-{n:06}", Endpoint((f"10.{n >> 16}.{n >> 8 & 255}.{n & 255}",)))
             for n in range(100_000)]  # fmt: skip
     began = time.thread_time()
@@ -227,8 +208,6 @@ def test_100_000_tiny_slices_of_one_service() -> None:
     assert honest_answers(handler) == before
     assert time.thread_time() - began < 0.02
     # A new slice costs what it would cost alone.
-    from grpcdns.core.cluster.objects import Change
-
     late = evil_slice("late", Endpoint(("10.66.0.1",), hostname="late"))
     began = time.thread_time()
     handler.apply(Change(Kind.ENDPOINT_SLICE, key_of(late), pack(late), 2))
@@ -237,7 +216,7 @@ def test_100_000_tiny_slices_of_one_service() -> None:
 
 
 def test_6_000_endpoints_are_as_many_as_fit_in_turn() -> None:
-    """F9: NOERROR, under 64 KiB, and every address in some answer."""
+    """NOERROR, under 64 KiB, and every address in some answer."""
     points = [Endpoint((f"10.7.{n >> 8}.{n & 255}",), hostname=f"h-{n}") for n in range(6000)]
     slices = [evil_slice(f"s-{n}", *points[n : n + 100]) for n in range(0, 6000, 100)]
     handler = make(headless(), *slices)
@@ -253,7 +232,7 @@ def test_6_000_endpoints_are_as_many_as_fit_in_turn() -> None:
 
 
 def test_every_endpoint_of_a_big_service_has_its_name() -> None:
-    """Chosen by label among many slices: hostname, Pod's name, address, IPv6 and mapped ones."""
+    """Found by its label among many slices: hostname, Pod name, IPv4, IPv6, mapped address."""
     filler = [
         evil_slice(f"f-{n}", Endpoint((f"10.8.0.{n}",), hostname=f"f-{n}")) for n in range(40)
     ]

@@ -1,4 +1,4 @@
-"""One object of a namespace's owner, made to hurt the feed that reads all of them."""
+"""An object of a namespace's owner, made to slow down the feed, which reads all objects."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ def read(text: bytes) -> list[Item]:
 
 
 def listed(*references: int) -> bytes:
-    """A list of ServiceImports, each with so many ownerReferences: within an object, what looks
-    like the border between two."""
+    """A list of ServiceImports, each with so many ownerReferences, which look like the border
+    between two objects of the list."""
     items = [
         {
             "apiVersion": "multicluster.x-k8s.io/v1alpha1",
@@ -40,14 +40,14 @@ def listed(*references: int) -> bytes:
     return json.dumps({"apiVersion": "v1", "items": items}, separators=(",", ":")).encode()
 
 
-def test_borders_within_an_object_are_none() -> None:
+def test_borders_within_an_object_are_ignored() -> None:
     for counts in ((0, 2, 0), (5, 0, 31), (0, 100, 0, 3), (1000, 0, 1000)):
         keys = [item.key for item in read(listed(*counts))]
         assert keys == [f"ns/import-{number}" for number in range(len(counts))]
 
 
 def test_an_object_of_10_000_borders_costs_no_more_than_its_size() -> None:
-    """It took 3 s, and twice as many four times that."""
+    """A quadratic reader takes 3 s for this."""
     text = listed(10_000, 0, 10_000, 0)
     began = time.thread_time()
     assert len(read(text)) == 4

@@ -1,6 +1,6 @@
-"""More load than a worker can take: it sheds early, keeps its size, and is well again at once.
+"""More load than a worker can take: it sheds early, keeps its size, and recovers at once.
 
-`make test` overloads it for a few seconds; ``SOAK_SECONDS=60`` makes that a minute.
+``SOAK_SECONDS`` is how long the overload lasts.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ from tests.transports import TRANSPORTS, method, serving, unix
 
 SECONDS = float(os.environ.get("SOAK_SECONDS", "3"))
 WORK = 0.002
-"""Seconds of processor time a query takes here, so that a few callers are twice too many."""
+"""Seconds of processor time that a query takes here: one worker can answer 500 a second."""
 
 
 def busy(_: bytes) -> bytes:
-    """A query that costs something: 500 a second are all that one worker can do."""
+    """Answers after `WORK` seconds of processor time."""
     end = time.thread_time() + WORK
     while time.thread_time() < end:
         pass
@@ -38,7 +38,7 @@ def busy(_: bytes) -> bytes:
 
 
 class Crowd:
-    """Callers that ask without waiting for answers: ``rate`` a second in all."""
+    """Sends ``rate`` queries a second without waiting for the answers."""
 
     def __init__(self, channel: grpc.Channel, rate: float) -> None:
         self.codes: Counter[str] = Counter()
@@ -79,8 +79,8 @@ class Crowd:
 @pytest.mark.slow
 @pytest.mark.parametrize("transport", sorted(TRANSPORTS))
 def test_twice_the_load_it_can_take(transport: str, tmp_path: Path) -> None:
-    """What is too much is told UNAVAILABLE before its caller gives up; the rest is answered. The
-    pressure is the probe's, as in a worker; here the test asks for it, five times a second."""
+    """Excess calls get UNAVAILABLE before the caller's timeout; the rest is answered. The test
+    probes the transport as a worker's probe does, which is what measures the pressure."""
     with serving(transport, unix(tmp_path), busy) as served, served.channel() as channel:
         probing = threading.Event()
 
@@ -100,13 +100,14 @@ def test_twice_the_load_it_can_take(transport: str, tmp_path: Path) -> None:
             crowd = Crowd(channel, 2 / WORK)
             crowd.run(SECONDS)
             ended = time.perf_counter()
-            wait_until(lambda: method(channel)(b"", timeout=5.0), "it is well again")
+            wait_until(lambda: method(channel)(b"", timeout=5.0), "an answer after the overload")
             recovered = time.perf_counter() - ended
         finally:
             probing.set()
             prober.join()
     print(
-        f"{transport}: {dict(crowd.codes)}, slowest {crowd.slowest:.2f}, well in {recovered:.2f} s"
+        f"{transport}: {dict(crowd.codes)}, slowest {crowd.slowest:.2f} s, "
+        f"recovered in {recovered:.2f} s"
     )
     # No DEADLINE_EXCEEDED: CoreDNS has 5 s for all its upstreams.
     assert set(crowd.codes) <= {"OK", "UNAVAILABLE", "RESOURCE_EXHAUSTED"}
@@ -123,7 +124,7 @@ def worker(tmp_path: Path) -> Iterator[Worker]:
 
 @pytest.mark.slow
 def test_a_flood_of_random_names_at_a_real_worker(worker: Worker) -> None:
-    """500 calls under way at a time: all are answered or shed, and memory is bounded."""
+    """500 calls in flight: all are answered or shed, and memory is bounded."""
     with worker.caller() as caller:
         caller.p99(0.2)
     before = worker.rss
@@ -162,7 +163,7 @@ FLOODS = {
     "external-endpoints": lambda n: query(f"r-{n}.ext-ips.testns.outside.example", "A"),
     "types": lambda n: query("svc1.testns.svc.cluster.local", f"TYPE{1000 + n}"),
 }
-"""Names of which there is no end: that do not exist, and that do by some rule's generosity."""
+"""Endless names: some do not exist, some exist by a permissive rule."""
 
 
 @pytest.mark.parametrize("kind", FLOODS)
@@ -182,11 +183,11 @@ def test_a_flood_does_not_push_useful_names_out_of_the_memo(kind: str) -> None:
     hits = handler.counted().hits
     for message in useful:
         answer(handler, message)
-    assert handler.counted().hits == hits + len(useful), "useful names are made anew"
+    assert handler.counted().hits == hits + len(useful), "useful names were forgotten"
     assert handler.memo_sizes()[1] <= size + CHEAP_BYTES
 
 
-def test_the_query_of_the_harm_is_an_honest_one() -> None:
+def test_the_query_of_the_abusers_gets_an_answer() -> None:
     from grpcdns.serve.worker.transport.packet import from_wire
 
     message = from_wire(QUERY)

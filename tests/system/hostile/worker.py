@@ -1,4 +1,4 @@
-"""A worker of a real ``grpcdns serve``, watched: memory, descriptors, honest callers."""
+"""A worker of a real ``grpcdns serve``: its memory, its descriptors, and honest callers of it."""
 
 from __future__ import annotations
 
@@ -11,10 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, Self
 
-import msgspec
-
 from harness.grpcdns import Grpcdns
-from harness.objects import endpoint_slice, service
+from harness.objects import endpoint_slice, service, write_list
 from tests.conformance.cluster import OBJECTS
 from tests.system.hostile import http2
 from tests.system.hostile.abuse import QUERY
@@ -22,37 +20,35 @@ from tests.system.hostile.http2 import Connection, frame
 
 WINDOW_UPDATE: Final = 8
 SPARE: Final = os.getloadavg()[0] < 2 * (os.cpu_count() or 1)
-"""Whether the machine has time to be measured by; else bounds on time are five times as wide."""
+"""Whether the machine is idle enough to measure; if not, bounds on time are five times as wide."""
 BIG: Final = 2000
 """Endpoints of the Service ``big``: an answer of 32 KiB."""
 
 
 def write_manifests(folder: Path) -> Path:
-    """The cluster of the tests of the core, and a Service with a big answer."""
+    """The cluster of tests/conformance, and a Service with a big answer."""
     points = [{"addresses": [f"10.9.{n >> 8}.{n & 255}"]} for n in range(BIG)]
     big = [
         service("big", namespace="testns", headless=True),
         *(endpoint_slice(f"big-{n}", "big", points[n : n + 100], [], namespace="testns")
           for n in range(0, BIG, 100)),
     ]  # fmt: skip
-    path = folder / "cluster.json"
-    path.write_bytes(msgspec.json.encode({"kind": "List", "items": [*OBJECTS, *big]}))
-    return path
+    return write_list(folder / "cluster.json", [*OBJECTS, *big])
 
 
 class Caller:
-    """An honest one, on a connection of its own, as a CoreDNS keeps."""
+    """An honest caller, on one connection, as CoreDNS keeps it."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._stream = 1
 
     def p99(self, seconds: float) -> float:
-        """Seconds an answer takes, when each question waits for the answer before."""
+        """The 99th percentile of the seconds that an answer takes, one query at a time."""
         took = []
         end = time.perf_counter() + seconds
         while (began := time.perf_counter()) < end:
-            while not self._ask():  # shed: a CoreDNS would ask the other worker
+            while not self._ask():  # shed: CoreDNS would ask the other worker
                 assert time.perf_counter() - began < 5.0, "an honest caller got no answer"
             took.append(time.perf_counter() - began)
         return sorted(took)[len(took) * 99 // 100]
@@ -65,7 +61,7 @@ class Caller:
 
 
 class Worker:
-    """The one worker of a `Grpcdns`."""
+    """The only worker of a `Grpcdns`."""
 
     def __init__(self, grpcdns: Grpcdns, transport: str) -> None:
         self.grpcdns = grpcdns
@@ -83,12 +79,12 @@ class Worker:
 
     @property
     def same(self) -> bool:
-        """Whether it is the process it was: neither crashed nor restarted."""
+        """Whether it is still the same process: neither crashed nor restarted."""
         return self.grpcdns.children().get("worker 0") == self.pid
 
     @property
-    def old(self) -> float:
-        """Seconds since it was up."""
+    def age(self) -> float:
+        """Seconds since it was ready."""
         return time.monotonic() - self._began
 
     @property
@@ -109,7 +105,7 @@ class Worker:
 
 @contextmanager
 def abused(worker: Worker, how: str) -> Iterator[None]:
-    """While the harm goes on; it is killed at the end."""
+    """Runs an abuse of `HOW` in another process while inside."""
     argv = ["nice", sys.executable, "-m", "tests.system.hostile.abuse", how, worker.path]
     with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as child:
         try:
