@@ -1,4 +1,4 @@
-"""Time and chance, handed to whatever waits: tests hand in a clock that does not.
+"""Time and chance, passed to whatever waits, so that tests pass a clock that does not.
 
 A Clock ends its sleeps when its owner stops, which is what makes ``stop()`` prompt.
 """
@@ -12,13 +12,10 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """What waiting code may ask."""
+    """What waiting code may use."""
 
     def now(self) -> float:
-        """Seconds, steady: for durations."""
-
-    def time(self) -> float:
-        """Unix seconds: for what is written down."""
+        """Seconds on a steady clock, for durations."""
 
     def random(self) -> float:
         """From 0 up to 1: for jitter, never for secrets."""
@@ -35,9 +32,6 @@ class WallClock:
 
     def now(self) -> float:
         return time.monotonic()
-
-    def time(self) -> float:
-        return time.time()
 
     def random(self) -> float:
         return random.random()  # noqa: S311 - jitter

@@ -1,4 +1,4 @@
-"""Which source the options ask for; each is imported only where it is used."""
+"""The source that the options name. Each one is imported only where it is used."""
 
 from __future__ import annotations
 
@@ -10,15 +10,21 @@ from grpcdns.source.sink import Sink
 
 
 class Source(Protocol):
-    def start(self, sink: Sink) -> None: ...
+    """Delivers a cluster's objects to a sink, from ``start`` to ``stop``."""
 
-    def stop(self) -> None: ...
+    def start(self, sink: Sink) -> None:
+        """Begins to deliver, from threads of its own. Raises `UserError`."""
 
-    def set_policy(self, policy: Policy) -> None: ...
+    def stop(self) -> None:
+        """Ends all threads, promptly."""
+
+    def set_policy(self, policy: Policy) -> None:
+        """New options for answers, which may need other fields of the objects."""
 
 
 def make_source(config: Config) -> Source:
-    """Raises `UserError` for options that it cannot be made from."""
+    """Manifests where ``--manifests`` is given, else the API. Raises `UserError` for options it
+    cannot be made from."""
     if config.manifests:
         from grpcdns.source.manifests.source import Manifests
 

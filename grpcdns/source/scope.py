@@ -1,7 +1,6 @@
-"""What is taken from a cluster under the options: which kinds, which objects, which fields.
+"""Which kinds and which of their fields the options for answers need.
 
-CoreDNS narrows the same way: ``labels`` for Services, EndpointSlices and Pods, ``namespace_labels``
-for Namespaces and ServiceImports.
+Which objects of a kind are wanted is in its row: ``kinds.WATCHED[kind].selector``.
 """
 
 from __future__ import annotations
@@ -12,10 +11,10 @@ from grpcdns.source.kinds import Fields
 
 
 def kinds_of(policy: Policy) -> tuple[Kind, ...]:
-    """What is delivered, in order."""
+    """The kinds a source delivers, in the order of `Kind`."""
     return tuple(sorted(needed_kinds(policy)))
 
 
 def fields_of(policy: Policy) -> Fields:
-    """Which of a slice's fields the options for answers need."""
+    """Which of the optional fields to keep."""
     return Fields(zones=policy.zonal, pods=policy.endpoint_pod_names)

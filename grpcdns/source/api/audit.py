@@ -1,19 +1,19 @@
-"""Finds what a watch has silently skipped (facts F11), and has it mended by a list that is a diff.
+"""The consistency check: finds events that a watch has missed, and has them repaired by a relist.
 
-A watch that loses events says nothing: its version moves on, and the names it lost stay wrong for
-ever. So the API is asked, every now and then, what it holds:
+A watch that loses events gives no sign: its version moves on, and the names it lost stay wrong for
+ever. So the API is asked at intervals what it holds:
 
-    every minute     how many objects: one request of one object, whose list tells how many remain.
-                     Finds lost creations and deletions. The API does not count behind a selector.
-    every ten        which objects, at which version: metadata only, in pages of 500. Finds a lost
-                     change too. 13 MB where the full list of 10,000 slices is 34 MB.
+    every minute       how many objects: a list of one object, which says how many remain. Finds
+                       lost creations and deletions. The API gives no count with a selector.
+    every ten minutes  which objects at which version: metadata only, in pages of 500. Finds lost
+                       changes too. 13 MB where the full list of 10,000 slices is 34 MB.
 
-What differs is looked at again a little later: the watch may just not have got there yet. Only
-what is still as wrong then, and has not moved meanwhile, has been lost.
+A difference is checked again a little later, as the watch may only be behind. What has not moved by
+then was lost.
 
 The price: the version of each object, a dict of str (shared with the store) to int, measured at
-96 bytes an object, 2 MB for 10,000 Services and their slices. A sum of hashes would be smaller and
-could not tell what is wrong; comparing whole objects needs no memory and three times the traffic.
+96 bytes an object, 2 MB for 10,000 Services and their slices. A sum of hashes would be smaller but
+could not name what is wrong; comparing whole objects needs no memory but three times the traffic.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from grpcdns.source.kinds import ApiAny, ApiMeta
 
 COUNT_EVERY: Final = 60.0
 COMPARE_EVERY: Final = 600.0
-"""Seconds, each lengthened by up to half of itself by chance."""
+"""Seconds; jitter adds up to half."""
 
 GRACE: Final = 10.0
 """Seconds a watch may lag behind the API before it counts as having lost something."""
@@ -44,7 +44,7 @@ NAMED: Final = 5
 
 
 class Difference(NamedTuple):
-    """What the API holds and the watch does not (``missing``), and so on; keys."""
+    """Keys: ``missing`` from ours, ``stale`` in ours, ``extra`` in ours."""
 
     missing: frozenset[str] = frozenset()
     stale: frozenset[str] = frozenset()
@@ -64,8 +64,8 @@ class Difference(NamedTuple):
 
 
 def compare(ours: Mapping[str, int], theirs: Mapping[str, int]) -> Difference:
-    """Versions by key, ours as a watch keeps them. An object that we have at a later version than
-    the API's list is no difference: the list is older than what the watch has brought since."""
+    """Versions by key, ours as a watch keeps them. An object that we hold at a later version is no
+    difference: the watch has changed it since the API made the list."""
     return Difference(
         frozenset(theirs.keys() - ours.keys()),
         frozenset(k for k, version in theirs.items() if k in ours and abs(ours[k]) < version),
@@ -74,7 +74,7 @@ def compare(ours: Mapping[str, int], theirs: Mapping[str, int]) -> Difference:
 
 
 def still_wrong(found: Difference, before: Mapping[str, int], now: Mapping[str, int]) -> Difference:
-    """What of a difference has not moved since: the watch is not on its way there."""
+    """The part of a difference that the watch has not changed since."""
     return Difference(
         frozenset(key for key in found.missing if key not in now),
         frozenset(key for key in found.stale if now.get(key) == before[key]),
@@ -83,7 +83,7 @@ def still_wrong(found: Difference, before: Mapping[str, int], now: Mapping[str, 
 
 
 class Audit:
-    """All kinds' checks, one after the other, in a thread of its own."""
+    """Checks all kinds, one after the other, in one thread."""
 
     def __init__(
         self, watches: Sequence[Watch], client: Client, journal: Journal, clock: Clock
@@ -109,11 +109,11 @@ class Audit:
             self.close()
 
     def close(self) -> None:
-        """Done; not while it runs."""
+        """Closes the connection; not while ``run`` does."""
         self._connection.close()
 
     def check(self, watch: Watch, *, whole: bool) -> None:
-        """One kind: counted, and compared where the count is wrong or it is time to."""
+        """Counts the objects of one kind; compares them if the count is wrong, or if ``whole``."""
         if not watch.synced:
             return
         try:
@@ -121,15 +121,12 @@ class Audit:
                 return
             self._compare(watch)
         except (ApiError, Unreachable):
-            pass  # the watch has the same trouble, and says so
+            pass  # the watch meets the same error and reports it
         except msgspec.DecodeError:
-            pass  # one object without sense in it, which the watch has named
+            pass  # an object that cannot be read, which the watch has reported
 
     def _count_is_right(self, watch: Watch) -> bool:
-        if (
-            "labelSelector" in watch.resource.selectors
-            or "fieldSelector" in watch.resource.selectors
-        ):
+        if watch.resource.selectors:
             return True
         page = self._page(watch, {"limit": "1"})
         self._journal.checked(watch.kind, 1)
@@ -149,7 +146,7 @@ class Audit:
             watch.repair(str(lost))
 
     def _versions(self, watch: Watch) -> Iterator[tuple[str, int]]:
-        """The key and version of every object that the API holds."""
+        """The key and version of every object in the API."""
         token, requests = "", 0
         while True:
             params = {"limit": str(PAGE_SIZE)}

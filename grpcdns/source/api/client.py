@@ -1,13 +1,13 @@
 """Requests to the Kubernetes API over HTTP: whole answers, and watches line by line.
 
-How it works: each watch thread has a Connection of its own, kept alive between its requests; the
-standard library's http.client is enough for that, and costs 8 MB and 25 ms where the kubernetes
-package costs 35 MB and 175 ms (see client.py) and urllib3 14 MB and 60 ms. Its errors, the
-socket's and TLS's become ours here: ApiError, Unreachable, Stopped.
+How it works: each watch thread has a Connection, kept alive between its requests. The standard
+library's http.client is enough for that, and costs 8 MB and 25 ms where the kubernetes package
+costs 35 MB and 175 ms and urllib3 14 MB and 60 ms. Its errors, the socket's and TLS's become ours
+here: ApiError, Unreachable, Stopped.
 
-Beware: a connection that nothing answers on must be noticed from this side (facts F12). Dead
-links: TCP keepalive, within 30 s. A server that holds the link and says nothing: the read
-timeout, which is longer than the API's time between two bookmarks (60 s).
+Beware: nobody reports a dead connection, so it must be noticed from this side. If the peer is gone,
+TCP keepalive ends it within 30 s. If the peer acknowledges and sends nothing, the read timeout
+does; it is longer than the API's time between two bookmarks (60 s).
 """
 
 from __future__ import annotations
@@ -31,17 +31,17 @@ CONNECT_TIMEOUT: Final = 10.0
 READ_TIMEOUT: Final = 75.0
 BUFFER: Final = 1 << 18
 PIECE: Final = 1 << 16
-"""Bytes. The API sends a list in chunks of an object or less: to look at each of them alone would
-take as long as to read it."""
+"""Bytes read at once. The API sends a list in chunks of an object or less; handling each of them
+alone would take as long as parsing it."""
 JSON: Final = "application/json"
 LINE_LIMIT: Final = 64 << 20
-"""Bytes: an etcd object is 1.5 MB at most; what is longer is no watch."""
+"""Bytes. An object in etcd is 1.5 MB at most, so a longer line is not an event."""
 
 Params = dict[str, str]
 
 
 class ApiError(Exception):
-    """The API answered, with an error. ``retry_after``: seconds, None where it does not say."""
+    """The API answered with an error. ``retry_after``: seconds, None where it gives none."""
 
     def __init__(
         self,
@@ -60,17 +60,18 @@ class ApiError(Exception):
 
 
 class Unreachable(Exception):
-    """No answer: refused, reset, timed out, not to be trusted."""
+    """No answer: refused, reset, timed out, certificate not trusted."""
 
 
 class Stopped(Exception):
-    """The client was stopped while, or before, something was asked of it."""
+    """The client was stopped before or during the request."""
 
 
 class Client:
-    """The API: where it is, who we are, and how much may be asked of it.
+    """The API: where it is, who we are, and the limits on requests.
 
-    ``login`` is called at the first request, and again when the API no longer knows us.
+    ``login`` is called at the first request, and again when the API answers 401. Timeouts are in
+    seconds; ``read_timeout`` is the longest silence while an answer or an event is awaited.
     """
 
     def __init__(
@@ -92,21 +93,21 @@ class Client:
         self.stopped = False
 
     def connect(self) -> Connection:
-        """A connection for one thread; nothing is sent yet."""
+        """A connection for one thread. It opens with its first request."""
         connection = Connection(self)
         with self._lock:
             self._connections.add(connection)
         return connection
 
     def stop(self) -> None:
-        """Ends every request under way, and refuses those to come, with Stopped."""
+        """Ends all requests with Stopped, those in flight and those to come."""
         with self._lock:
             self.stopped = True
             for connection in self._connections:
                 connection.interrupt()
 
     def login(self, refused: Login | None = None) -> tuple[Login, ssl.SSLContext | None]:
-        """Who we are; ``refused`` is the Login that the API has just answered with 401.
+        """The current Login; ``refused`` is one that the API has answered with 401.
 
         Raises UserError.
         """
@@ -121,11 +122,16 @@ class Client:
 
 
 class Connection:
-    """One connection, for one thread; only ``interrupt`` may be called from another."""
+    """One connection, for one thread; only ``interrupt`` may be called from another thread."""
 
     def __init__(self, client: Client) -> None:
         self._client = client
         self._http: http.client.HTTPConnection | None = None
+
+    @property
+    def stopped(self) -> bool:
+        """Whether the client was stopped."""
+        return self._client.stopped
 
     def get(self, path: str, params: Params, accept: str = JSON) -> bytearray:
         """The whole body of an answer. Raises ApiError, Unreachable, Stopped."""
@@ -135,8 +141,8 @@ class Connection:
         return body
 
     def read(self, path: str, params: Params, accept: str = JSON) -> Iterator[bytes]:
-        """The body of an answer, piece by piece. Raises ApiError, Unreachable, Stopped: then what
-        came before is of no use."""
+        """The body of an answer, piece by piece. Raises ApiError, Unreachable, Stopped; the pieces
+        before that must be thrown away."""
         with self._client.throttle.request():
             response = self._request(path, params, accept)
             try:
@@ -145,33 +151,35 @@ class Connection:
                 if response.length:
                     raise http.client.IncompleteRead(b"", response.length)
             except (OSError, http.client.HTTPException, ValueError) as error:
-                self._close()
+                self.close()
                 raise self._failure(error) from error
 
     def stream(self, path: str, params: Params) -> Stream:
-        """A watch, begun. Raises ApiError, Unreachable, Stopped."""
+        """Begins a watch. Raises ApiError, Unreachable, Stopped."""
         with self._client.throttle.request():
             return Stream(self, self._request(path, params, JSON))
 
     def interrupt(self) -> None:
-        """Ends what is being read, from another thread; it may be used again afterwards."""
+        """Ends the request in flight, from another thread; the connection can be used again."""
         http_ = self._http
         if http_ is not None and http_.sock is not None:
-            try:  # below TLS, which another thread is using
+            try:  # below TLS, whose state the reading thread is using
                 socket.socket.shutdown(http_.sock, socket.SHUT_RDWR)
             except OSError:
                 pass
 
     def close(self) -> None:
-        """Done with it."""
-        self._close()
+        """Closes the connection; the next request opens it again."""
+        http_, self._http = self._http, None
+        if http_ is not None:
+            http_.close()
 
     def _request(self, path: str, params: Params, accept: str) -> http.client.HTTPResponse:
-        """The answer's head. A 401 makes us log in anew, once."""
+        """The head of an answer. After a 401 it logs in again, once."""
         login, _ = self._client.login()
         response = self._exchange(path, params, accept)
         if response.status == 401:
-            self._close()
+            self.close()
             try:
                 self._client.login(refused=login)
             except UserError as error:
@@ -182,18 +190,18 @@ class Connection:
         return response
 
     def _exchange(self, path: str, params: Params, accept: str) -> http.client.HTTPResponse:
-        """Sends a request; on a kept connection that has died meanwhile, once more on a new one."""
+        """Sends a request; if a kept connection turns out to be dead, once more on a new one."""
         kept = self._http is not None
         try:
             return self._send(path, params, accept)
         except (OSError, http.client.HTTPException, ValueError) as error:
-            self._close()
+            self.close()
             if not kept or self._client.stopped or isinstance(error, TimeoutError):
                 raise self._failure(error) from error
         try:
             return self._send(path, params, accept)
         except (OSError, http.client.HTTPException, ValueError) as error:
-            self._close()
+            self.close()
             raise self._failure(error) from error
 
     def _send(self, path: str, params: Params, accept: str) -> http.client.HTTPResponse:
@@ -206,7 +214,7 @@ class Connection:
         self._http.sock.settimeout(self._client.read_timeout)
         target = f"{login.path}{path}?{urlencode(params)}" if params else f"{login.path}{path}"
         self._http.request("GET", target, headers=_headers(login, accept))
-        if self._client.stopped:  # stop() may have come before there was a socket to shut
+        if self._client.stopped:  # stop() may have run before there was a socket to shut down
             raise Stopped
         return self._http.getresponse()
 
@@ -214,10 +222,10 @@ class Connection:
         try:
             body = response.read(1 << 20)
         except (OSError, http.client.HTTPException, ValueError) as error:
-            self._close()
+            self.close()
             return self._failure(error)
         if not response.isclosed():
-            self._close()
+            self.close()
         status = decode_status(body)
         after = response.headers.get("Retry-After", "")
         return ApiError(
@@ -233,14 +241,9 @@ class Connection:
             return Stopped()
         return Unreachable(describe(error))
 
-    def _close(self) -> None:
-        http_, self._http = self._http, None
-        if http_ is not None:
-            http_.close()
-
 
 class Stream:
-    """The lines of a watch, as they come. ``ended`` says how it ended: closed, silent, dropped."""
+    """The lines of a watch, as they come. ``ended``: closed (in order), silent or dropped."""
 
     def __init__(self, connection: Connection, response: http.client.HTTPResponse) -> None:
         self._connection = connection
@@ -248,7 +251,7 @@ class Stream:
         self.ended = ""
 
     def __iter__(self) -> Iterator[bytes]:
-        """Every end of a stream is a normal one (facts P9); only a stop raises, with Stopped."""
+        """However a stream ends is normal; only a stop raises, with Stopped."""
         rest = b""
         try:
             while data := self._response.read1(BUFFER):
@@ -266,17 +269,17 @@ class Stream:
             self.ended = "dropped"
         finally:
             self.close()
-        if self._connection._client.stopped:
+        if self._connection.stopped:
             raise Stopped
 
     def close(self) -> None:
-        """Leaves the watch; the API notices by its connection."""
+        """Ends the watch: the API notices that its connection is closed."""
         if self.ended != "closed":
             self._connection.close()
 
 
 class _Http(http.client.HTTPConnection):
-    """A connection to the API: through a proxy where there is one, in TLS where it is https."""
+    """A connection to the API, through a proxy and in TLS where the Login says so."""
 
     def __init__(self, login: Login, tls: ssl.SSLContext | None, timeout: float) -> None:
         url = urlsplit(login.host)
@@ -309,11 +312,11 @@ _KEEPALIVE: Final = (
 
 
 def describe(error: BaseException) -> str:
-    """An error of the network in a few words."""
+    """A network error in a few words."""
     if isinstance(error, ssl.SSLCertVerificationError):
-        return f"its certificate is not to be trusted: {error.verify_message}"
+        return f"its certificate is not trusted: {error.verify_message}"
     if isinstance(error, TimeoutError):
-        return "no answer in time"
+        return "timeout"
     if isinstance(error, socket.gaierror):
         return f"its name does not resolve: {error.strerror}"
     if isinstance(error, OSError) and error.errno:

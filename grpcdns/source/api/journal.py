@@ -1,7 +1,7 @@
-"""What happens between us and the API, told once: changes of state to the log, all to the metrics.
+"""Reports what happens with the API, once: changes of state to the log, everything to the metrics.
 
-Every kind has a thread of its own, and when the API goes away each of them finds out; the log gets
-one line, and one when it is back.
+Every kind has a thread, and each of them notices when the API goes away; the log gets one line for
+all of them, and one when the API is back.
 """
 
 from __future__ import annotations
@@ -13,88 +13,89 @@ from typing import Final
 from grpcdns.core.cluster.objects import Kind
 from grpcdns.source.api.client import ApiError
 from grpcdns.source.clock import Clock
+from grpcdns.source.kinds import WATCHED
 from grpcdns.source.sink import Sink
 
 log = logging.getLogger("grpcdns.source")
 
 NAMED_SKIPS: Final = 1000
-"""So many objects that cannot be read are remembered, so that each is named once."""
+"""How many unreadable objects are remembered, so that each is logged once."""
 
 
 class Journal:
     """Shared by all kinds' threads."""
 
-    def __init__(self, sink: Sink, clock: Clock, where: str = "the Kubernetes API") -> None:
+    def __init__(self, sink: Sink, clock: Clock) -> None:
         self._sink = sink
         self._clock = clock
-        self._where = where
         self._lock = threading.Lock()
-        self._lost: dict[Kind | None, float] = {}
+        self._lost: set[Kind] = set()
         self._lost_at = 0.0
-        self._trouble: dict[Kind | None, str] = {}
+        self._refusals: dict[Kind, str] = {}
         self._skipped: set[tuple[Kind, str]] = set()
 
     def reached(self, kind: Kind) -> None:
-        """The API has answered a request for this kind as it should."""
+        """The API answered a request for this kind without an error."""
         with self._lock:
             was_lost = bool(self._lost)
             self._lost.clear()
-            trouble = self._trouble.pop(kind, None)
+            refusal = self._refusals.pop(kind, None)
             away = self._clock.now() - self._lost_at
         if was_lost:
-            log.info("%s answers again after %.1f s", self._where, away)
+            log.info("the Kubernetes API answers again after %.1f s", away)
             self._sink.note("api_back", None, seconds=away)
-        if trouble is not None:
-            log.info("%s: the API lets us again", kind.name)
+        if refusal is not None:
+            log.info("%s: the API no longer refuses this kind", _name(kind))
 
     def failed(self, kind: Kind, error: Exception) -> None:
-        """A request for this kind has failed, whatever the reason."""
+        """A request for this kind failed, whatever the reason."""
         if isinstance(error, ApiError) and error.status < 500 and error.status != 429:
             self._refused(kind, error)
         else:
             self._unreachable(kind, error)
 
     def listed(self, kind: Kind, objects: int, changes: int, seconds: float, how: str) -> None:
-        """A complete list was taken over."""
+        """The sink has taken a complete list."""
         self.reached(kind)
         log.info(
-            "%s: %d listed, %d changed (%s, %.2f s)", kind.name, objects, changes, how, seconds
+            "%s: %d listed, %d changed (%s, %.2f s)", _name(kind), objects, changes, how, seconds
         )
         self._sink.note("list", kind, objects=objects, changes=changes, seconds=seconds, how=how)
 
     def relist(self, kind: Kind, reason: str) -> None:
-        """The watch cannot go on; all is listed anew."""
-        log.info("%s: listing anew: %s", kind.name, reason)
+        """The watch cannot go on."""
+        log.info("%s: relisting: %s", _name(kind), reason)
         self._sink.note("relist", kind, reason=reason)
 
     def rewatch(self, kind: Kind, how: str) -> None:
-        """A watch has ended, as watches do; silently or abruptly it is worth a number."""
-        log.debug("%s: watch %s", kind.name, how)
+        """A watch ended. They all do; only silent and dropped ones are counted."""
+        log.debug("%s: watch %s", _name(kind), how)
         if how != "closed":
             self._sink.note("rewatch", kind, how=how)
 
     def skipped(self, kind: Kind, key: str, error: str) -> None:
-        """One object cannot be read; the rest is served. It is named once."""
+        """One object cannot be read; the rest is served. It is logged once."""
         self._sink.note("skipped", kind, key=key, error=error)
         with self._lock:
             known = (kind, key) in self._skipped or len(self._skipped) >= NAMED_SKIPS
             self._skipped.add((kind, key))
         if not known:
-            log.warning("%s %s is left out: %s", kind.name, key or "without a name", error)
+            named = key or "without a name"
+            log.warning("%s %s cannot be read and is skipped: %s", _name(kind), named, error)
 
     def odd(self, kind: Kind, error: str) -> None:
-        """Something in a watch that has no business there; nothing is lost by it."""
+        """A watch sent something that is no event of its kind; it is ignored."""
         self._sink.note("odd", kind, error=error)
-        log.warning("%s: %s", kind.name, error)
+        log.warning("%s: ignored in the watch: %s", _name(kind), error)
 
     def broken(self, kind: Kind, error: Exception) -> None:
-        """A fault of this program, or of the sink's: told in full."""
-        log.error("%s: a fault in the watch, listing anew", kind.name, exc_info=error)
-        self._sink.note("relist", kind, reason=f"fault: {error!r}")
+        """A bug of ours, or of the sink's: logged with its traceback."""
+        log.error("%s: internal error in the watch, relisting", _name(kind), exc_info=error)
+        self._sink.note("relist", kind, reason=f"internal error: {error!r}")
 
     def repaired(self, kind: Kind, changes: int, wrong: str) -> None:
-        """The consistency check was right: what the watch had lost is mended."""
-        log.warning("%s: the watch had lost events, mended: %s", kind.name, wrong)
+        """The list that the consistency check asked for has repaired what the watch had missed."""
+        log.warning("%s: the watch missed events, now repaired: %s", _name(kind), wrong)
         self._sink.note("repaired", kind, changes=changes, wrong=wrong)
 
     def checked(self, kind: Kind, requests: int) -> None:
@@ -106,30 +107,35 @@ class Journal:
             news = not self._lost
             if news:
                 self._lost_at = self._clock.now()
-            self._lost[kind] = self._lost_at
+            self._lost.add(kind)
         if news:
-            log.warning("%s is away: %s; answers stay as they are", self._where, error)
+            how = "fails" if isinstance(error, ApiError) else "is unreachable"
+            log.warning("the Kubernetes API %s: %s; retrying", how, error)
             self._sink.note("api_lost", None, error=str(error))
 
     def _refused(self, kind: Kind, error: ApiError) -> None:
-        line = _explain(kind, error)
+        line = f"{_name(kind)}: {_explain(error)}"
         with self._lock:
-            news = self._trouble.get(kind) != line
-            self._trouble[kind] = line
-        what = "absent" if error.status == 404 else "forbidden"
-        self._sink.note(what, kind, error=str(error))
+            news = self._refusals.get(kind) != line
+            self._refusals[kind] = line
+        absent = error.status == 404
+        self._sink.note("absent" if absent else "forbidden", kind, error=str(error))
         if news:
-            log.log(logging.INFO if what == "absent" else logging.ERROR, "%s", line)
+            log.log(logging.INFO if absent else logging.ERROR, "%s", line)
 
 
-def _explain(kind: Kind, error: ApiError) -> str:
+def _name(kind: Kind) -> str:
+    return WATCHED[kind].name
+
+
+def _explain(error: ApiError) -> str:
     """A refusal, with what to do about it."""
     if error.status == 404:
-        return f"{kind.name}: the API does not serve this kind (yet)"
+        return "the API does not serve this kind (yet)"
     if error.status == 401:
-        return f"{kind.name}: the API does not know us (401): are the credentials of this cluster?"
+        return "the API rejects the credentials (401): do they belong to this cluster?"
     if "system:anonymous" in error.message:
-        return f"{kind.name}: no credentials reach the API, it takes us for nobody: {error.message}"
+        return f"the API has received no credentials: {error.message}"
     if error.status == 403:
-        return f"{kind.name}: may not be listed or watched: {error.message}"
-    return f"{kind.name}: the API refuses: {error}"
+        return f"not allowed to list and watch: {error.message}"
+    return f"the API refuses: {error}"

@@ -2,8 +2,8 @@
 
     python -m grpcdns.source.api.kubeconfig KUBECONFIG [CONTEXT]
 
-prints a Login as JSON, or one line of error and code 1. It is a process of its own because the
-package, once imported, cannot be given back (see login.py). Its errors become lines here.
+prints a Login as JSON, or one line of error with exit code 1. It is a separate process because the
+package, once imported, cannot be unloaded (see login.py). Its errors become one line here.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from grpcdns.source.api.login import Login
 
 
 class _Reasons(logging.Handler):
-    """Keeps what the package only logs: a credentials plugin that fails is no exception there."""
+    """Keeps what the package only logs: it raises nothing when a credentials plugin fails."""
 
     def __init__(self) -> None:
         super().__init__(logging.ERROR)
@@ -34,7 +34,7 @@ def load(path: str, context: str = "") -> Login:
     """The Login that a kubeconfig describes. Raises ValueError with the reason."""
     expanded = Path(path).expanduser()
     try:
-        expanded.read_bytes()  # the package takes a missing file for an empty one
+        expanded.read_bytes()  # the package treats a missing file as an empty one
     except OSError as error:
         raise ValueError(error.strerror) from error
     reasons = _Reasons()
@@ -59,7 +59,7 @@ def load(path: str, context: str = "") -> Login:
 
 
 def _configuration(path: str, context: str | None) -> Any:
-    """The package's view of the file."""
+    """What the package makes of the file. Raises ValueError."""
     import yaml
     from kubernetes import config
     from kubernetes.client import Configuration
@@ -86,7 +86,7 @@ def _read(path: str | None) -> str:
 
 
 def main(arguments: list[str]) -> int:
-    """The process: exit code 0 and a Login, or 1 and a line."""
+    """Exit code 0 and a Login on stdout, or 1 and a line on stderr."""
     try:
         login = load(*arguments)
     except ValueError as error:

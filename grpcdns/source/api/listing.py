@@ -1,6 +1,6 @@
-"""A complete list in the making, before it replaces what was known.
+"""A list while it is read, before it replaces what was known.
 
-Holds packed bodies, never decoded objects; ``versions`` is what check.py compares with the API.
+Holds packed bodies, never decoded objects.
 """
 
 from __future__ import annotations
@@ -12,9 +12,13 @@ from grpcdns.source.sink import Packed
 
 
 class Listing(Collection[Packed]):
-    """The objects to be served, as a sink takes them. ``versions`` has every object of the list:
-    its version, made negative where it is not served. ``known`` are the versions before this list;
-    ``trusted``: what the sink holds is of these very versions, and as ``decoder`` reads them."""
+    """The objects to serve, as a sink takes them.
+
+    ``versions``: the version of every object of the list by key, negative for an object that is not
+    served; the consistency check compares them with the API. ``known``: the versions before this
+    list. ``trusted``: the sink holds the objects at those versions, as ``decoder`` reads them, so
+    that an unchanged object need not be read again.
+    """
 
     def __init__(self, known: Mapping[str, int], decoder: Decoder, *, trusted: bool) -> None:
         self.decoder = decoder
@@ -33,7 +37,7 @@ class Listing(Collection[Packed]):
         return entry in set(self)
 
     def add(self, item: Item) -> None:
-        """One object. A terminating one is served only if it was before (cases oe-06)."""
+        """One object. A terminating one is served only if it was served before."""
         key, body = item.key, item.body
         known = key in self._bodies or self._known.get(key, -1) > 0
         if (body is None and not item.same) or (item.terminating and not known):
@@ -43,12 +47,12 @@ class Listing(Collection[Packed]):
             self.versions[key] = number(item.version)
             self._bodies[key] = body
 
-    def pass_over(self, bad: Unreadable) -> None:
-        """One object that cannot be read: known to be there, not served."""
+    def skip(self, bad: Unreadable) -> None:
+        """One object that cannot be read: its version is kept, it is not served."""
         if bad.key:
             self.versions[bad.key] = -number(bad.version)
 
     def remove(self, key: str) -> None:
-        """An object that went while the list was being made."""
+        """One object that was deleted while the list was read."""
         self._bodies.pop(key, None)
         self.versions.pop(key, None)

@@ -1,14 +1,14 @@
-"""Where the API is and who we are there: in a Pod from its service account, else from a kubeconfig.
+"""Where the API is and who we are there: from a Pod's service account or from a kubeconfig.
 
-A kubeconfig is read by the ``kubernetes`` package (contexts, exec plugins, OIDC, encrypted or
-inline files) in a short-lived process, ``python -m grpcdns.source.api.kubeconfig``: imported here,
-the package would stay for good with 35 MB and 550 modules of which none is used again, as
-kubernetes/__init__ imports everything there is. Measured with kubernetes 37.0.2; the process takes
-0.25 s, and the feed can do its own start meanwhile. A service account needs no package: two
-variables and two files, whose token is read anew for each request, as the kubelet rotates it.
+A kubeconfig is read by the ``kubernetes`` package (contexts, exec plugins, OIDC, merged files) in a
+short-lived process, ``python -m grpcdns.source.api.kubeconfig``. Imported here, the package would
+keep 35 MB and 550 modules for good, none of them used again, as kubernetes/__init__ imports all of
+itself (measured with kubernetes 37.0.2). The process takes 0.25 s, in which the feed goes on
+starting. A service account needs no package: two variables and two files. Its token is read again
+for each request, as the kubelet rotates it.
 
-What is wrong with either is a UserError; it ends the start, and later it is a failure to reach
-the API like any other.
+A mistake in either is a UserError; it ends the start, and later counts as a failure to reach the
+API.
 """
 
 from __future__ import annotations
@@ -26,11 +26,12 @@ from grpcdns.config.options import UserError
 
 SERVICE_ACCOUNT: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 LOGIN_TIMEOUT: Final = 60.0
-"""Seconds: an exec plugin may ask a server far away."""
+"""Seconds: an exec plugin may ask a distant server."""
 
 
 class Login(msgspec.Struct, frozen=True, omit_defaults=True):
-    """How to reach the API. ``ca``, ``cert``, ``key``: PEM; ``token_file`` is read each time."""
+    """How to reach the API. ``token`` is a whole Authorization header; ``token_file`` is read for
+    each request and wins over it. ``ca``, ``cert``, ``key``: PEM."""
 
     host: str
     token: str = ""
@@ -44,21 +45,21 @@ class Login(msgspec.Struct, frozen=True, omit_defaults=True):
 
     @property
     def path(self) -> str:
-        """What stands before every path: an API behind a gateway has such a thing."""
+        """The prefix of every path, for an API behind a gateway."""
         at = self.host.find("/", self.host.find("://") + 3)
         return self.host[at:].rstrip("/") if at >= 0 else ""
 
     def authorization(self) -> str:
-        """The header's value, "" when a client certificate is all there is."""
+        """The Authorization header, "" where there is only a client certificate."""
         if not self.token_file:
             return self.token
         try:
             return f"Bearer {Path(self.token_file).read_text().strip()}"
         except OSError:
-            return self.token  # 401 then, and a new try
+            return self.token  # the API answers 401 then, and we log in again
 
     def tls(self) -> ssl.SSLContext | None:
-        """How the connection is secured; None where the API is plain http. Raises UserError."""
+        """The TLS settings of connections; None for plain http. Raises UserError."""
         if not self.host.startswith("https://"):
             return None
         try:
@@ -74,7 +75,7 @@ class Login(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 def in_cluster(folder: Path = SERVICE_ACCOUNT) -> Login:
-    """The service account of the Pod this runs in. Raises UserError where it runs in none."""
+    """The service account of the Pod this runs in. Raises UserError outside a Pod."""
     host = os.environ.get("KUBERNETES_SERVICE_HOST", "")
     port = os.environ.get("KUBERNETES_SERVICE_PORT", "")
     if not host or not port:
@@ -97,7 +98,7 @@ def in_cluster(folder: Path = SERVICE_ACCOUNT) -> Login:
 
 
 def from_kubeconfig(path: str, context: str = "") -> Login:
-    """What a kubeconfig says, read in a process of its own. Raises UserError."""
+    """The Login that a kubeconfig describes, read in a child process. Raises UserError."""
     command = [sys.executable, "-m", "grpcdns.source.api.kubeconfig", path, context]
     try:
         done = subprocess.run(
@@ -118,7 +119,7 @@ def from_kubeconfig(path: str, context: str = "") -> Login:
 
 
 def _load_pair(context: ssl.SSLContext, cert: str, key: str) -> None:
-    """OpenSSL reads a key from a file alone: one that is in memory, and nobody else's."""
+    """OpenSSL reads a key only from a file: here from one in memory that no other process sees."""
     fd = os.memfd_create("grpcdns-client-certificate", os.MFD_CLOEXEC)
     try:
         os.write(fd, f"{cert}\n{key}\n".encode())

@@ -1,8 +1,9 @@
-"""What to do after each thing the API may answer: pure decisions, no I/O, no clock of their own.
+"""What to do after each answer of the API: pure decisions, without I/O or a clock.
 
-The behaviours are those of client-go's reflector (cases rf-01 to rf-35), but for one thing: any
-failure to reach the API, not only a refused connection, is followed by a new WATCH from the last
-version and not by a LIST. The API says 410 where that version has become too old.
+The behaviour is that of client-go's reflector (the rows of tests/unit/source/api/test_watch.py),
+with one exception: after any failure to reach the API, not only a refused connection, we WATCH
+again from the last version instead of relisting. The API answers 410 if that version has become too
+old.
 """
 
 from __future__ import annotations
@@ -15,27 +16,27 @@ from grpcdns.source.api.client import ApiError, Unreachable
 BACKOFF_FIRST: Final = 0.8
 BACKOFF_CAP: Final = 30.0
 BACKOFF_RESET: Final = 120.0
-"""Seconds: the first delay, the longest (before jitter, which at most doubles it), and how long
-nothing may have gone wrong for the next delay to be the first again."""
+"""Seconds: the first delay, the longest delay (jitter can double it), and the time without a
+failure after which the next delay is the first again."""
 
 WATCH_TIMEOUT: Final = (300, 600)
-"""Seconds, asked of the API: a watch ends by itself somewhere in between."""
+"""Seconds: the API is asked to end a watch after a random time in between."""
 
 SHORT_WATCH: Final = 1.0
-"""Seconds: a watch that ends sooner, and without an event, is an error."""
+"""Seconds: a watch that ends sooner and without an event is an error."""
 
 PAGE_SIZE: Final = 500
 
 
 class Backoff:
-    """How long to wait before the next try. One for each watch."""
+    """The delay before the next try. One for each watch."""
 
     def __init__(self) -> None:
         self._delay = BACKOFF_FIRST
         self._last = float("-inf")
 
     def next(self, now: float, chance: float) -> float:
-        """The delay before the next try, from ``chance``, which is 0 up to 1."""
+        """Seconds, with jitter from ``chance``, which is 0 up to 1."""
         if now - self._last > BACKOFF_RESET:
             self._delay = BACKOFF_FIRST
         delay = self._delay * (1.0 + chance)
@@ -48,12 +49,12 @@ class Next(Enum):
     """What follows a failure."""
 
     WATCH = "back off, then watch again from the last version"
-    LIST = "back off, then list anew"
-    LIST_LATEST = "the last version is of no use: list the latest at once"
+    LIST = "back off, then relist"
+    LIST_LATEST = "the last version is useless: list the latest at once"
 
 
 def after_watch(error: Exception) -> Next:
-    """What follows when a watch was refused, or told of an error (rf-07 to rf-13)."""
+    """What follows when a watch was refused, or ended with an ERROR event."""
     if isinstance(error, Unreachable):
         return Next.WATCH
     if isinstance(error, ApiError) and error.status == 429:
@@ -62,9 +63,9 @@ def after_watch(error: Exception) -> Next:
 
 
 def after_list(error: Exception) -> Next:
-    """What follows when a list, or a streaming list, failed (rf-05, rf-06, rf-28 to rf-30).
+    """What follows when a list, or a streaming list, failed.
 
-    ``WATCH`` stands for the streaming list again; a plain list is simply tried again later.
+    ``WATCH`` here means the streaming list again; a plain list is retried later in any case.
     """
     if isinstance(error, ApiError) and (is_expired(error) or is_too_large(error)):
         return Next.LIST_LATEST
@@ -72,12 +73,12 @@ def after_list(error: Exception) -> Next:
 
 
 def is_expired(error: ApiError) -> bool:
-    """The version asked for is too old (or too odd): 410, under either of its names."""
+    """Whether the requested version is too old (or malformed): 410, by code or either reason."""
     return error.status == 410 or error.reason in ("Expired", "Gone")
 
 
 def is_too_large(error: ApiError) -> bool:
-    """The version asked for has not happened yet, as this API server sees it."""
+    """Whether the requested version is newer than what this API server has seen."""
     if "ResourceVersionTooLarge" in error.causes:
         return True
     if error.status != 504 and error.reason != "Timeout":
@@ -88,10 +89,10 @@ def is_too_large(error: ApiError) -> bool:
 
 
 def went_back(old: str, new: str) -> bool:
-    """Whether versions run backwards: the cluster was restored from a backup.
+    """Whether versions run backwards, because the cluster was restored from a backup.
 
-    Versions are compared as numbers, as Kubernetes 1.35 has made official; where they are not
-    numbers, nothing can be said.
+    Versions are compared as numbers, which is official since Kubernetes 1.35; where they are not
+    numbers the answer is no.
     """
     if not (old.isdecimal() and new.isdecimal()):
         return False
@@ -99,19 +100,19 @@ def went_back(old: str, new: str) -> bool:
 
 
 def list_version(version: str, lost: bool) -> str:
-    """The version to list at: "0" is what the API has at hand, "" the latest (rf-01, rf-05)."""
+    """The version to list at: "0" is any that the API has cached, "" the latest."""
     if lost:
         return ""
     return version or "0"
 
 
 def list_limit(version: str, paged: bool) -> int:
-    """Objects a page, 0 for no limit: at a known version only an unlimited list is served from
-    the API's cache (rf-03), unless it turned out to page anyway (it has no cache)."""
+    """Objects a page, 0 for no limit. At a known version the API serves only an unlimited list
+    from its cache; an API that sent pages anyway (``paged``) has no cache."""
     return PAGE_SIZE if paged or version in ("", "0") else 0
 
 
 def watch_timeout(chance: float) -> int:
-    """Seconds to ask for, from ``chance``, which is 0 up to 1."""
+    """Seconds the API is asked to keep a watch open, from ``chance``, which is 0 up to 1."""
     low, high = WATCH_TIMEOUT
     return int(low + chance * (high - low))

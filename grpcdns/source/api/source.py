@@ -1,10 +1,10 @@
-"""A cluster's objects from its API: which kinds, under which selectors, a watch for each.
+"""A cluster's objects from its API: a watch for each kind that the options need.
 
-    KubernetesApi(config).start(sink)   raises UserError when there is no way to log in
+    KubernetesApi(config).start(sink)   raises UserError when it cannot log in
                          .stop()        prompt
 
-Lists are cluster-wide even where ``--namespaces`` names a few, as CoreDNS's are: the RBAC rules
-are the same, and an answer about another namespace needs to know that it exists.
+Lists are cluster-wide even with ``--namespaces``, as CoreDNS's are: the RBAC rules are the same,
+and an answer about another namespace depends on whether it exists.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ from grpcdns.source.scope import fields_of, kinds_of
 from grpcdns.source.sink import Sink
 
 TURN: Final = 1.0
-"""Seconds that a kind waits for the first list of the one before, at most."""
+"""Seconds: how long a kind waits for the first list of the kind before it, at most."""
 JOIN_TIMEOUT: Final = 2.0
-"""Seconds: only a thread in the middle of connecting needs any, and it is left behind."""
+"""Seconds; a thread that is connecting may need longer and is left behind (it is a daemon)."""
 
 
 class KubernetesApi:
@@ -47,7 +47,7 @@ class KubernetesApi:
         self._threads: list[threading.Thread] = []
 
     def start(self, sink: Sink) -> None:
-        """Begins to watch; returns as soon as it is known who we are. Raises UserError."""
+        """Begins to watch; returns once it has logged in. Raises UserError."""
         config = self._config
         throttle = Throttle(self._clock, config.api_qps, config.api_burst, config.api_max_inflight)
         self._client = client = Client(self._login, throttle)
@@ -58,8 +58,8 @@ class KubernetesApi:
             Watch(resource, Decoder(kind, fields_of(policy)), client, sink, journal, self._clock)
             for kind, resource in resources_of(config).items()
         ]
-        check = Audit(self._watches, client, journal, self._clock)
-        runs: list[tuple[str, Callable[[], None]]] = [("CHECK", check.run)]
+        audit = Audit(self._watches, client, journal, self._clock)
+        runs: list[tuple[str, Callable[[], None]]] = [("AUDIT", audit.run)]
         for before, watch in zip((None, *self._watches), self._watches, strict=False):
             runs.append((watch.kind.name, partial(_run_in_turn, watch, before)))
         for name, run in runs:
@@ -68,7 +68,7 @@ class KubernetesApi:
             thread.start()
 
     def stop(self) -> None:
-        """Ends all watches. What is being connected to is not waited for."""
+        """Ends all watches. A thread that is still connecting is left behind."""
         self._clock.stop()
         for watch in self._watches:
             watch.tried.set()
@@ -78,22 +78,22 @@ class KubernetesApi:
             thread.join(JOIN_TIMEOUT)
 
     def set_policy(self, policy: Policy) -> None:
-        """New options for answers: slices are listed anew if they now need other fields."""
+        """New options for answers: relists the kinds of which they need other fields."""
         for watch in self._watches:
             if WATCHED[watch.kind].optional_fields and watch.fields != fields_of(policy):
                 watch.use(Decoder(watch.kind, fields_of(policy)))
 
 
 def _run_in_turn(watch: Watch, before: Watch | None) -> None:
-    """After the first list of the one before: the workers take one kind while the next is read.
-    Lists read at the same time would also end at the same time."""
+    """Starts after the first list of the kind before, so that the workers take one kind while the
+    next is read. Lists read at the same time would also end at the same time."""
     if before is not None:
         before.tried.wait(TURN)
     watch.run()
 
 
 def resources_of(config: Config) -> dict[Kind, Resource]:
-    """What is watched, and how it is narrowed."""
+    """The kinds to watch, each with its path and selectors."""
     return {kind: _resource(WATCHED[kind], config) for kind in kinds_of(config.policy())}
 
 

@@ -1,12 +1,12 @@
-"""Takes a list of the API apart while it arrives: a list of 35 MB is never in memory as a whole.
+"""Splits a list of the API while it arrives, so that 35 MB are never in memory as a whole.
 
     {"kind":"ServiceList",...,"metadata":{...},"items":[{"metadata":{...}},{"metadata":...
 
-How it works: every item begins with the same key as the first one, so items are told apart by
-``},{"thatkey":``. In JSON that text cannot stand inside a string, whose quotes would be escaped;
-it can stand deeper inside an item. So a piece is a guess: whoever parses it and finds it cut off
-puts it before the next one and tries again. What cannot be taken apart so (another
-order of keys, white space) ends up in one piece, whose parts JSON's own parser then finds.
+How it works: every item begins with the same key as the first one, so ``},{"thatkey":`` separates
+items. In JSON that text cannot occur inside a string, whose quotes would be escaped; it can occur
+deeper inside an item. So a piece is a guess: a caller that finds it incomplete joins it with the
+next piece and tries again. A list that cannot be split this way (another order of keys, white
+space) is one piece in the end, for a JSON parser to take apart.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _HEAD_LIMIT: Final = 1 << 16
 
 
 class Splitter:
-    """Bytes in, pieces out; ``head`` and ``tail`` are what stands around the items."""
+    """Bytes in, pieces out; ``head`` is what comes before the items."""
 
     def __init__(self) -> None:
         self.head = b""
@@ -30,7 +30,7 @@ class Splitter:
         self._scanned = 0
 
     def feed(self, data: bytes) -> Iterator[bytes]:
-        """The pieces that are complete with ``data``: all but the last one, which may be longer."""
+        """The pieces completed by ``data``; the last one is held back, as it may go on."""
         buffer = self._buffer
         buffer += data
         if not self._separator and not self._begin():
@@ -45,9 +45,9 @@ class Splitter:
         self._scanned = max(0, len(buffer) - len(separator) + 1)
 
     def finish(self, held: bytes) -> tuple[bytes, bytes, bytes]:
-        """What is left when all is fed, ``held`` being what was put back: the last piece, the
-        list without it, and the list with it, for when that piece is not the last after all.
-        A list that could not be taken apart is all there is."""
+        """The last piece, the list without it, and the list with it, in case that piece turns out
+        not to be one object. ``held``: pieces found incomplete so far. For a list that could not
+        be split the piece is empty and both lists are the whole."""
         rest = bytes(self._buffer).rstrip()
         if held:
             rest = held + b"," + rest
@@ -59,7 +59,7 @@ class Splitter:
         return rest[:-2], head + b"]}", head + rest
 
     def _begin(self) -> bool:
-        """Whether the first item has begun, so that it is known how items begin."""
+        """Whether the first item has begun, which gives the separator."""
         buffer = self._buffer
         at = buffer.find(_ITEMS, 0, _HEAD_LIMIT)
         if at < 0:

@@ -1,7 +1,6 @@
-"""How often the API is asked, and how much at once: CoreDNS's apiserver_qps, _burst, _max_inflight.
+"""Limits on API requests: CoreDNS's apiserver_qps, apiserver_burst and apiserver_max_inflight.
 
-A watch counts against the limit in flight until the API begins to answer, as in CoreDNS; a list
-until it is read.
+A watch is in flight until the API begins to answer, as in CoreDNS; a list until it is read.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from grpcdns.source.clock import Clock
 
 
 class Bucket:
-    """Holds ``burst`` tokens and fills with ``qps`` a second. Pure: the time is passed in."""
+    """A token bucket: ``burst`` tokens, refilled at ``qps`` a second. The time is passed in."""
 
     def __init__(self, qps: float, burst: int) -> None:
         self._qps = qps
@@ -23,7 +22,7 @@ class Bucket:
         self._at = 0.0
 
     def take(self, now: float) -> float:
-        """Takes a token; how many seconds to wait until it is there."""
+        """Takes a token; returns how many seconds to wait for it."""
         if self._at:
             self._tokens = min(self._burst, self._tokens + (now - self._at) * self._qps)
         self._at = now
@@ -32,7 +31,7 @@ class Bucket:
 
 
 class Throttle:
-    """One for all requests. Zero is no limit; a burst of zero is as many as ``qps``."""
+    """Shared by all requests. Zero is no limit; a burst of zero is ``qps``."""
 
     def __init__(self, clock: Clock, qps: float = 0.0, burst: int = 0, inflight: int = 0) -> None:
         self._clock = clock
@@ -42,7 +41,7 @@ class Throttle:
 
     @contextmanager
     def request(self) -> Iterator[None]:
-        """Waits for its turn, and holds a place in flight while inside."""
+        """Waits for a token and a place in flight, and keeps the place while inside."""
         if self._bucket is not None:
             with self._lock:
                 delay = self._bucket.take(self._clock.now())

@@ -1,17 +1,17 @@
-"""List, then watch, for ever: one kind of object, one thread.
+"""List, then watch, for ever: one kind, one thread.
 
-Three layers, each knowing only its own concern (the way kopf does it):
+Three layers, each with one concern:
 
-    Watch.run          for ever: what failed is tried again after a back-off
+    Watch.run          for ever: backs off after a failure, then starts over
       _list_and_watch  list (a streaming list where the API has one), then watch until 410
         _follow        one stream, until it ends
 
-What to do after each failure is decided in retry.py; the position (the last version, and whether
-it is still of use) is handed from layer to layer and kept nowhere else. A list replaces, and the
-sink makes a diff of that: what did not change is not touched.
+retry.py decides what to do after each failure. The position (the last version, and whether the API
+can still use it) is passed from layer to layer and kept nowhere else. A list replaces what the sink
+has, and the sink makes a diff of it: an unchanged object is not touched.
 
-Beware: ``versions`` is what the API is believed to hold, read by check.py from another thread.
-Where a version is negative, the object is known and not served.
+Beware: ``versions`` is what we believe the API holds; the consistency check reads it from another
+thread. A negative version is of an object that is known and not served.
 """
 
 from __future__ import annotations
@@ -42,21 +42,21 @@ FAILURES: Final = (ApiError, Unreachable)
 
 
 class Resource(NamedTuple):
-    """What is watched: its path, and the selectors as parameters."""
+    """What is watched: its path, and its selectors as parameters."""
 
     path: str
     selectors: Params
 
 
 class Position(NamedTuple):
-    """How far we are: the last version seen; ``lost`` when the API can do nothing with it."""
+    """The last version seen; ``lost`` if the API can no longer use it."""
 
     version: str = ""
     lost: bool = False
 
 
 class _Useless(Exception):
-    """A stream is of no use any more, nor is another one; ``lost``: nor is the last version."""
+    """Neither this stream nor a new one helps; ``lost``: the last version does not, either."""
 
     def __init__(self, reason: str, *, lost: bool = False) -> None:
         super().__init__(reason)
@@ -64,7 +64,7 @@ class _Useless(Exception):
 
 
 class _Relist(Exception):
-    """What to do is LIST. Carries where we are, and why."""
+    """A relist is due. Carries the position and the reason."""
 
     def __init__(self, position: Position, reason: str) -> None:
         super().__init__(reason)
@@ -72,7 +72,11 @@ class _Relist(Exception):
 
 
 class Watch:
-    """One kind. ``run`` in a thread of its own; ``relist`` from any."""
+    """One kind. ``run`` takes a thread; ``relist``, ``repair`` and ``use`` may be called from any.
+
+    ``streaming``: relists are streaming lists where the API has them; ``streaming_first``: the
+    first list is one, too. A plain list is twice as fast, and nothing is served before the first.
+    """
 
     def __init__(
         self,
@@ -104,7 +108,7 @@ class Watch:
         self._broken = ""
         self.synced = False
         self.tried = threading.Event()
-        """Set when the first list is taken, or has failed."""
+        """Set once the first list is done, or has failed."""
 
     def run(self) -> None:
         """Until the client is stopped."""
@@ -119,27 +123,27 @@ class Watch:
             self._connection.close()
 
     def relist(self, reason: str) -> None:
-        """Lists the latest state as soon as may be; from any thread."""
+        """Ends the watch and relists, at the latest version."""
         self._wanted = reason
         self._connection.interrupt()
 
     def repair(self, wrong: str) -> None:
-        """Lists the latest state, because events have been lost; from any thread."""
+        """Relists because events were lost."""
         self._broken = wrong
         self.relist(f"events were lost: {wrong}")
 
     def use(self, decoder: Decoder) -> None:
-        """From now on, read objects with this; from any thread."""
+        """Relists with another decoder."""
         self._decoder = decoder
-        self.relist("the options need other fields")
+        self.relist("the options now need other fields")
 
     @property
     def fields(self) -> Fields:
-        """What is read of the objects."""
+        """The optional fields that are kept."""
         return self._decoder.fields
 
     def _once(self, position: Position) -> Position:
-        """One round; returns where it got to, when it is time to back off and list again."""
+        """One round, until it is time to back off and relist; returns the position reached."""
         try:
             self._list_and_watch(position)
         except _Relist as end:
@@ -148,11 +152,11 @@ class Watch:
         except FAILURES as error:
             self._journal.failed(self.kind, error)
             if isinstance(error, ApiError) and error.status == 404 and not self.synced:
-                self._sink.replace(self.kind, ())  # a kind that is not served has no objects
+                self._sink.replace(self.kind, ())  # a kind the API does not serve has no objects
         except Stopped:
             raise
         except Exception as error:
-            self._journal.broken(self.kind, error)  # a fault of ours must not end the watch
+            self._journal.broken(self.kind, error)  # a bug of ours must not end the watch
             self._connection.close()
             self._given_by = None
         finally:
@@ -175,7 +179,7 @@ class Watch:
     # Watching.
 
     def _open(self, position: Position) -> Iterator[Event]:
-        """A stream from a position on, opened with as many tries as it takes."""
+        """Opens a stream at a position, retrying until the API allows it or a relist is due."""
         while True:
             began = self._clock.now()
             try:
@@ -190,7 +194,7 @@ class Watch:
             return self._events(stream, began)
 
     def _follow(self, position: Position, events: Iterator[Event]) -> Position:
-        """One stream, until it ends; where the next one goes on from."""
+        """Follows one stream until it ends; returns where the next one starts."""
         try:
             for event in events:
                 position = self._take(position, event)
@@ -214,7 +218,7 @@ class Watch:
         return Position(event.version) if event.version else position
 
     def _apply(self, type_: str, item: Item) -> None:
-        """One event to the sink."""
+        """Passes one event to the sink."""
         key, body = item.key, item.body
         if type_ == "DELETED":
             self.versions.pop(key, None)
@@ -232,9 +236,12 @@ class Watch:
     def _events(
         self, stream: Stream, began: float, listing: Listing | None = None
     ) -> Iterator[Event]:
-        """The events of a stream, until it ends. Raises ApiError for the API's own ERROR, _Useless
-        where there is no point in a next stream. ``began`` is before it was asked for: a proxy may
-        hold back its head until the first event. ``listing`` is what initial events are for."""
+        """The events of a stream, until it ends. Raises ApiError for an ERROR event, _Useless if a
+        new stream would not help.
+
+        ``began``: when it was requested, as a proxy may hold back the head until the first event.
+        ``listing``: where the initial events go; None for a plain watch.
+        """
         seen = False
         try:
             self._check_wanted()
@@ -255,16 +262,16 @@ class Watch:
         self._journal.rewatch(self.kind, stream.ended)
 
     def _check_wanted(self) -> None:
-        """Before a stream is read and after it: ``relist`` may come while it is being opened, when
-        there is nothing to interrupt yet."""
+        """Called before a stream is read and after it: while a stream is being opened, ``relist``
+        has nothing to interrupt yet."""
         if self._wanted:
             raise _Useless(self._wanted, lost=True)
 
     def _read(self, line: bytes, listing: Listing | None) -> Event | None:
-        """One line; None for what only deserves a line in the log (rf-20, rf-21).
+        """One line; None for a line that is logged and ignored.
 
-        An object that cannot be read is not served: its last good state would be a lie, and one
-        that a fresh list does not tell.
+        An object that cannot be read is no longer served: its last good state would be wrong, and
+        missing after the next list.
         """
         try:
             if listing is not None:
@@ -287,7 +294,7 @@ class Watch:
     def _stream_list(self, position: Position) -> tuple[Position, Iterator[Event] | None]:
         """A list as a watch with initial events (KEP-3157): each object is packed as it comes.
 
-        Returns no stream where the API does not offer that, and a plain list is due.
+        Returns no stream if the API does not offer this and a plain list is due.
         """
         while True:
             began = self._clock.now()
@@ -313,10 +320,10 @@ class Watch:
             if version:
                 self._replace(listing, began, "stream")
                 return Position(version), events
-            self._pause(None)  # it ended too early: all over again (rf-31)
+            self._pause(None)  # it ended before the initial events did: start over
 
     def _collect(self, events: Iterator[Event], listing: Listing) -> str:
-        """The initial events of a stream; the version they end at, "" where it ended first."""
+        """Reads the initial events; returns their version, "" if the stream ended before them."""
         for event in events:
             self._sink.heard(self.kind)
             if event.initial_end:
@@ -329,7 +336,7 @@ class Watch:
         return ""
 
     def _list(self, position: Position) -> Position:
-        """A plain list: all pages, then one replace."""
+        """A plain list: all pages, then one ``replace``."""
         began = self._clock.now()
         self._wanted = ""
         try:
@@ -342,7 +349,7 @@ class Watch:
         return Position(version)
 
     def _pages(self, at: str, position: Position) -> tuple[Listing, str]:
-        """The complete list at a version, and the version it is of."""
+        """The complete list at a version; returns the version that the API gave it."""
         listing = self._new_listing(position)
         limit = retry.list_limit(at, self._paged)
         token = ""
@@ -352,7 +359,7 @@ class Watch:
             except ApiError as error:
                 if not token or not retry.is_expired(error):
                     raise
-                listing, limit, token = self._new_listing(position), 0, ""  # rf-04: all at once
+                listing, limit, token = self._new_listing(position), 0, ""  # now without pages
                 continue
             self._sink.heard(self.kind)
             if not page.token:
@@ -361,7 +368,7 @@ class Watch:
             self._paged = self._paged or at == "0"
 
     def _page(self, at: str, limit: int, token: str, listing: Listing) -> Page:
-        """One page, into the list in the making."""
+        """Reads one page into ``listing``."""
         params = dict(self.resource.selectors)
         if limit:
             params["limit"] = str(limit)
@@ -380,17 +387,17 @@ class Watch:
             raise ApiError(500, "Unreadable", str(error)) from error
         for bad in reader.unreadable:
             self._journal.skipped(self.kind, bad.key, str(bad))
-            listing.pass_over(bad)
+            listing.skip(bad)
         return reader.page
 
     def _new_listing(self, position: Position) -> Listing:
-        """An empty one. An object of a version that is known is not read again, unless there is
-        reason to doubt: other fields are wanted, events were lost, versions ran backwards."""
+        """An empty one. An object of its known version is not read again, unless other fields are
+        needed, events were lost or versions ran backwards."""
         trusted = self._given_by is self._decoder and not self._broken and not position.lost
         return Listing(self.versions, self._decoder, trusted=trusted)
 
     def _replace(self, listing: Listing, began: float, how: str) -> None:
-        """A complete list to the sink. Keys known before stay the same str objects, which the
+        """Passes a complete list to the sink. Known keys stay the same str objects, which the
         sink's store shares."""
         changes = self._sink.replace(self.kind, listing)
         self._given_by = listing.decoder
@@ -405,7 +412,7 @@ class Watch:
             self._journal.repaired(self.kind, changes, self._broken)
             self._broken = ""
 
-    # Between the two.
+    # Both.
 
     def _watch_params(self, position: Position, *, initial: bool = False) -> Params:
         params = dict(self.resource.selectors)
@@ -421,7 +428,7 @@ class Watch:
         return params
 
     def _pause(self, error: Exception | None) -> None:
-        """Backs off; longer where the API asks for it."""
+        """Backs off, for longer if the API asks for it."""
         delay = self._backoff.next(self._clock.now(), self._clock.random())
         if isinstance(error, ApiError) and error.retry_after:
             delay = max(delay, error.retry_after)

@@ -19,7 +19,7 @@ from bench import usage
 from grpcdns.core.answers.policy import Policy
 from grpcdns.core.cluster.objects import Kind
 from grpcdns.core.handler import Handler
-from grpcdns.source.api.decode import Decoder
+from grpcdns.source.api.decode import Decoder, ListReader
 from harness.api import Object
 from harness.cluster import Cluster
 from harness.grpcdns import Grpcdns
@@ -72,8 +72,10 @@ def _fresh(cluster: Cluster) -> Handler:
     """A handler with the objects that the API lists now."""
     handler = Handler(Policy())
     for kind, path in PATHS.items():
-        page = Decoder(kind).page(json.dumps(cluster.api.request("GET", path)).encode())
-        objects = [(item.key, item.body) for item in page.items if item.body is not None]
+        reader = ListReader(Decoder(kind))
+        body = json.dumps(cluster.api.request("GET", path)).encode()
+        items = (*reader.feed(body), *reader.finish())
+        objects = [(item.key, item.body) for item in items if item.body is not None]
         for _ in handler.replace(kind, [objects], 1):
             pass
     return handler

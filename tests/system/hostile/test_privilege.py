@@ -159,7 +159,9 @@ def test_no_secret_in_any_output(make_cluster: Any, tmp_path: Path) -> None:
             path.read_bytes() for path in run.rglob("*") if path.is_file()
         )
         cluster.apiserver.kill()
-        wait_until(lambda: "is away" in grpcdns.process.log_text, "the API is missed", timeout=60)
+        wait_until(
+            lambda: "is unreachable" in grpcdns.process.log_text, "the API is missed", timeout=60
+        )
     finally:
         grpcdns.stop()
     outputs["snapshot"] = (tmp_path / "snapshot").read_bytes()

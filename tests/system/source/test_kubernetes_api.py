@@ -144,7 +144,7 @@ def test_rights_that_are_missing_are_named(
         assert Kind.SERVICE not in sink.store.listed
     finally:
         source.stop()
-    assert 'SERVICE: may not be listed or watched: services is forbidden: User "system:' in (
+    assert 'Service: not allowed to list and watch: services is forbidden: User "system:' in (
         caplog.text
     )
 

@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 
 class FakeClock:
-    """A clock that only moves when told to; a sleep is told and noted. `chance` is its `random`."""
+    """A clock that only moves when advanced; a sleep advances it and is recorded. `chance` is its
+    `random`."""
 
     def __init__(self, chance: float = 0.0) -> None:
         self.chance = chance
@@ -17,9 +18,6 @@ class FakeClock:
 
     def now(self) -> float:
         return self._now
-
-    def time(self) -> float:
-        return 1_700_000_000.0 + self._now
 
     def random(self) -> float:
         return self.chance

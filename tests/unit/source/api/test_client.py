@@ -25,7 +25,7 @@ OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
 def serving(
     handle: Callable[[socket.socket, int], None], tls: ssl.SSLContext | None = None
 ) -> Iterator[int]:
-    """A TCP server that gives each connection, and its number, to `handle`; yields its port."""
+    """A TCP server that passes each connection and its number to `handle`; yields its port."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
         def run() -> None:
@@ -97,7 +97,7 @@ def test_a_connection_is_kept() -> None:
     assert b"User-Agent: grpcdns/" in seen[0][1]
 
 
-def test_a_kept_connection_that_has_died_is_made_anew() -> None:
+def test_a_dead_kept_connection_is_replaced() -> None:
     def handle(connection: socket.socket, number: int) -> None:
         if request(connection):
             connection.sendall(OK)
@@ -106,7 +106,7 @@ def test_a_kept_connection_that_has_died_is_made_anew() -> None:
         assert [ask(), ask(), ask()] == [b"{}"] * 3
 
 
-def test_an_answer_without_an_end_of_its_own() -> None:
+def test_an_answer_that_ends_with_the_connection() -> None:
     def handle(connection: socket.socket, number: int) -> None:
         if request(connection):
             connection.sendall(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n{}")
@@ -199,13 +199,13 @@ def test_a_client_certificate_is_never_on_disk(authority: Authority) -> None:
             assert ask() == b"{}"
 
 
-def test_a_server_that_is_not_to_be_trusted(authority: Authority, tmp_path: Path) -> None:
+def test_a_server_that_is_not_trusted(authority: Authority, tmp_path: Path) -> None:
     (tmp_path / "other").mkdir()
     other = Authority(tmp_path / "other")
     with serving(answer, tls_server(authority)) as port:
         with (
             asking(port, "https", ca=other.cert.read_text()) as ask,
-            pytest.raises(Unreachable, match="certificate is not to be trusted"),
+            pytest.raises(Unreachable, match="certificate is not trusted"),
         ):
             ask()
         with asking(port, "https", ca=other.cert.read_text(), verify=False) as ask:
@@ -240,7 +240,7 @@ def test_through_a_proxy() -> None:
 
 
 SAID = {
-    TimeoutError(): "no answer in time",
+    TimeoutError(): "timeout",
     OSError(errno.ECONNRESET, "x"): "Connection reset by peer",
     ssl.SSLError("oops"): "oops",
     ValueError(): "ValueError",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from typing import Any
 
 import pytest
@@ -21,7 +22,7 @@ from grpcdns.core.cluster.objects import (
     ServiceImport,
     unpack,
 )
-from grpcdns.source.api.decode import Decoder, Unreadable, parse_time
+from grpcdns.source.api.decode import Decoder, Item, ListReader, Unreadable, parse_time
 from grpcdns.source.kinds import Fields
 
 META = {"name": "x", "namespace": "ns", "resourceVersion": "7"}
@@ -137,19 +138,24 @@ ROWS: dict[str, tuple[Kind, dict[str, Any], Object]] = {
 }  # fmt: skip
 
 
+def read_list(decoder: Decoder, body: bytes) -> tuple[list[Item], ListReader]:
+    reader = ListReader(decoder)
+    return [*reader.feed(body), *reader.finish()], reader
+
+
 @pytest.mark.parametrize(("kind", "raw", "expected"), ROWS.values(), ids=ROWS.keys())
 def test_objects(kind: Kind, raw: dict[str, Any], expected: Object) -> None:
-    """The same by itself, in a list and in an event."""
+    """The same on its own, in a list and in an event."""
     decoder = Decoder(kind)
     text = json.dumps(raw).encode()
     item = decoder.item(text)
     assert item.body is not None
     assert unpack(kind, item.body) == expected
-    assert decoder.page(b'{"items":[%s]}' % text).items == (item,)
+    assert read_list(decoder, b'{"items":[%s]}' % text)[0] == [item]
     assert decoder.event(b'{"type":"ADDED","object":%s}' % text).item == item
 
 
-def test_only_asked_for_fields_are_kept() -> None:
+def test_only_needed_fields_are_kept() -> None:
     raw = json.dumps(slice_({**ADDRESS, "targetRef": {"name": "p"}, "zone": "z"})).encode()
     for fields, expected in (
         (Fields(), endpoint(pod="p", zone="z")),
@@ -183,16 +189,16 @@ def test_a_list_goes_on_without_a_broken_object() -> None:
     body = json.dumps({"metadata": {"resourceVersion": "9", "continue": "t",
                                     "remainingItemCount": 3},
                        "items": [good, BROKEN["a list for an object"], good]})  # fmt: skip
-    page = Decoder(Kind.SERVICE).page(body.encode())
-    assert len(page.items) == 2
-    assert [bad.key for bad in page.unreadable] == ["ns/x"]
-    assert (page.version, page.token) == ("9", "t")
+    items, reader = read_list(Decoder(Kind.SERVICE), body.encode())
+    assert len(items) == 2
+    assert [bad.key for bad in reader.unreadable] == ["ns/x"]
+    assert reader.page == ("9", "t")
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"{", b'"items"', b'{"items":7}', b"\xff"])
-def test_what_is_no_list_is_an_error(body: bytes) -> None:
+def test_anything_but_a_list_is_an_error(body: bytes) -> None:
     with pytest.raises(Unreadable, match="not a list"):
-        Decoder(Kind.SERVICE).page(body)
+        read_list(Decoder(Kind.SERVICE), body)
 
 
 TIMES = {
@@ -246,7 +252,7 @@ def test_any_bytes_are_read_or_unreadable(raw: bytes, kind: Kind) -> None:
 
 
 def check_total(decoder: Decoder, raw: bytes) -> None:
-    for read in (decoder.item, decoder.page, decoder.event):
+    for read in (decoder.item, decoder.event, partial(read_list, decoder)):
         try:
             read(raw)
         except Unreadable:
