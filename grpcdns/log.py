@@ -1,4 +1,4 @@
-"""Logs: one line of text or of JSON for each change of state, on stderr, alike in every process."""
+"""The log: one line of text or JSON for each change of state, on stderr, alike in each process."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class _Json(logging.Formatter):
 
 
 def start(process: str, level: str, form: str) -> None:
-    """Log as ``process`` from here on; called again, it changes level and form."""
+    """Log as ``process`` from now on; another call changes level and form ("text" or "json")."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_Json(process) if form == "json" else _Text(process))
     root = logging.getLogger()

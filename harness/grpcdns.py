@@ -97,12 +97,10 @@ class Grpcdns:
             if int(status[1]) != self.process.pid or status[0] == "Z":
                 continue
             words = [word.decode() for word in argv]
-            if "grpcdns.serve.feed.process" in words:
+            if "grpcdns.serve.feed" in words:
                 found["feed"] = int(entry.name)
-            elif "grpcdns.serve.worker.process" in words:
-                found[f"worker {words[words.index('grpcdns.serve.worker.process') + 2]}"] = int(
-                    entry.name
-                )
+            elif "grpcdns.serve.worker" in words:
+                found[f"worker {words[words.index('grpcdns.serve.worker') + 2]}"] = int(entry.name)
         return found
 
     def __enter__(self) -> Self:

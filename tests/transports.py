@@ -17,10 +17,10 @@ from grpcdns.serve.worker.later import Servicer
 from grpcdns.serve.worker.transport.contract import QUERY, Pressure, Transport
 from grpcdns.serve.worker.transport.health import Health
 from grpcdns.serve.worker.transport.lane import Lane
-from grpcdns.serve.worker.transport.server import Edge
+from grpcdns.serve.worker.transport.server import Listeners
 from grpcdns.serve.worker.transport.threads import Threads
 
-TRANSPORTS: Final[dict[str, Callable[[Edge, Servicer, Pressure], Transport]]] = {
+TRANSPORTS: Final[dict[str, Callable[[Listeners, Servicer, Pressure], Transport]]] = {
     "lane": Lane,
     "threads": Threads,
 }
@@ -55,8 +55,8 @@ def serving(
     name: str, address: str, answer: Servicer, *, credentials: grpc.ServerCredentials | None = None
 ) -> Iterator[Served]:
     health, pressure = Health(serving=True), Pressure()
-    edge = Edge([address], health, credentials=credentials)
-    transport = TRANSPORTS[name](edge, answer, pressure)
+    listeners = Listeners([address], health, credentials=credentials)
+    transport = TRANSPORTS[name](listeners, answer, pressure)
     transport.start()
     try:
         yield Served(transport, health, pressure, address)

@@ -73,12 +73,12 @@ def _line(number: int) -> bytes:
 
 def _send(policy: Policy, events: list[Event]) -> tuple[list[bytes], float]:
     """The frames that a worker gets, and what it took to send each."""
-    fanout = Broadcast(policy, lambda: None)
+    broadcast = Broadcast(policy, lambda: None)
     pairs = [socket.socketpair(socket.AF_UNIX) for _ in range(2)]
     for ours, _ in pairs:
-        peer = Subscriber(ours, fanout.store)
-        peer.told.update(Kind)
-        fanout.peers.append(peer)
+        subscriber = Subscriber(ours, broadcast.store)
+        subscriber.follows.update(Kind)
+        broadcast.subscribers.append(subscriber)
     frames: list[bytes] = []
     took = []
     for event in events:
@@ -86,7 +86,7 @@ def _send(policy: Policy, events: list[Event]) -> tuple[list[bytes], float]:
         key, body = event.item.key, event.item.body
         assert body is not None
         began = time.perf_counter()
-        fanout.upsert(Kind.ENDPOINT_SLICE, key, body)
+        broadcast.upsert(Kind.ENDPOINT_SLICE, key, body)
         took.append(time.perf_counter() - began)
         frame, _ = [theirs.recv(1 << 16) for _, theirs in pairs]
         frames.append(frame)

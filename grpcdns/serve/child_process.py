@@ -1,4 +1,4 @@
-"""What feed and worker do alike as processes: arguments, signals, heartbeat, exit codes."""
+"""What feed and worker share as processes: their end, their heartbeat, their exit codes."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _ARENAS: Final = 2
 
 
 def main(name: str, run: Callable[[], int]) -> int:
-    """Run a child to its exit code; a user's error is one line."""
+    """Run a child process; returns its exit code. A `UserError` is one line on stderr."""
     die_with_parent()
     few_heaps()
     try:
@@ -42,18 +42,19 @@ def start_log(process: str, config: Config) -> None:
 
 
 def die_with_parent() -> None:
-    """Die when the supervisor does, however it does."""
+    """Die when the supervisor does, even if it is killed."""
     import ctypes
 
     parent = os.getppid()
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:  # it died before that
+    if os.getppid() != parent:  # it died before the call
         os._exit(1)
 
 
 def few_heaps() -> None:
-    """Before there are threads: glibc gives each a heap of its own (up to 8 for each processor),
-    and answers that stay in them keep them from shrinking. Other C libraries have no such thing."""
+    """Limit the number of heaps; to be called before threads are started. glibc gives each thread
+    its own heap (up to 8 for each processor), and answers that stay in a heap keep it from
+    shrinking. Other C libraries have no such limit."""
     import ctypes
 
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
@@ -62,11 +63,11 @@ def few_heaps() -> None:
 
 
 UP: Final = b"+"
-"""The heartbeat of a process that has started."""
+"""The heartbeat of a process whose start is complete."""
 
 
 class Heartbeat:
-    """Tells the supervisor, over the pipe it gave us, that we are alive. A no-op without one."""
+    """Shows the supervisor that we are alive, over the pipe it gave us. A no-op without one."""
 
     def __init__(self, fd: int | None) -> None:
         self._fd = fd
@@ -75,13 +76,13 @@ class Heartbeat:
             os.set_inheritable(fd, False)
 
     def beat(self, *, up: bool = True) -> None:
-        """``up``: the start is over, nothing the user wrote was in its way."""
+        """``up``: the start is complete, so the user's options are valid."""
         if self._fd is None:
             return
         try:
             os.write(self._fd, UP if up else b".")
         except BlockingIOError:
-            pass  # it has not read for long; it will find plenty
+            pass  # the pipe is full of heartbeats that the supervisor has not read
         except OSError:
             self._fd = None
 

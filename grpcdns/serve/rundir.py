@@ -1,4 +1,4 @@
-"""The private run folder (0700): what the processes of one ``grpcdns serve`` find each other by."""
+"""The private run folder (0700) in which the processes of one ``grpcdns serve`` find each other."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ import msgspec
 from grpcdns.config.options import Config, UserError
 
 _LONGEST: Final = 107 - len("/probe-99999.sock")
-"""A unix socket's path has 107 bytes at most."""
+"""The longest path of the folder: a unix socket's path has 107 bytes at most."""
 
 
 class RunDir:
-    """Paths in the folder, and the files that only the supervisor writes."""
+    """Its paths, and its files, which only the supervisor writes."""
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
@@ -23,7 +23,8 @@ class RunDir:
 
     @classmethod
     def make(cls) -> RunDir:
-        """A new one, under $XDG_RUNTIME_DIR, $TMPDIR or /tmp: the first that can be used."""
+        """A new folder in $XDG_RUNTIME_DIR, $TMPDIR or /tmp, the first that works. Raises
+        `UserError`."""
         name, why = f"grpcdns-{os.urandom(6).hex()}", ""
         for parent in (os.environ.get("XDG_RUNTIME_DIR"), os.environ.get("TMPDIR"), "/tmp"):  # noqa: S108 - the folder in it is private
             path = os.path.join(parent or "", name)
@@ -38,7 +39,7 @@ class RunDir:
         raise UserError(f"{why}; set TMPDIR to a folder that can be written to")
 
     def probe(self, worker: int) -> str:
-        """A worker's own socket, for the probe and for nobody else."""
+        """A worker's private socket, for its probe alone."""
         return str(self.path / f"probe-{worker}.sock")
 
     def config(self) -> Config:
@@ -48,7 +49,8 @@ class RunDir:
         self._write("config.json", config.to_json())
 
     def processes(self) -> dict[str, dict[str, Any]]:
-        """The supervisor's view of the processes, by name: pid, restarts, since."""
+        """The processes by name, as the supervisor sees them: pid, restarts, since (unix
+        seconds). Empty before it has written them."""
         try:
             found = msgspec.json.decode((self.path / "processes.json").read_bytes())
         except (OSError, msgspec.DecodeError):
@@ -59,13 +61,13 @@ class RunDir:
         self._write("processes.json", msgspec.json.encode(processes))
 
     def remove(self) -> None:
-        """With all that is in it; it has no folders."""
+        """Remove it with its files and sockets; there are no folders in it."""
         for path in self.path.iterdir():
             path.unlink(missing_ok=True)
         self.path.rmdir()
 
     def _write(self, name: str, content: bytes) -> None:
-        """At once or not at all, mode 0600."""
+        """Replace a file atomically, mode 0600."""
         new = self.path / f"{name}.new"
         with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
             file.write(content)

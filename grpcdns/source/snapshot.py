@@ -65,9 +65,8 @@ _decoder: Final = msgspec.msgpack.Decoder(Header | Objects | End)
 class Snapshot:
     """A verified file. ``objects`` reads it again, frame by frame."""
 
-    def __init__(self, path: Path, header: Header, count: int) -> None:
+    def __init__(self, path: Path, header: Header) -> None:
         self.header = header
-        self.count = count
         self._path = path
 
     def age(self, now: float) -> float:
@@ -183,7 +182,7 @@ def _verify(path: Path, file: BinaryIO, fingerprint: str) -> Snapshot:
                 raise SnapshotError("wrong checksum")
             if size != os.fstat(file.fileno()).st_size:
                 raise SnapshotError("data after its end")
-            return Snapshot(path, header, count)
+            return Snapshot(path, header)
         digest.update(frame)
     raise SnapshotError("torn: its end is missing")
 

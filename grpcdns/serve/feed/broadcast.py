@@ -1,13 +1,13 @@
-"""The feed: one process that keeps the cluster's objects and tells every worker what changes.
+"""The cluster's objects, and what changes in them, sent to every worker.
 
-A source calls the `Broadcast` (a `Sink`) from its threads; each Change is stamped, kept in the
-Store and sent at once to every worker, from that very thread: no queue stands between the API's
-event and the workers' sockets. The main thread does what a socket that did not take everything
-needs, new connections, the heartbeat and the snapshot.
+A source calls the `Broadcast` (a `Sink`) from its threads. Each Change is stamped, kept in the
+Store and sent to every worker at once, from the same thread: no queue stands between the API's
+event and the workers' sockets. The main thread (`FeedLoop`) takes care of sockets that did not
+accept everything, new connections, the heartbeat and the snapshot.
 
-A kind that the source lists for the first time is *listed* to the workers too, for they may
-know objects of another feed, which must go; from then on they get its Changes. Data restored from a
-snapshot goes to workers that have none: one that has live data keeps it until the API has
+A kind that the source lists for the first time is *listed* to the workers too: they may hold
+objects of an earlier feed, which must be deleted. After that they get its Changes. Data restored
+from a snapshot goes only to workers without live data: the others keep theirs until the API has
 answered.
 """
 
@@ -28,30 +28,31 @@ from grpcdns.source.sink import Packed
 _log = logging.getLogger(__name__)
 
 _BATCH = 64
-"""Changes in a frame, at most, while a list is taken."""
+"""The most Changes in one frame while a list is applied."""
 
 
 class Broadcast:
-    """Implements `Sink`. ``wake`` is called when a worker's socket did not take everything."""
+    """Implements `Sink`. ``wake`` is called when a worker's socket did not accept everything."""
 
     def __init__(
         self, policy: Policy, wake: Callable[[], None], clock: Callable[[], float] = time.time
     ) -> None:
         self.lock = threading.Lock()
         self.store = Store()
-        self.peers: list[Subscriber] = []
+        self.subscribers: list[Subscriber] = []
         self.needed = needed_kinds(policy)
         self.live: set[Kind] = set()
-        """Kinds that the source has listed in this process's life."""
+        """Kinds that the source has listed since this process started."""
         self.restored: float = 0.0
-        """When the snapshot that the data is from was saved; 0.0 when the data is live."""
+        """When the API was last heard before the snapshot that the data is from (unix seconds); 0.0
+        when the data is live."""
         self.serial = 0
         self.changes = 0
         self.heard_at: dict[Kind, float] = {}
         self.notes: dict[tuple[str, Kind | None], int] = {}
         self.repairs: dict[Kind | None, int] = {}
         self.lost: dict[Kind | None, float] = {}
-        """Kinds whose API does not answer, and since when."""
+        """Kinds whose API does not answer, and since when (unix seconds)."""
         self._wake = wake
         self._clock = clock
 
@@ -62,13 +63,13 @@ class Broadcast:
         first = kind not in self.live
         steps = self.store.replace(kind, pairs, self._stamp())
         count = 0
-        while batch := self._take(steps, kind):
+        while batch := self._send_some(steps, kind):
             count += len(batch)
         with self.lock:
             self.store.listed.add(kind)
             self.live.add(kind)
             if first:
-                self._tell_first(kind)
+                self._list_first(kind)
         self.heard(kind)
         return count
 
@@ -100,10 +101,10 @@ class Broadcast:
                 found = sum(value for value in fields.values() if isinstance(value, int))
                 self.repairs[kind] = self.repairs.get(kind, 0) + found
 
-    # -- the rest
+    # -- snapshot and workers
 
     def restore(self, objects: Iterable[tuple[Kind, str, bytes]], saved: float, serial: int) -> int:
-        """Take a snapshot's objects, before the source starts; how many."""
+        """Take a snapshot's objects, before the source starts; returns how many."""
         with self.lock:
             for kind, key, body in objects:
                 self.store.bodies[kind][key] = body
@@ -114,38 +115,38 @@ class Broadcast:
 
     @property
     def missing(self) -> list[str]:
-        """The kinds without which nothing can be answered, by name."""
+        """The names of the kinds that answers need and that are not listed yet."""
         return sorted(kind.name.lower() for kind in self.needed - self.store.listed)
 
     @property
     def is_live(self) -> bool:
         return self.needed <= self.live
 
-    def join(self, peer: Subscriber) -> None:
-        """A worker has said Hello: bring it up to date."""
+    def join(self, subscriber: Subscriber) -> None:
+        """A worker has said Hello: list everything to it."""
         with self.lock:
-            self.peers.append(peer)
+            self.subscribers.append(subscriber)
             for kind in Kind:
-                if kind in self.store.listed and (kind in self.live or not peer.live):
-                    peer.list_kind(kind, self.serial)
-            self._tell_state(peer)
+                if kind in self.store.listed and (kind in self.live or not subscriber.live):
+                    subscriber.list_kind(kind, self.serial)
+            self._send_state(subscriber)
             self._wake()
 
-    def leave(self, peer: Subscriber) -> None:
+    def leave(self, subscriber: Subscriber) -> None:
         with self.lock:
-            if peer in self.peers:
-                self.peers.remove(peer)
+            if subscriber in self.subscribers:
+                self.subscribers.remove(subscriber)
 
-    def push(self, peer: Subscriber, frame: bytes) -> None:
+    def push(self, subscriber: Subscriber, frame: bytes) -> None:
         with self.lock:
-            self._push(peer, frame)
+            self._push(subscriber, frame)
 
     def _stamp(self) -> int:
-        """Now, as a serial: it never goes back."""
+        """The time as a serial, which never goes back."""
         return max(int(self._clock()), self.serial)
 
-    def _take(self, steps: Iterable[Change], kind: Kind) -> list[Change]:
-        """The next few Changes of a list, sent; the lock is free in between."""
+    def _send_some(self, steps: Iterable[Change], kind: Kind) -> list[Change]:
+        """Send the next few Changes of a list and return them; the lock is free in between."""
         batch: list[Change] = []
         with self.lock:
             for change in steps:
@@ -159,35 +160,35 @@ class Broadcast:
     def _send(self, changes: tuple[Change, ...], kind: Kind) -> None:
         self.changes += len(changes)
         self.serial = max(self.serial, changes[-1].at)
-        peers = [peer for peer in self.peers if kind in peer.told]
-        if peers:
+        subscribers = [subscriber for subscriber in self.subscribers if kind in subscriber.follows]
+        if subscribers:
             frame = link.to_frame(link.Changes(changes))
-            for peer in peers:
-                self._push(peer, frame)
+            for subscriber in subscribers:
+                self._push(subscriber, frame)
 
-    def _push(self, peer: Subscriber, frame: bytes) -> None:
+    def _push(self, subscriber: Subscriber, frame: bytes) -> None:
         try:
-            peer.push(frame)
+            subscriber.push(frame)
         except OSError:
-            pass  # the main thread finds the socket closed
-        if peer.pending:
+            pass  # the main thread will find the socket closed
+        if subscriber.pending:
             self._wake()
 
-    def _tell_first(self, kind: Kind) -> None:
-        """The source has listed a kind: list it to those who do not follow it yet."""
-        for peer in self.peers:
-            if kind not in peer.told:
-                peer.list_kind(kind, self.serial)
+    def _list_first(self, kind: Kind) -> None:
+        """The source has listed a kind: list it to the workers that do not follow it yet."""
+        for subscriber in self.subscribers:
+            if kind not in subscriber.follows:
+                subscriber.list_kind(kind, self.serial)
         if self.restored and self.is_live:
             self.restored = 0.0
-            _log.info("the API has answered: the snapshot is out of use")
-            for peer in self.peers:
-                self._tell_state(peer)
+            _log.info("the API has answered: the snapshot is no longer used")
+            for subscriber in self.subscribers:
+                self._send_state(subscriber)
         self._wake()
 
-    def _tell_state(self, peer: Subscriber) -> None:
-        restored = bool(self.restored) and not peer.live
+    def _send_state(self, subscriber: Subscriber) -> None:
+        restored = bool(self.restored) and not subscriber.live
         heard = min((self.heard_at.get(kind, 0.0) for kind in self.needed), default=0.0)
         saved = self.restored if restored else 0.0
-        peer.state = link.to_frame(link.State(restored, saved, heard))
-        self._push(peer, peer.state)
+        subscriber.state = link.to_frame(link.State(restored, saved, heard))
+        self._push(subscriber, subscriber.state)

@@ -1,6 +1,7 @@
-"""A few GET routes over HTTP/1.1, for Prometheus and probes: no more of HTTP than that.
+"""A few GET routes over HTTP/1.1, for Prometheus and probes.
 
-Every connection is closed after its answer; slow ones are given up, and few are served at once.
+Every connection is closed after its response. Slow ones time out, and only a few are served at a
+time.
 """
 
 from __future__ import annotations
@@ -33,16 +34,12 @@ Route = Callable[[], Response]
 
 
 class MetricsServer:
-    """Serves ``routes`` on ``address``. Raises `UserError` when the address cannot be had."""
+    """Serves ``routes`` on ``address``. Raises `UserError` when the address cannot be bound."""
 
     def __init__(self, address: str, routes: Mapping[str, Route]) -> None:
         self._routes = routes
         self._slots = threading.BoundedSemaphore(_AT_ONCE)
         self._listener = _listen(address)
-
-    @property
-    def port(self) -> int:
-        return int(self._listener.getsockname()[1])
 
     def start(self) -> None:
         threading.Thread(target=self._accept, name="http", daemon=True).start()
@@ -72,7 +69,7 @@ class MetricsServer:
                 method, path = _read_request(sock)
                 sock.sendall(_to_wire(self._respond(method, path), head=method == "HEAD"))
         except (OSError, ValueError):
-            pass  # a caller that went, or said nothing sensible
+            pass  # the caller hung up or sent no request
         finally:
             self._slots.release()
 
@@ -85,12 +82,12 @@ class MetricsServer:
         try:
             return route()
         except Exception:
-            _log.exception("%s could not be answered", path)
+            _log.exception("GET %s failed", path)
             return Response(500, "see the log\n")
 
 
 def _read_request(sock: socket.socket) -> tuple[str, str]:
-    """Method and path. Raises ValueError for what is no request."""
+    """Method and path. Raises ValueError for anything that is no request."""
     raw = b""
     while b"\r\n\r\n" not in raw and b"\n\n" not in raw:
         data = sock.recv(_LIMIT)

@@ -1,7 +1,7 @@
-"""The feed's main loop: new workers, sockets that did not take everything, timers, signals.
+"""The feed's main loop: new workers, sockets that did not accept everything, timers, signals.
 
 One thread and one selector. What the source's threads could not send at once (`Subscriber.pending`)
-is sent from here when the socket takes bytes again.
+is sent from here when the socket accepts bytes again.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Final
 
 from grpcdns.serve import link
 from grpcdns.serve.feed.broadcast import Broadcast
@@ -23,34 +23,36 @@ from grpcdns.serve.feed.subscriber import Subscriber
 _log = logging.getLogger(__name__)
 
 TICK: Final = 0.2
-"""Seconds between heartbeats; timers are no finer."""
-MAX_PEERS: Final = 64
+"""Seconds between heartbeats, and the resolution of every timer."""
+MAX_SUBSCRIBERS: Final = 64
 
 
 class FeedLoop:
-    """``tick`` is called every `TICK` seconds; a signal calls what ``signals`` says for it."""
+    """``path`` is the link's socket; ``tick`` is called every `TICK` seconds."""
 
     def __init__(self, path: str, tick: Callable[[], None]) -> None:
         self._tick = tick
         self._selector = selectors.DefaultSelector()
         self._running = True
         self.turned = time.monotonic()
-        """When the loop was last seen to turn."""
+        """When the loop last turned (`time.monotonic`)."""
         self._wake_reader, self._wake_writer = socket.socketpair()
         self._wake_reader.setblocking(False)
         self._wake_writer.setblocking(False)
-        self._fanout: Broadcast | None = None
+        self._broadcast: Broadcast | None = None
         self._reports: dict[int, dict[str, link.Report]] = {}
         self._reported = threading.Condition()
         self._asked = 0
-        self._peers: dict[int, Subscriber] = {}
+        self._subscribers: dict[int, Subscriber] = {}
         self._listener = _listen(path)
         self._selector.register(self._listener, selectors.EVENT_READ, self._accept)
         self._selector.register(self._wake_reader, selectors.EVENT_READ, self._woken)
 
-    def serve(self, fanout: Broadcast, signals: dict[signal.Signals, Callable[[], None]]) -> None:
-        """Until `stop`; in the main thread, for it takes the signals."""
-        self._fanout = fanout
+    def serve(
+        self, broadcast: Broadcast, signals: dict[signal.Signals, Callable[[], None]]
+    ) -> None:
+        """Run until `stop`, in the main thread. ``signals`` says what each signal calls."""
+        self._broadcast = broadcast
         signal.set_wakeup_fd(self._wake_writer.fileno(), warn_on_full_buffer=False)
         for number in signals:
             signal.signal(number, lambda caught, _frame: signals[signal.Signals(caught)]())
@@ -72,16 +74,17 @@ class FeedLoop:
         self.wake()
 
     def wake(self) -> None:
-        """From any thread: a peer has something to send."""
+        """Something is queued for a subscriber; from any thread."""
         try:
             self._wake_writer.send(b"\0")
         except OSError:
-            pass  # it is awake already, or closed
+            pass  # already awake, or closed
 
     def reports(self, timeout: float) -> dict[str, link.Report]:
-        """The numbers of every worker that gives them in time, by its name; from any thread."""
-        fanout = self._fanout
-        if fanout is None:
+        """The Reports of the workers that answer within ``timeout`` seconds, by name; from any
+        thread."""
+        broadcast = self._broadcast
+        if broadcast is None:
             return {}
         with self._reported:
             self._asked += 1
@@ -89,11 +92,14 @@ class FeedLoop:
             found: dict[str, link.Report] = {}
             self._reports[number] = found
         frame = link.to_frame(link.Ask(number))
-        for peer in list(fanout.peers):
-            fanout.push(peer, frame)
+        for subscriber in list(broadcast.subscribers):
+            broadcast.push(subscriber, frame)
         with self._reported:
             self._reported.wait_for(
-                lambda: {peer.name for peer in list(fanout.peers)} <= found.keys(), timeout
+                lambda: (
+                    {subscriber.name for subscriber in list(broadcast.subscribers)} <= found.keys()
+                ),
+                timeout,
             )
             del self._reports[number]
             return dict(found)
@@ -103,83 +109,83 @@ class FeedLoop:
             sock, _ = self._listener.accept()
         except OSError:
             return
-        if self._fanout is None or len(self._peers) >= MAX_PEERS:
+        if self._broadcast is None or len(self._subscribers) >= MAX_SUBSCRIBERS:
             sock.close()
             return
         sock.setblocking(False)
-        peer = Subscriber(sock, self._fanout.store)
-        self._peers[sock.fileno()] = peer
-        self._selector.register(sock, selectors.EVENT_READ, self._serve_peer(peer))
+        subscriber = Subscriber(sock, self._broadcast.store)
+        self._subscribers[sock.fileno()] = subscriber
+        self._selector.register(sock, selectors.EVENT_READ, self._on_event(subscriber))
 
-    def _serve_peer(self, peer: Subscriber) -> Callable[[int], None]:
+    def _on_event(self, subscriber: Subscriber) -> Callable[[int], None]:
         def act(events: int) -> None:
             if events & selectors.EVENT_READ:
-                self._read(peer)
+                self._read(subscriber)
 
         return act
 
-    def _read(self, peer: Subscriber) -> None:
+    def _read(self, subscriber: Subscriber) -> None:
         try:
-            data = peer.sock.recv(1 << 16)
+            data = subscriber.sock.recv(1 << 16)
             if not data:
-                raise link.LinkError("gone")
-            for message in peer.reader.feed(data):
-                self._take(peer, message)
+                raise link.LinkError("it closed the connection")
+            for message in subscriber.reader.feed(data):
+                self._take(subscriber, message)
         except BlockingIOError:
             return
         except (OSError, link.LinkError) as error:
-            self._drop(peer, error)
+            self._drop(subscriber, error)
 
-    def _take(self, peer: Subscriber, message: link.Message) -> None:
-        assert self._fanout is not None  # noqa: S101 - peers are accepted with it only
+    def _take(self, subscriber: Subscriber, message: link.Message) -> None:
+        assert self._broadcast is not None  # noqa: S101 - nothing is accepted before
         if isinstance(message, link.Hello):
-            if peer.name:
-                raise link.LinkError("says Hello twice")
+            if subscriber.name:
+                raise link.LinkError("a second Hello")
             if message.version != link.VERSION:
-                raise link.LinkError(f"speaks version {message.version}, not {link.VERSION}")
-            peer.name, peer.live = message.name, message.live
-            self._fanout.join(peer)
+                raise link.LinkError(f"protocol version {message.version}, not {link.VERSION}")
+            subscriber.name, subscriber.live = message.name, message.live
+            self._broadcast.join(subscriber)
         elif isinstance(message, link.Report):
             with self._reported:
                 found = self._reports.get(message.number)
                 if found is not None:
-                    found[peer.name] = message
+                    found[subscriber.name] = message
                     self._reported.notify_all()
         else:
-            raise link.LinkError(f"a worker does not say {type(message).__name__}")
+            raise link.LinkError(f"a worker does not send {type(message).__name__}")
 
     def _flush(self) -> None:
-        """Send what can be sent, and wait for the sockets that take no more."""
-        for peer in list(self._peers.values()):
-            assert self._fanout is not None  # noqa: S101
-            with self._fanout.lock:
+        """Send what can be sent, and watch the sockets that accept no more."""
+        for subscriber in list(self._subscribers.values()):
+            assert self._broadcast is not None  # noqa: S101
+            with self._broadcast.lock:
                 try:
-                    if peer.pending:
-                        peer.flush()
+                    if subscriber.pending:
+                        subscriber.flush()
                 except OSError as error:
                     gone: Exception | None = error
                 else:
                     gone = None
-                waits = peer.pending
+                waits = subscriber.pending
             if gone is not None:
-                self._drop(peer, gone)
+                self._drop(subscriber, gone)
                 continue
             events = selectors.EVENT_READ | (selectors.EVENT_WRITE if waits else 0)
-            key = self._selector.get_key(peer.sock)
+            key = self._selector.get_key(subscriber.sock)
             if key.events != events:
-                self._selector.modify(peer.sock, events, key.data)
+                self._selector.modify(subscriber.sock, events, key.data)
 
-    def _drop(self, peer: Subscriber, why: Exception) -> None:
-        assert self._fanout is not None  # noqa: S101
-        if self._peers.pop(peer.sock.fileno(), None) is None:
+    def _drop(self, subscriber: Subscriber, why: Exception) -> None:
+        assert self._broadcast is not None  # noqa: S101
+        if self._subscribers.pop(subscriber.sock.fileno(), None) is None:
             return
-        self._fanout.leave(peer)
-        self._selector.unregister(peer.sock)
-        peer.sock.close()
-        if peer.name:
-            _log.info("%s has hung up: %s", peer.name, why)
+        self._broadcast.leave(subscriber)
+        self._selector.unregister(subscriber.sock)
+        subscriber.sock.close()
+        if subscriber.name:
+            _log.info("%s has disconnected: %s", subscriber.name, why)
         else:
-            _log.warning("a connection that was no worker: %s", why)
+            _log.warning("a connection to the link that was no worker: %s", why)
 
     def _woken(self, _events: int) -> None:
         try:
@@ -188,16 +194,16 @@ class FeedLoop:
             pass
 
     def close(self) -> None:
-        """Let go of every socket; `serve` does so at its end."""
-        for peer in self._peers.values():
-            peer.sock.close()
+        """Close every socket; `serve` ends with it."""
+        for subscriber in self._subscribers.values():
+            subscriber.sock.close()
         for sock in (self._listener, self._wake_reader, self._wake_writer):
             sock.close()
         self._selector.close()
 
 
-def _listen(path: str) -> Any:
-    """The folder is private, so a socket that is there is that of a feed that died."""
+def _listen(path: str) -> socket.socket:
+    """The folder is private, so a socket that exists is left from a feed that died."""
     sock = socket.socket(socket.AF_UNIX)
     try:
         os.unlink(path)

@@ -1,7 +1,7 @@
-"""What Prometheus and probes are told, by the feed for all processes: written by hand, from tables.
+"""``--metrics``: what Prometheus and probes read. The feed answers for all processes.
 
-Each worker is asked for its numbers over the link and shows under a label ``worker``; nothing is
-kept of one that has died. Label values come from fixed sets.
+Each worker is asked for its samples over the link; they get a label ``worker``. Nothing is kept of
+a worker that has died. Label values come from fixed sets.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from grpcdns.serve.rundir import RunDir
 PREFIX: Final = "grpcdns_"
 _CONTENT: Final = "text/plain; version=0.0.4; charset=utf-8"
 _PATIENCE: Final = 0.5
-"""Seconds that workers have for their numbers."""
+"""Seconds that workers have for their Reports."""
 
 Sample = tuple[str, str, float]
 
@@ -31,25 +31,28 @@ FAMILIES: Final[Mapping[str, tuple[str, str]]] = {
     # of each worker
     "dns_requests_total": ("counter", "Queries answered, by type."),
     "dns_responses_total": ("counter", "Replies given, by rcode."),
-    "dns_request_duration_seconds": ("histogram", "From a call's arrival to its reply."),
-    "dns_oversized_total": ("counter", "Answers made that were too long for one message."),
+    "dns_request_duration_seconds": ("histogram", "Time from a call's arrival to its reply."),
+    "dns_oversized_total": ("counter", "Answers that were too long for one message."),
     "dns_deferred_total": ("counter", "Answers that needed the upstream."),
-    "dns_unavailable_total": ("counter", "Queries not answered because nothing is synced."),
-    "dns_panics_total": ("counter", "Queries that met a fault of ours and got SERVFAIL."),
-    "grpc_unavailable_total": ("counter", "Calls ended with UNAVAILABLE after being read."),
-    "grpc_shed_total": ("counter", "Calls ended with UNAVAILABLE unread, under overload."),
-    "grpc_broken_calls_total": ("counter", "Calls that ended before their message had come."),
+    "dns_unavailable_total": ("counter", "Queries not answered because the worker is not synced."),
+    "dns_panics_total": (
+        "counter",
+        "Queries answered with SERVFAIL because of a fault in grpcdns.",
+    ),
+    "grpc_unavailable_total": ("counter", "Calls that were read and ended with UNAVAILABLE."),
+    "grpc_shed_total": ("counter", "Calls ended with UNAVAILABLE unread, because of overload."),
+    "grpc_broken_calls_total": ("counter", "Calls that ended before their message arrived."),
     "grpc_deferred_calls": ("gauge", "Calls that wait for the upstream."),
-    "upstream_lookups_total": ("counter", "Look-ups asked of the upstream, by result."),
-    "upstream_lookups_in_flight": ("gauge", "Look-ups under way."),
+    "upstream_lookups_total": ("counter", "Look-ups at the upstream, by result."),
+    "upstream_lookups_in_flight": ("gauge", "Look-ups in flight."),
     "memo_hits_total": ("counter", "Queries answered from the memo."),
-    "memo_misses_total": ("counter", "Queries whose answer was made anew."),
-    "memo_evictions_total": ("counter", "Answers forgotten for want of room."),
-    "memo_invalidations_total": ("counter", "Answers forgotten because a change touched them."),
+    "memo_misses_total": ("counter", "Queries whose answer had to be made."),
+    "memo_evictions_total": ("counter", "Answers evicted to make room."),
+    "memo_invalidations_total": ("counter", "Answers dropped because of a change."),
     "memo_entries": ("gauge", "Answers in the memo."),
     "memo_bytes": ("gauge", "Estimated size of the memo."),
-    "index_objects": ("gauge", "Objects a worker answers from, by kind."),
-    "changes_total": ("counter", "Changes a worker has taken."),
+    "index_objects": ("gauge", "Objects that a worker answers from, by kind."),
+    "changes_total": ("counter", "Changes that a worker has applied."),
     "zone_serial": ("gauge", "The SOA serial of the cluster's zones."),
     "synced": ("gauge", "Whether a worker has a complete state."),
     "restored": ("gauge", "Whether a worker answers from a snapshot."),
@@ -58,23 +61,29 @@ FAMILIES: Final[Mapping[str, tuple[str, str]]] = {
     "probe_seconds": ("gauge", "What the latest query to ourselves took."),
     "kubernetes_dns_programming_duration_seconds": (
         "histogram",
-        "From a slice's last change trigger to its being answered.",
+        "Time from a slice's last change trigger to the first answer with it.",
     ),
     # of the feed and the supervisor
-    "worker_up": ("gauge", "Whether a worker gives its numbers."),
-    "process_restarts_total": ("counter", "Times that a process had to be started again."),
-    "process_start_time_seconds": ("gauge", "When a process was started, in unix seconds."),
-    "feed_objects": ("gauge", "Objects the feed knows, by kind."),
+    "worker_up": ("gauge", "Whether a worker reports its metrics."),
+    "process_restarts_total": ("counter", "Restarts of a process."),
+    "process_start_time_seconds": ("gauge", "Start time of a process, in unix seconds."),
+    "feed_objects": ("gauge", "Objects that the feed holds, by kind."),
     "feed_listed": ("gauge", "Whether a kind has been listed or restored, by kind."),
     "feed_changes_total": ("counter", "Changes sent to the workers."),
-    "feed_resyncs_total": ("counter", "Times that a worker was too slow and listed to anew."),
-    "kubernetes_events_total": ("counter", "What happened to the source, by what and kind."),
-    "kubernetes_repaired_total": ("counter", "Differences found and mended, by kind."),
-    "kubernetes_last_event_seconds": ("gauge", "Seconds since the API was heard of, by kind."),
+    "feed_resyncs_total": ("counter", "Times that a worker was too slow and was resynced."),
+    "kubernetes_events_total": ("counter", "Events of the source, by event and kind."),
+    "kubernetes_repaired_total": (
+        "counter",
+        "Differences from the API that were found and repaired, by kind.",
+    ),
+    "kubernetes_last_event_seconds": ("gauge", "Seconds since the API was last heard, by kind."),
     "kubernetes_api_up": ("gauge", "Whether the API answers."),
     "snapshot_age_seconds": ("gauge", "Age of the snapshot on disk."),
     "snapshot_failures_total": ("counter", "Snapshots that could not be written."),
-    "restored_age_seconds": ("gauge", "Age of the snapshot that is answered from, 0 when live."),
+    "restored_age_seconds": (
+        "gauge",
+        "Age of the snapshot that answers are made from, 0 when live.",
+    ),
     "build_info": ("gauge", "The version."),
 }
 _SUFFIXES: Final = ("_bucket", "_sum", "_count")
@@ -84,40 +93,45 @@ class Metrics:
     """The routes of ``--metrics``."""
 
     def __init__(
-        self, run: RunDir, config: Config, fanout: Broadcast, hub: FeedLoop, keeper: Snapshots
+        self,
+        run: RunDir,
+        config: Config,
+        broadcast: Broadcast,
+        loop: FeedLoop,
+        snapshots: Snapshots,
     ) -> None:
         self._run = run
         self._workers = [f"worker-{number}" for number in range(len(config.listen))]
-        self._fanout = fanout
-        self._hub = hub
-        self._keeper = keeper
+        self._broadcast = broadcast
+        self._loop = loop
+        self._snapshots = snapshots
 
     def routes(self) -> dict[str, Route]:
         return {"/metrics": self._metrics, "/healthz": self._healthz, "/readyz": self._readyz}
 
     def _metrics(self) -> Response:
-        return Response(200, self.text(self._hub.reports(_PATIENCE)), _CONTENT)
+        return Response(200, self.text(self._loop.reports(_PATIENCE)), _CONTENT)
 
     def text(self, reports: Mapping[str, link.Report]) -> str:
-        """Everything, with the numbers of the workers that gave theirs."""
+        """Every sample: the feed's own, and those of the workers that reported theirs."""
         return to_text([*self._own(reports), *_of_workers(reports)])
 
     def _healthz(self) -> Response:
-        """The feed's own main loop turns: the supervisor sees to the rest."""
-        quiet = time.monotonic() - self._hub.turned
+        """Whether the feed's main loop turns. The supervisor watches the rest."""
+        quiet = time.monotonic() - self._loop.turned
         if quiet > 5.0:
             return Response(503, f"the feed's loop has not turned for {quiet:.1f} s\n")
         return Response(200, "ok\n")
 
     def _readyz(self) -> Response:
-        missing = self.missing(self._hub.reports(_PATIENCE))
+        missing = self.missing(self._loop.reports(_PATIENCE))
         if missing:
             return Response(503, "".join(f"{line}\n" for line in missing))
         return Response(200, "ok\n")
 
     def missing(self, reports: Mapping[str, link.Report]) -> list[str]:
-        """What keeps this from being ready, a line each."""
-        lines = [f"no list of {kind} yet" for kind in self._fanout.missing]
+        """What is missing until all is ready, one line each."""
+        lines = [f"no list of {kind} yet" for kind in self._broadcast.missing]
         for name in self._workers:
             report = reports.get(name)
             if report is None:
@@ -127,7 +141,7 @@ class Metrics:
         return lines
 
     def _own(self, reports: Mapping[str, link.Report]) -> Iterator[Sample]:
-        fanout, now = self._fanout, time.time()
+        broadcast, now = self._broadcast, time.time()
         yield "build_info", f'version="{__version__}"', 1
         for name in self._workers:
             yield "worker_up", f'worker="{name}"', name in reports
@@ -135,28 +149,34 @@ class Metrics:
             yield "process_restarts_total", f'process="{name}"', process["restarts"]
             yield "process_start_time_seconds", f'process="{name}"', process["since"]
         for kind in Kind:
-            label = f'kind="{kind.name.lower()}"'
-            yield "feed_objects", label, len(fanout.store.bodies[kind])
-            if kind in fanout.needed:
-                yield "feed_listed", label, kind in fanout.store.listed
-        for kind, heard in sorted(fanout.heard_at.items()):
-            label = f'kind="{kind.name.lower()}"'
+            label = _kind(kind)
+            yield "feed_objects", label, len(broadcast.store.bodies[kind])
+            if kind in broadcast.needed:
+                yield "feed_listed", label, kind in broadcast.store.listed
+        for kind, heard in sorted(broadcast.heard_at.items()):
+            label = _kind(kind)
             yield "kubernetes_last_event_seconds", label, max(0.0, now - heard)
-        with fanout.lock:
-            notes, repairs = dict(fanout.notes), dict(fanout.repairs)
-            resyncs = [(peer.name, peer.resyncs) for peer in fanout.peers]
+        with broadcast.lock:
+            notes, repairs = dict(broadcast.notes), dict(broadcast.repairs)
+            resyncs = [
+                (subscriber.name, subscriber.resyncs) for subscriber in broadcast.subscribers
+            ]
         for (what, of), count in notes.items():
             yield "kubernetes_events_total", f'event="{what}",{_kind(of)}', count
         for of, count in repairs.items():
             yield "kubernetes_repaired_total", _kind(of), count
         for name, count in resyncs:
             yield "feed_resyncs_total", f'worker="{name}"', count
-        yield "feed_changes_total", "", fanout.changes
-        yield "kubernetes_api_up", "", not fanout.lost
-        if self._keeper.saved:
-            yield "snapshot_age_seconds", "", max(0.0, now - self._keeper.saved)
-        yield "snapshot_failures_total", "", self._keeper.failures
-        yield "restored_age_seconds", "", max(0.0, now - fanout.restored) if fanout.restored else 0
+        yield "feed_changes_total", "", broadcast.changes
+        yield "kubernetes_api_up", "", not broadcast.lost
+        if self._snapshots.saved:
+            yield "snapshot_age_seconds", "", max(0.0, now - self._snapshots.saved)
+        yield "snapshot_failures_total", "", self._snapshots.failures
+        yield (
+            "restored_age_seconds",
+            "",
+            max(0.0, now - broadcast.restored) if broadcast.restored else 0,
+        )
 
 
 def _kind(kind: Kind | None) -> str:

@@ -1,8 +1,8 @@
 """The feed process: source, `Broadcast`, `FeedLoop`, snapshots and metrics, put together.
 
-    python -m grpcdns.serve.feed.process RUNDIR [BEAT_FD]
+    python -m grpcdns.serve.feed RUNDIR [BEAT_FD]
 
-It never imports grpc. When it dies the workers go on answering; a new one brings them up to date.
+It never imports grpc. When it dies the workers go on answering; its successor resyncs them.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _log = logging.getLogger("grpcdns.serve.feed")
 
 
 class FeedProcess:
-    """Everything of the feed, for as long as it lives."""
+    """The feed's parts, from its start to its end."""
 
     def __init__(self, run: RunDir, config: Config, beat_fd: int | None) -> None:
         self._run = run
@@ -38,26 +38,26 @@ class FeedProcess:
         self._refused: UserError | None = None
         self._heartbeat = child_process.Heartbeat(beat_fd)
         self._source: Source = make_source(config)
-        self._hub = FeedLoop(run.link, self._tick)
-        self._fanout = Broadcast(config.policy(), self._hub.wake)
-        self._keeper = Snapshots(config, self._fanout)
-        metrics = Metrics(run, config, self._fanout, self._hub, self._keeper)
+        self._loop = FeedLoop(run.link, self._tick)
+        self._broadcast = Broadcast(config.policy(), self._loop.wake)
+        self._snapshots = Snapshots(config, self._broadcast)
+        metrics = Metrics(run, config, self._broadcast, self._loop, self._snapshots)
         self._http = MetricsServer(config.metrics, metrics.routes()) if config.metrics else None
 
     def serve(self) -> int:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-        self._keeper.restore()
+        self._snapshots.restore()
         if self._http is not None:
             self._http.start()
         starter = threading.Thread(target=self._start_source, name="source", daemon=True)
         starter.start()
         try:
-            self._hub.serve(
-                self._fanout, {signal.SIGTERM: self._hub.stop, signal.SIGHUP: self._reload}
+            self._loop.serve(
+                self._broadcast, {signal.SIGTERM: self._loop.stop, signal.SIGHUP: self._reload}
             )
         finally:
             self._source.stop()
-            self._keeper.stop()
+            self._snapshots.stop()
             if self._http is not None:
                 self._http.stop()
         if self._refused is not None:
@@ -65,24 +65,24 @@ class FeedProcess:
         return child_process.DRAINED
 
     def _start_source(self) -> None:
-        """Beside the main loop: to log in may take a while, and a snapshot can be served."""
+        """In its own thread: a login may take a while, and a snapshot is served meanwhile."""
         try:
-            self._source.start(self._fanout)
+            self._source.start(self._broadcast)
             self._started = True
         except UserError as error:
             self._refused = error
-            self._hub.stop()
+            self._loop.stop()
         except Exception:
             _log.exception("the source cannot be started")
-            self._hub.stop()
+            self._loop.stop()
 
     def _tick(self) -> None:
         self._heartbeat.beat(up=self._started)
-        self._keeper.tick()
+        self._snapshots.tick()
         late = time.monotonic() - self._began > self._config.startup_timeout
         if late and not self._warned:
             self._warned = True
-            if missing := self._fanout.missing:
+            if missing := self._broadcast.missing:
                 waited, kinds = self._config.startup_timeout, ", ".join(missing)
                 _log.warning("not ready after %g s: no list yet of %s", waited, kinds)
 
@@ -90,7 +90,7 @@ class FeedProcess:
         self._config = child_process.read_config(self._run)
         child_process.start_log("feed", self._config)
         self._source.set_policy(self._config.policy())
-        _log.info("configuration read again")
+        _log.info("configuration reloaded")
 
 
 def main() -> int:
@@ -103,7 +103,3 @@ def main() -> int:
         return FeedProcess(run, config, beat_fd).serve()
 
     return child_process.main("feed", serve)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,4 +1,4 @@
-"""Keeps the snapshot: read at the start, written when something changed, not too often."""
+"""When the snapshot is read and written: at the start, then after changes, but not too often."""
 
 from __future__ import annotations
 
@@ -18,31 +18,31 @@ _log = logging.getLogger(__name__)
 
 
 class Snapshots:
-    """Does nothing without ``--snapshot``. Writing is done in a thread: it waits for the disk."""
+    """Does nothing without ``--snapshot``. A thread does the writing, as it waits for the disk."""
 
-    def __init__(self, config: Config, fanout: Broadcast) -> None:
+    def __init__(self, config: Config, broadcast: Broadcast) -> None:
         self.saved = 0.0
-        """When the file on disk was saved, in unix seconds; 0.0 when this process has not yet."""
+        """When the file on disk was saved (unix seconds); 0.0: none has been read or written."""
         self.failures = 0
         self._path = Path(config.snapshot) if config.snapshot else None
         self._max_age = config.snapshot_max_age
         self._fingerprint = snapshot.fingerprint(config) if config.snapshot else ""
-        self._fanout = fanout
+        self._broadcast = broadcast
         self._last: float | None = None
         self._written = -1
         self._thread: threading.Thread | None = None
 
     def restore(self) -> None:
-        """Give the file's objects to the fanout, if there are any to be had."""
+        """Give the file's objects to the Broadcast, unless the file is unusable or too old."""
         if self._path is None:
             return
         try:
             found = snapshot.load(self._path, self._fingerprint)
             age = found.age(time.time())
             if age > self._max_age:
-                raise snapshot.SnapshotError(f"it is {age:.0f} s old")
+                raise snapshot.SnapshotError(f"{age:.0f} s old")
             header = found.header
-            count = self._fanout.restore(found.objects(), header.contact, header.serial)
+            count = self._broadcast.restore(found.objects(), header.contact, header.serial)
         except snapshot.SnapshotError as error:
             _log.warning("snapshot %s not used: %s", self._path, error)
             return
@@ -50,19 +50,19 @@ class Snapshots:
         _log.warning("%d objects restored from %s, %.0f s old", count, self._path, age)
 
     def tick(self) -> None:
-        """Write a snapshot when it is time to; called often, returns at once."""
-        if self._path is None or not self._fanout.is_live or self._busy:
+        """Start to write a snapshot when one is due; called often, returns at once."""
+        if self._path is None or not self._broadcast.is_live or self._busy:
             return
-        changed = self._written != self._fanout.changes
+        changed = self._written != self._broadcast.changes
         if snapshot.is_due(time.monotonic(), self._last, changed=changed):
             self._thread = threading.Thread(target=self._write, args=(self._path,), name="snapshot")
             self._thread.start()
 
     def stop(self) -> None:
-        """Write the last state."""
+        """Write the final state."""
         if self._thread is not None:
             self._thread.join()
-        if self._path is not None and self._fanout.is_live:
+        if self._path is not None and self._broadcast.is_live:
             self._write(self._path)
 
     @property
@@ -70,11 +70,11 @@ class Snapshots:
         return self._thread is not None and self._thread.is_alive()
 
     def _write(self, path: Path) -> None:
-        fanout, now = self._fanout, time.time()
+        broadcast, now = self._broadcast, time.time()
         self._last = time.monotonic()
-        self._written = fanout.changes
-        contact = min((fanout.heard_at.get(kind, now) for kind in fanout.needed), default=now)
-        header = snapshot.Header(self._fingerprint, now, contact, fanout.serial)
+        self._written = broadcast.changes
+        contact = min((broadcast.heard_at.get(kind, now) for kind in broadcast.needed), default=now)
+        header = snapshot.Header(self._fingerprint, now, contact, broadcast.serial)
         try:
             snapshot.save(path, header, self._objects())
         except OSError as error:
@@ -89,5 +89,5 @@ class Snapshots:
 
     def _objects(self) -> Iterator[PackedObject]:
         """All objects, while Changes go on."""
-        store = self._fanout.store
+        store = self._broadcast.store
         return chain.from_iterable(map(store.objects, sorted(store.listed)))

@@ -1,12 +1,12 @@
-"""A worker, as the feed sees it: what it has been told, and what waits to be sent to it.
+"""One worker's connection: which kinds it follows, and what is queued for it.
 
-Nothing here blocks: `push` sends at once what the socket takes, the rest waits in a bounded queue.
-When that overflows, all of it is dropped and every kind is listed anew: a slow worker costs the
-feed a few megabytes, never more, and comes out right.
+Nothing here blocks. `push` sends at once what the socket accepts and queues the rest. The queue is
+bounded: when it overflows, it is dropped and every kind is listed again. So a slow worker costs the
+feed a few megabytes at most, and ends up with the right data.
 
-Beware: every method is called under the feed's lock, which is what makes the order of frames that
-of the Changes. A listing reads each object when its turn comes, so it is never older than the
-Changes sent before it.
+Beware: every method is called under the Broadcast's lock, which keeps frames in the order of the
+Changes. A listing reads each object when its turn comes, so it is never older than the Changes
+sent before it.
 """
 
 from __future__ import annotations
@@ -22,20 +22,20 @@ from grpcdns.frames import batches
 from grpcdns.serve import link
 
 QUEUE: Final = 4 << 20
-"""Bytes that may wait for a worker."""
+"""The most bytes that are queued for a worker."""
 
 
 class Subscriber:
-    """``told``: kinds that were listed to it or wait to be; only their Changes concern it."""
+    """``follows``: the kinds that were listed to it, or are about to be. It gets their Changes."""
 
     def __init__(self, sock: socket.socket, store: Store) -> None:
         self.sock = sock
         self.name = ""
         self.live = False
-        """Whether it had live data of its own when it came."""
-        self.told: set[Kind] = set()
+        """Whether the worker had live data when it connected."""
+        self.follows: set[Kind] = set()
         self.state = b""
-        """The State it is to know, as a frame."""
+        """The latest State, as a frame."""
         self.resyncs = 0
         self.reader = link.Reader()
         self._store = store
@@ -50,13 +50,8 @@ class Subscriber:
     def pending(self) -> bool:
         return bool(self._queue or self._to_list or self._listing)
 
-    @property
-    def waiting(self) -> int:
-        """Bytes that wait for it."""
-        return self._size
-
     def push(self, frame: bytes) -> None:
-        """Send one frame now, or after what waits already."""
+        """Send one frame now, or after those that are queued."""
         if self._size + len(frame) > QUEUE:
             self._overflow()
             return
@@ -66,13 +61,13 @@ class Subscriber:
             self._send()
 
     def list_kind(self, kind: Kind, serial: int) -> None:
-        """Send all objects of a kind, as they are when their turn comes."""
+        """Send all objects of a kind, each as it is when its turn comes."""
         self._serial = serial
-        self.told.add(kind)
+        self.follows.add(kind)
         self._to_list.append(kind)
 
     def flush(self) -> None:
-        """The socket takes bytes again. Raises OSError when the worker is gone."""
+        """Send on: the socket accepts bytes again. Raises OSError when the worker is gone."""
         while self._send():
             if self._listing is None:
                 if not self._to_list:
@@ -86,7 +81,7 @@ class Subscriber:
                 self._size += len(frame)
 
     def _send(self) -> bool:
-        """Send what waits; whether all of it went."""
+        """Send what is queued; whether all of it was sent."""
         while self._queue:
             head = self._queue[0]
             try:
@@ -102,7 +97,7 @@ class Subscriber:
         return True
 
     def _overflow(self) -> None:
-        """Forget what waits, but for the rest of a frame that is on its way, and list anew."""
+        """Drop the queue, except for the rest of a frame that is partly sent, and resync."""
         self.resyncs += 1
         rest = [self._queue[0]] if self._part_sent else []
         if self.state:
@@ -110,7 +105,7 @@ class Subscriber:
         self._queue = deque(rest)
         self._size = sum(map(len, rest))
         self._listing = None
-        self._to_list = deque(sorted(self.told))
+        self._to_list = deque(sorted(self.follows))
 
     def _list(self, kind: Kind) -> Iterator[bytes]:
         yield link.to_frame(link.Listing(kind, self._serial))

@@ -1,4 +1,4 @@
-"""One child of the supervisor: started, listened to, judged, ended. It has no loop of its own."""
+"""One child process of the supervisor: its start, heartbeats, restarts and end. No loop in here."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from grpcdns.serve.child_process import UP
 from grpcdns.serve.supervisor.procfs import cpu_used, cpu_wait, is_ready, state
 
 LIVED: Final = 5.0
-"""Seconds after which a child that dies is started again at once."""
+"""A child that dies after this many seconds is restarted at once."""
 _FIRST_DELAY: Final = 0.1
 _MAX_DELAY: Final = 5.0
 _PATIENCE: Final = 10
-"""How many times the silence is borne of a child that waits for a CPU."""
+"""A child that waits for a CPU may be silent this many times longer."""
 _ROOT: Final = str(Path(options.__file__).parents[2])
 
 
 class Child:
-    """``silence``: seconds without heartbeat that are too many; ``grace``: that at the start."""
+    """``silence``: the most seconds without a heartbeat; ``grace``: the most before the first."""
 
     def __init__(
         self, name: str, module: str, args: tuple[str, ...], *, silence: float, grace: float
@@ -36,20 +36,20 @@ class Child:
         self.since = 0.0
         self.restarts = 0
         self.was_up = False
-        """Whether it has ever started, in any of its lives."""
+        """Whether its start was ever complete, restarts included."""
         self.beat_fd = -1
         self.due = 0.0
-        """When it is to be started, while it is not running."""
+        """When to start it (`time.monotonic`), while it is not running."""
         self._argv = (sys.executable, "-P", "-m", module, *args)
         self._started = 0.0
         self._heard = 0.0
         self._beating = False
         self._young_deaths = 0
         self._strain: tuple[float, int, float] | None = None
-        """When it began to be silent; how long it had waited for a CPU by then, and had one."""
+        """When its silence began; its wait for a CPU (ns) and its CPU time (s) by then."""
 
     def start(self) -> None:
-        """Spawn it; it gets its end of a pipe to write heartbeats to."""
+        """Spawn it, with one end of a pipe to write heartbeats to. Raises OSError."""
         reader, writer = os.pipe()
         os.set_blocking(reader, False)
         os.set_inheritable(writer, True)
@@ -75,7 +75,7 @@ class Child:
         self._strain = None
 
     def hear(self) -> None:
-        """Read what came over the pipe."""
+        """Read the heartbeats in the pipe."""
         try:
             heard = os.read(self.beat_fd, 4096)
         except BlockingIOError:
@@ -86,11 +86,11 @@ class Child:
             self.was_up = self.was_up or UP in heard
 
     def forgive(self) -> None:
-        """It could not be heard, for a reason that is not its own."""
+        """Start its silence from now: it was not the child's fault."""
         self._heard = time.monotonic()
 
     def frozen(self, now: float) -> str | None:
-        """Why it is to be killed, None when it is well."""
+        """Why it must be killed; None while it is well."""
         silent = now - self._heard
         if silent <= self.silence / 2:
             self._strain = None
@@ -106,13 +106,13 @@ class Child:
         return f"gave no heartbeat for {silent:.2f} s"
 
     def _starves(self, now: float, silent: float) -> bool:
-        """Whether it is silent for want of a CPU, as others are too: killing it would not help."""
+        """Whether it is silent because it gets no CPU: killing it would not help."""
         if self._strain is None or silent > _PATIENCE * self.silence:
             return False
         since, waited, used = self._strain
         if cpu_wait(self.pid) - waited > 0.3e9 * (now - since):
             return True
-        # A wait is counted when it is over: one that goes on shows as being ready and not running.
+        # A wait is counted when it ends: one that goes on shows as runnable without CPU time.
         return is_ready(self.pid) and cpu_used(self.pid) - used < 0.5 * (now - since)
 
     def reap(self) -> int | None:
@@ -131,7 +131,7 @@ class Child:
         return os.waitstatus_to_exitcode(status)
 
     def plan_restart(self) -> float:
-        """When to start it again, for it has died; in how many seconds."""
+        """It has died: set when to start it again, and return in how many seconds."""
         now = time.monotonic()
         if now - self._started >= LIVED:
             self._young_deaths = 0

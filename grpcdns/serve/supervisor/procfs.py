@@ -1,4 +1,4 @@
-"""What /proc says of a process: its state, and how long it has had or waited for a CPU."""
+"""What /proc says about a process: its state, and how long it used a CPU or waited for one."""
 
 from __future__ import annotations
 
@@ -7,24 +7,24 @@ from pathlib import Path
 
 
 def state(pid: int, task: str = "") -> str:
-    """The state letter of /proc: R (running, or ready to), S, D, T (stopped)..."""
+    """The state letter in /proc: R (running or runnable), S, D, T (stopped)...; "": it is gone."""
     fields = _stat(pid, f"task/{task}/" if task else "")
     return fields[0] if fields else ""
 
 
 def is_ready(pid: int) -> bool:
-    """Whether one of its threads runs, or could if there were a CPU for it."""
+    """Whether one of its threads is running or runnable."""
     return any(state(pid, task) == "R" for task in _tasks(pid))
 
 
 def cpu_used(pid: int) -> float:
-    """Seconds for which its threads have had a CPU."""
+    """Seconds of CPU time that its threads have used."""
     fields = _stat(pid)
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK") if fields else 0.0
 
 
 def cpu_wait(pid: int) -> int:
-    """Nanoseconds that its threads have waited for a CPU, ready to run."""
+    """Nanoseconds that its threads have waited for a CPU while runnable."""
     total = 0
     for task in _tasks(pid):
         try:
@@ -43,7 +43,7 @@ def _tasks(pid: int) -> list[str]:
 
 
 def _stat(pid: int, part: str = "") -> list[str]:
-    """The fields of /proc's stat from the third on: what stands before may have blanks."""
+    """The fields of /proc's stat from the third on: the name before them may contain blanks."""
     try:
         stat = Path(f"/proc/{pid}/{part}stat").read_text()
     except OSError:

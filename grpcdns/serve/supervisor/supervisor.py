@@ -1,14 +1,14 @@
-"""``grpcdns serve``: starts the feed and a worker for each address, and keeps them there.
+"""``grpcdns serve``: starts the feed and a worker for each address, and keeps them running.
 
     code = run(config, reload)
 
-It restarts what died, with a jittered delay when it died young; kills what gives no heartbeat, for
-CoreDNS has no health check and a frozen worker would cost it 5 s a query; and passes signals on:
-SIGTERM and SIGINT drain the workers, then end the feed; SIGHUP, and a change of the configuration
-file, make all read again what can be read again. A child that cannot start because of what the
-user wrote ends everything with its line and exit code 2.
+It restarts a child that died, after a jittered delay if it died young. It kills a child that gives
+no heartbeat: CoreDNS has no health check, and a frozen worker would cost it 5 s a query. SIGTERM
+and SIGINT drain the workers, then end the feed. SIGHUP, and a change of the configuration file,
+reload the options that can be reloaded. A child that cannot start because of the user's options
+ends everything with its line and exit code 2.
 
-It loads little and does nothing else, so that it neither dies nor grows.
+It loads little and serves nothing, so that it neither dies nor grows.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ import msgspec
 
 from grpcdns import log
 from grpcdns.config.options import OPTIONS, Config, UserError
+from grpcdns.serve.child_process import USER_ERROR
 from grpcdns.serve.rundir import RunDir
 from grpcdns.serve.supervisor.child import Child
 
@@ -33,19 +34,19 @@ _log = logging.getLogger(__name__)
 
 TICK: Final = 0.1
 WORKER_SILENCE: Final = 0.6
-"""Seconds. A worker beats every 0.15 s, through its serving path."""
+"""Seconds. A worker's heartbeat comes every 0.15 s, through its serving path."""
 FEED_SILENCE: Final = 5.0
-"""The feed may be deep in a large list, and no answer waits for it."""
+"""Seconds. The feed may be busy with a large list, and no answer waits for it."""
 START_GRACE: Final = 20.0
 DRAIN: Final = 8.0
-"""Seconds that the workers have to drain (`worker.GRACE` and a little)."""
+"""Seconds that the workers have to drain (`worker.process.GRACE` and a little)."""
 FEED_STOP: Final = 5.0
-_USER_ERROR: Final = 2
 _FILE_EVERY: Final = 1.0
 
 
 def run(config: Config, reload: Callable[[], Config] | None = None, file: str = "") -> int:
-    """Serve until SIGTERM; the exit code. ``reload`` reads the options, ``file`` is watched."""
+    """Serve until SIGTERM or SIGINT; returns the exit code. ``reload`` reads the options again,
+    ``file`` is the configuration file to watch ("" for none)."""
     log.start("supervisor", config.log_level, config.log_format)
     folder = RunDir.make()
     try:
@@ -56,7 +57,7 @@ def run(config: Config, reload: Callable[[], Config] | None = None, file: str = 
 
 
 class Supervisor:
-    """One loop over the children's pipes and the signals."""
+    """One loop over signals and the children's heartbeats."""
 
     def __init__(
         self, folder: RunDir, config: Config, reload: Callable[[], Config] | None, file: str
@@ -71,13 +72,11 @@ class Supervisor:
         self._code = 0
         self._selector = selectors.DefaultSelector()
         path = str(folder.path)
-        self._feed = Child(
-            "feed", "grpcdns.serve.feed.process", (path,), silence=FEED_SILENCE, grace=60.0
-        )
+        self._feed = Child("feed", "grpcdns.serve.feed", (path,), silence=FEED_SILENCE, grace=60.0)
         self._workers = [
             Child(
                 f"worker-{number}",
-                "grpcdns.serve.worker.process",
+                "grpcdns.serve.worker",
                 (path, str(number)),
                 silence=WORKER_SILENCE,
                 grace=START_GRACE,
@@ -114,7 +113,7 @@ class Supervisor:
     # -- while all is well
 
     def _supervise(self, woken: socket.socket) -> None:
-        """Until a signal, or a child, ends it."""
+        """Until a signal or a child ends it."""
         while True:
             self._turn(woken, TICK)
             for number in self._take_signals():
@@ -133,7 +132,7 @@ class Supervisor:
             self._watch_file()
 
     def _turn(self, woken: socket.socket, timeout: float) -> None:
-        """Hear what there is to hear within the timeout."""
+        """Wait for heartbeats and signals, ``timeout`` seconds at most."""
         began = time.monotonic()
         for key, _ in self._selector.select(timeout):
             if key.data is None:
@@ -143,22 +142,22 @@ class Supervisor:
                     pass
             else:
                 key.data.hear()
-        if time.monotonic() - began > timeout + 0.25:  # we were starved ourselves, or frozen
+        if time.monotonic() - began > timeout + 0.25:  # we got no CPU ourselves, or were frozen
             for child in self._children:
                 child.forgive()
 
     def _reap_and_restart(self) -> bool:
-        """Whether to go on."""
+        """Restart what has died; returns whether to go on."""
         now, changed = time.monotonic(), False
         for child in self._children:
             code = self._reap(child)
             if code is not None:
                 changed = True
-                if code == _USER_ERROR and not child.was_up:
+                if code == USER_ERROR and not child.was_up:
                     self._code = code
                     return False
                 delay = child.plan_restart()
-                _log.warning("%s %s: started again in %.1f s", child.name, _how(code), delay)
+                _log.warning("%s %s: restarted in %.1f s", child.name, _how(code), delay)
             if not child.pid and now >= child.due:
                 changed = True
                 self._start(child)
@@ -213,12 +212,12 @@ class Supervisor:
             self._reload()
 
     def _reload(self) -> None:
-        """Take new values of the options that can change; of the others, say that they have."""
+        """Use new values of the options that can be reloaded; log the others that have changed."""
         if self._reload_config is not None:
             try:
                 new = self._reload_config()
             except UserError as error:
-                _log.error("configuration not taken up: %s", error)
+                _log.error("configuration not reloaded: %s", error)
                 return
             self._config = _merge(self._config, new)
             self._folder.write_config(self._config)
@@ -230,7 +229,7 @@ class Supervisor:
     # -- the end
 
     def _end(self) -> None:
-        """Drain the workers, then end the feed; what takes too long is killed."""
+        """Drain the workers, then end the feed; kill what takes too long."""
         for children, patience in ((self._workers, DRAIN), ([self._feed], FEED_STOP)):
             for child in children:
                 child.send(signal.SIGTERM)
@@ -259,7 +258,7 @@ class Supervisor:
 
 
 def _merge(old: Config, new: Config) -> Config:
-    """``old`` with what can be reloaded of ``new``."""
+    """``old`` with the options of ``new`` that can be reloaded."""
     taken = {}
     for option in OPTIONS:
         value = getattr(new, option.field)

@@ -1,8 +1,8 @@
-"""What stands between the transport and the core's Handler: the lock, and what must wait.
+"""Between the transport and the core's Handler: the lock, the upstream, the worker's counters.
 
-The transport's thread answers under the lock; the receiver takes Changes under the same lock, one
-at a time, and lets go in between. A `Deferred` answer goes to the upstream resolver and comes back
-as a `Later`.
+The transport's thread answers under the lock. The receiver applies Changes under the same lock, one
+at a time, and releases it in between. A `Deferred` answer goes to the `Upstream`, which returns a
+`Later`.
 """
 
 from __future__ import annotations
@@ -26,13 +26,14 @@ from grpcdns.serve.worker.upstream import Upstream
 _log = logging.getLogger(__name__)
 
 RESTORED_TTL: Final = 5
-"""Seconds: the longest TTL of an answer from a snapshot."""
+"""The longest TTL of an answer from a snapshot, in seconds."""
 PROGRAMMING_BUCKETS: Final = tuple(0.001 * 2**power for power in range(20))
+"""Upper bounds in seconds: 1 ms to 9 minutes."""
 _REPORTS_EVERY: Final = 10.0
 
 
 class Answerer:
-    """One worker's answers, and the state they are made from. Every method is thread-safe."""
+    """One worker's answers, and the state that they are made from. Every method is thread-safe."""
 
     def __init__(self, policy: Policy, upstream: str) -> None:
         self._lock = threading.Lock()
@@ -41,7 +42,7 @@ class Answerer:
         self._reported = 0.0
         self._handler = Handler(policy, self._report)
         self.restored = 0.0
-        """When the snapshot was saved that answers are made from; 0.0 when the data is live."""
+        """The time of the snapshot that answers are made from (unix seconds); 0.0: live data."""
         self.changes = 0
         self.programming = [0] * (len(PROGRAMMING_BUCKETS) + 1)
         self.programming_seconds = 0.0
@@ -62,21 +63,17 @@ class Answerer:
     def live(self) -> bool:
         return self.synced and not self.restored
 
-    def bodies(self, kind: Kind) -> dict[str, bytes]:
-        """The objects of a kind, packed, by key."""
-        with self._lock:
-            return dict(self._handler.index.store.bodies[kind])
-
     def apply(self, change: Change) -> None:
         with self._lock:
             self._handler.apply(change)
-            told = change.triggered and self._has_service(change)
+            timed = change.triggered and self._has_service(change)
         self.changes += 1
-        if told:
+        if timed:
             self._took(time.time() - change.triggered)
 
     def replace(self, kind: Kind, batches: Iterable[Entries], at: int) -> Iterator[int]:
-        """Take a complete list, a batch a step; the lock is free between steps."""
+        """Apply a complete list, one batch a step; the lock is free between steps. Yields how many
+        objects were news."""
         steps = self._handler.replace(kind, batches, at)
         while True:
             with self._lock:
@@ -87,13 +84,13 @@ class Answerer:
             yield news
 
     def set_state(self, saved: float) -> None:
-        """The data is from a snapshot saved then, or live (0.0)."""
+        """The data is from a snapshot of that time (unix seconds), or live (0.0)."""
         if saved != self.restored:
             self.restored = saved
             self._use_policy()
 
     def set_policy(self, policy: Policy, upstream: str) -> None:
-        """New options: from the next query on they are the only ones."""
+        """Use new options, from the next query on."""
         if policy != self._policy:
             self._policy = policy
             self._use_policy()
@@ -103,7 +100,7 @@ class Answerer:
         self._upstream.stop()
 
     def samples(self) -> Iterator[tuple[str, str, float]]:
-        """What the core counted: family, labels, value."""
+        """The counters of the core and of the upstream, as in `link.Report`."""
         with self._lock:
             stats = self._handler.counted()
             answers = dict(stats.answers)
@@ -149,7 +146,7 @@ class Answerer:
             self._handler.set_policy(policy)
 
     def _has_service(self, change: Change) -> bool:
-        """Whether a slice that came makes a difference to some name: its Service is there."""
+        """Whether an EndpointSlice that came belongs to a Service, so that some name changes."""
         if change.body is None:
             return False
         slice_ = cast("EndpointSlice", unpack(change.kind, change.body))
@@ -160,16 +157,18 @@ class Answerer:
         self.programming_seconds += seconds
 
     def _report(self, error: BaseException) -> None:
-        """A query met a fault of ours: say so, but not for each query."""
+        """Log the fault that a query met, but not for each query."""
         now = time.monotonic()
         if now - self._reported > _REPORTS_EVERY:
             self._reported = now
-            _log.error("a query could not be answered", exc_info=error)
+            _log.error("a query failed", exc_info=error)
 
 
 def histogram(
     name: str, bounds: tuple[float, ...], buckets: list[int], seconds: float
 ) -> Iterator[tuple[str, str, float]]:
+    """The samples of a histogram. ``buckets`` counts each observation once, the last one those
+    above every bound; ``seconds`` is the sum."""
     total = 0
     for bound, count in zip((*map(str, bounds), "+Inf"), list(buckets), strict=True):
         total += count
@@ -178,7 +177,7 @@ def histogram(
     yield f"{name}_count", "", total
 
 
-# Fixed sets: a label must not be something that callers choose (F42).
+# Fixed sets: callers must not be able to make new label values.
 _TYPES: Final = {
     1: "A", 2: "NS", 5: "CNAME", 6: "SOA", 12: "PTR", 15: "MX", 16: "TXT", 28: "AAAA", 33: "SRV",
     35: "NAPTR", 43: "DS", 48: "DNSKEY", 64: "SVCB", 65: "HTTPS", 251: "IXFR", 252: "AXFR",

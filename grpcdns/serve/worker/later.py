@@ -1,4 +1,4 @@
-"""A reply that is not known yet, and what a transport asks for replies."""
+"""A reply that is not known yet, and what a transport calls for replies."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 
 class Later:
-    """A reply that comes from elsewhere: the call stays open, no thread waits for it."""
+    """A reply that comes later, from another thread: the call stays open, no thread waits."""
 
     __slots__ = ("_done", "_lock", "_reply", "_then")
 
@@ -18,7 +18,7 @@ class Later:
         self._then: Callable[[bytes | None], None] | None = None
 
     def set(self, reply: bytes | None) -> None:
-        """The reply is known; only the first time counts. None ends the call with UNAVAILABLE."""
+        """Set the reply; only the first call counts. None ends the call with UNAVAILABLE."""
         with self._lock:
             if self._done:
                 return
@@ -28,7 +28,7 @@ class Later:
             then(reply)
 
     def then(self, callback: Callable[[bytes | None], None]) -> None:
-        """Call ``callback`` with the reply, once, now or from the thread that sets it."""
+        """Call ``callback`` once with the reply: now, or from the thread that sets it."""
         with self._lock:
             self._then = callback
             if not self._done:
@@ -37,4 +37,5 @@ class Later:
 
 
 Servicer = Callable[[bytes], "bytes | Later | None"]
-"""From a DNS message to its reply; None when the call is to end with UNAVAILABLE."""
+"""What a transport calls with each DNS message, from its own thread: returns the reply, a `Later`
+for one that comes from another thread, or None to end the call with UNAVAILABLE."""

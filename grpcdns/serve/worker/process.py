@@ -1,10 +1,10 @@
-"""The worker process: answers on one address, from what the feed tells it.
+"""The worker process: answers on one address, from what the feed sends.
 
-    python -m grpcdns.serve.worker.process RUNDIR NUMBER [BEAT_FD]
+    python -m grpcdns.serve.worker RUNDIR NUMBER [BEAT_FD]
 
 It never imports kubernetes. It is not ready (NOT_SERVING, and UNAVAILABLE to every query) until it
-is synced or restored from a snapshot, and again while it drains; without a feed it goes on from
-what it knows.
+is synced or restored from a snapshot, and again while it drains. Without a feed it goes on
+answering from what it knows.
 """
 
 from __future__ import annotations
@@ -27,24 +27,24 @@ from grpcdns.serve.worker.transport import lane
 from grpcdns.serve.worker.transport.contract import BUCKETS, Pressure, Transport
 from grpcdns.serve.worker.transport.health import Health
 from grpcdns.serve.worker.transport.probe import Probe
-from grpcdns.serve.worker.transport.server import Edge
+from grpcdns.serve.worker.transport.server import Listeners
 from grpcdns.serve.worker.transport.threads import Threads
 from grpcdns.serve.worker.transport.tls import make_credentials
 
 _log = logging.getLogger("grpcdns.serve.worker")
 
 SWITCH_INTERVAL: Final = 0.0005
-"""Seconds after which a thread that computes lets another have the GIL."""
+"""Seconds after which a computing thread must release the GIL to another."""
 GRACE: Final = 6.0
-"""Seconds that calls under way have while draining: CoreDNS waits 5."""
+"""Seconds that calls in flight have while draining: CoreDNS waits 5."""
 MESSAGE_LIMIT: Final = 10.0
-"""Seconds that a call may take to send its message."""
+"""Seconds that a caller may take to send its message."""
 _HOUSEKEEPING: Final = 1.0
 _COLLECT_EVERY: Final = 30
 
 
 class WorkerProcess:
-    """Everything of a worker, for as long as it lives."""
+    """A worker's parts, from its start to its end."""
 
     def __init__(self, run: RunDir, number: int, config: Config, beat_fd: int | None) -> None:
         self._run = run
@@ -55,14 +55,16 @@ class WorkerProcess:
         self._health = Health()
         self._answerer = Answerer(config.policy(), config.upstream)
         pressure = Pressure()
-        edge = Edge(
+        listeners = Listeners(
             [config.listen[number]],
             self._health,
             private=run.probe(number),
             group=config.socket_group,
             credentials=make_credentials(config),
         )
-        self._transport = make_transport(config.transport, edge, self._answerer.answer, pressure)
+        self._transport = make_transport(
+            config.transport, listeners, self._answerer.answer, pressure
+        )
         self._receiver = Receiver(
             run.link, self._name, self._answerer, self._samples, self._update_health
         )
@@ -70,13 +72,13 @@ class WorkerProcess:
         self._probe = Probe(run.probe(number), pressure, heartbeat.beat)
 
     def serve(self) -> int:
-        """Until SIGTERM; in the main thread, with the signals blocked in all others."""
+        """Run until SIGTERM, in the main thread; the signals are blocked in every thread."""
         waited = {signal.SIGTERM, signal.SIGHUP}
         signal.pthread_sigmask(signal.SIG_BLOCK, waited)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         sys.setswitchinterval(SWITCH_INTERVAL)
         gc.disable()
-        gc.collect()  # what the imports left; the index leaves nothing
+        gc.collect()  # garbage of the imports; the index leaves none
         self._transport.start()
         self._receiver.start()
         self._probe.start()
@@ -92,7 +94,7 @@ class WorkerProcess:
         return child_process.DRAINED
 
     def _drain(self) -> None:
-        """No new work; what is under way is finished."""
+        """Take no new calls and finish those in flight."""
         self._draining = True
         self._update_health()
         _log.info("draining")
@@ -118,7 +120,7 @@ class WorkerProcess:
             _log.info("serving")
 
     def _freeze(self) -> None:
-        """What is there now is here to stay: the collector need not look at it again."""
+        """What is in memory now stays: the garbage collector need not look at it again."""
         self._frozen = True
         gc.freeze()
 
@@ -132,7 +134,7 @@ class WorkerProcess:
         child_process.start_log(self._name, config)
         self._answerer.set_policy(config.policy(), config.upstream)
         self._update_health()
-        _log.info("configuration read again")
+        _log.info("configuration reloaded")
 
     def _samples(self) -> Iterator[tuple[str, str, float]]:
         stats = self._transport.stats
@@ -147,16 +149,18 @@ class WorkerProcess:
         yield from self._answerer.samples()
 
 
-def make_transport(choice: str, edge: Edge, answer: Servicer, pressure: Pressure) -> Transport:
-    """The transport that ``--transport`` asks for. Raises `UserError` for a lane that cannot be."""
+def make_transport(
+    choice: str, listeners: Listeners, answer: Servicer, pressure: Pressure
+) -> Transport:
+    """The transport that ``--transport`` asks for. Raises `UserError` if grpcio cannot do it."""
     missing = lane.check()
     if choice == "threads" or (choice == "auto" and missing):
         if missing and choice == "auto":
             _log.warning("grpcio has no %s: serving with --transport threads, slower", missing)
-        return Threads(edge, answer, pressure)
+        return Threads(listeners, answer, pressure)
     if missing:
         raise UserError(f"--transport lane: this grpcio has no {missing}; use auto")
-    return lane.Lane(edge, answer, pressure)
+    return lane.Lane(listeners, answer, pressure)
 
 
 def _forever() -> Iterator[int]:
@@ -176,7 +180,3 @@ def main() -> int:
         return WorkerProcess(run, number, config, beat_fd).serve()
 
     return child_process.main("worker", serve)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,7 +1,7 @@
-"""The worker's end of the link: dials the feed, takes what it says, dials again when it is gone.
+"""The worker's end of the link: connects to the feed, applies its messages, reconnects.
 
-Answers go on from what is known meanwhile. Everything is taken in small steps, and the GIL is let
-go after each few: a query waits for one step at most.
+Without a feed, answers go on from what is known. Lists and Changes are applied in small steps, and
+the GIL is released after every few: a query waits for one step at most.
 """
 
 from __future__ import annotations
@@ -24,11 +24,10 @@ from grpcdns.serve.worker.answerer import Answerer
 _log = logging.getLogger(__name__)
 
 _SLICE: Final = 0.0002
-"""Seconds of work between two moments in which others may run."""
+"""Seconds of work after which other threads may run."""
 _STEP: Final = 16
 _FIRST_STEP: Final = 256
-"""Objects of a list that are taken between two moments in which others may run; and while there are
-no answers yet to wait for that."""
+"""Objects of a list in one step; and while there are no answers yet that could wait for it."""
 _FIRST_DELAY: Final = 0.02
 _MAX_DELAY: Final = 0.5
 
@@ -37,7 +36,7 @@ Samples = Callable[[], Iterable[tuple[str, str, float]]]
 
 
 class Receiver:
-    """``changed`` is called after each message that may have changed what health says."""
+    """``changed`` is called after each message that may have changed the worker's health."""
 
     def __init__(
         self,
@@ -56,7 +55,6 @@ class Receiver:
         self._stopped = threading.Event()
         self._sock: socket.socket | None = None
         self._thread = threading.Thread(target=self._run, name="receiver", daemon=True)
-        self.connected = False
 
     def start(self) -> None:
         self._thread.start()
@@ -78,13 +76,13 @@ class Receiver:
                 if self._session():
                     delay = _FIRST_DELAY
             except Exception:
-                _log.exception("the feed said what could not be taken")
+                _log.exception("a message of the feed could not be applied")
             if self._stopped.wait(delay * random.uniform(0.5, 1.0)):  # noqa: S311 - jitter
                 return
             delay = min(delay * 2, _MAX_DELAY)
 
     def _session(self) -> bool:
-        """One connection, from dial to hang-up; whether the feed said anything."""
+        """One connection, from its start to its end; returns whether the feed sent anything."""
         heard = False
         with socket.socket(socket.AF_UNIX) as sock:
             self._sock = sock
@@ -94,18 +92,19 @@ class Receiver:
                 sock.sendall(link.to_frame(link.Hello(self._name, self._answerer.live)))
                 for message in link.receive(sock, link.Reader()):
                     if not heard:
-                        heard = self.connected = True
+                        heard = True
                         _log.info("connected to the feed")
                     self._take(sock, message)
             except (OSError, link.LinkError) as error:
                 if heard and not self._stopped.is_set():
-                    _log.warning("the feed is gone (%s): answering from what is known", error)
+                    _log.warning(
+                        "connection to the feed lost (%s): answering from what is known", error
+                    )
             else:
                 if heard and not self._stopped.is_set():
-                    _log.warning("the feed has hung up: answering from what is known")
+                    _log.warning("the feed has disconnected: answering from what is known")
             finally:
                 self._sock = None
-                self.connected = False
         return heard
 
     def _take(self, sock: socket.socket, message: link.Message) -> None:
@@ -130,20 +129,21 @@ class Receiver:
             )
             sock.sendall(link.to_frame(report))
         else:
-            raise link.LinkError(f"the feed does not say {type(message).__name__}")
+            raise link.LinkError(f"the feed does not send {type(message).__name__}")
 
 
 class _List:
-    """A list under way: what came is taken at once, what did not come goes at the end."""
+    """A list that is being received. Its objects are applied as they come; at the end, objects that
+    were not in it are deleted."""
 
     def __init__(self, answerer: Answerer, listing: link.Listing) -> None:
         self._batches: deque[Entries] = deque()
         self._answerer = answerer
         self._step = _STEP if answerer.synced else _FIRST_STEP
-        self._steps = answerer.replace(listing.kind, self._come(), listing.at)
+        self._steps = answerer.replace(listing.kind, self._received(), listing.at)
 
     def add(self, entries: Entries) -> None:
-        """Take all of them: a Change that comes after is newer."""
+        """Apply all of them now: a Change that comes after them is newer."""
         rest = iter(entries)
         while batch := tuple(islice(rest, self._step)):
             self._batches.append(batch)
@@ -154,14 +154,15 @@ class _List:
         for _ in _yielding(self._steps, self._answerer):
             pass
 
-    def _come(self) -> Iterator[Entries]:
-        """What has come; it ends when there is no more, which is when `finish` asks."""
+    def _received(self) -> Iterator[Entries]:
+        """The batches received and not applied yet. Only `finish` asks for more than there are,
+        which ends the list."""
         while self._batches:
             yield self._batches.popleft()
 
 
 def _yielding(items: Iterable[T], answerer: Answerer) -> Iterator[T]:
-    """The items, with moments for others in between: of use once it is synced."""
+    """The items; once the worker is synced, other threads get to run in between."""
     synced, began = answerer.synced, time.perf_counter()
     for item in items:
         yield item

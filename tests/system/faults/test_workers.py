@@ -85,7 +85,7 @@ def test_a_worker_that_cannot_start_is_retried_and_shows() -> None:
             thief.listen()
             grpcdns.process.thaw()
             wait_until(lambda: grpcdns.process.log_text.count("in use") >= 3, "three tries")
-            assert "started again in" in grpcdns.process.log_text
+            assert "restarted in" in grpcdns.process.log_text
             assert get(metrics, "/readyz") == (503, "worker-0 does not answer\n")
             assert sample(metrics, 'grpcdns_worker_up{worker="worker-0"}') == 0
             assert section(grpcdns.ask("xecho" + SVC, worker=1))

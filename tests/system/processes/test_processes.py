@@ -237,6 +237,6 @@ def test_reload_changes_answers_and_closes_nothing(manifests: Path, tmp_path: Pa
         assert ours.health(0) == ours.health(1) == SERVING
         file.write_text("ttl = 70000\n")
         ours.process.send(signal.SIGHUP)
-        wait_until(lambda: "not taken up" in ours.process.log_text, "the bad one is refused")
+        wait_until(lambda: "not reloaded" in ours.process.log_text, "the bad one is refused")
         assert ours.ask(NAME).answer[0].ttl == 9
         assert ours.children() == before

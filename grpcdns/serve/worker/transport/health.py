@@ -1,7 +1,7 @@
-"""``grpc.health.v1.Health``: Check, List and Watch, with its four short messages by hand.
+"""``grpc.health.v1.Health``: Check, List and Watch, with their four short messages as octets.
 
-A worker is asked for its health all day long and needs no more of protobuf than these bytes.
-Watch is handled without a thread of its own for each watcher.
+A worker is asked for its health all the time and needs no more of protobuf than these octets. A
+watcher takes no thread.
 """
 
 from __future__ import annotations
@@ -26,26 +26,21 @@ Send = Callable[[bytes | None], None]
 
 
 class Health:
-    """The health of the whole server and of its one service, which are the same."""
+    """The health of the server, and of its one service: they are the same."""
 
     def __init__(self, *, serving: bool = False) -> None:
         self._lock = threading.Lock()
         self._status = SERVING if serving else NOT_SERVING
         self._watchers: set[Send] = set()
-        # What grpcio looks for to serve a stream without keeping a thread for it.
+        # grpcio serves a stream whose handler has this attribute without holding a thread for it.
         self._watch.__func__.experimental_non_blocking = True  # type: ignore[attr-defined]
 
     @property
     def serving(self) -> bool:
         return self._status is SERVING
 
-    @property
-    def watchers(self) -> int:
-        """How many are told of changes."""
-        return len(self._watchers)
-
     def set(self, *, serving: bool) -> bool:
-        """Tell every watcher; whether it was a change."""
+        """Set the status and notify every watcher; returns whether it was a change."""
         status = SERVING if serving else NOT_SERVING
         with self._lock:
             if status is self._status:
@@ -82,9 +77,9 @@ class Health:
     def _watch(
         self, request: bytes, context: grpc.ServicerContext, send: Send | None = None
     ) -> Iterator[bytes] | None:
-        """The state now, then each change, until the caller goes."""
+        """The status now, then each change, until the caller hangs up."""
         blocking = None
-        if send is None:  # a grpcio that keeps a thread for each stream
+        if send is None:  # this grpcio holds a thread for each stream
             blocking = _Queue()
             send = blocking.put
         with self._lock:
@@ -104,7 +99,7 @@ class Health:
 
 
 class _Queue:
-    """The latest state not yet seen, as an iterator that waits for it."""
+    """Statuses not sent yet, as an iterator that waits for the next."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
@@ -129,5 +124,5 @@ class _Queue:
 
 
 def _is_ours(request: bytes) -> bool:
-    """HealthCheckRequest { string service = 1; }: the whole server, or its service."""
+    """Whether a HealthCheckRequest { string service = 1; } is for the server or its service."""
     return from_wire(request) in (b"", SERVICE.encode())

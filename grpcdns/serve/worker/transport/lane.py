@@ -1,23 +1,23 @@
 """The fast transport: one thread polls grpcio's completion queue, answers and sends.
 
-Beware: this module, and no other, leans on grpcio's private API (`check` names every part of it),
-because grpcio's public servers hand each call from thread to thread and reach a fifth of its
-throughput. What is not ``Query`` is served by a public `grpc.server` on the same addresses. Its
-thread is ours: it polls a queue that keeps the events of ``Query`` to itself. (Two threads that
-poll wake each other for every other event.)
+Beware: this module, and no other, uses grpcio's private API (`check` names every part of it):
+grpcio's public servers hand each call from thread to thread and reach a fifth of its throughput.
+Everything but ``Query`` is served by a public `grpc.server` on the same addresses. The lane runs on
+that server's thread, which polls a queue of ours: it handles the events of ``Query`` itself and
+returns the others. (With a second polling thread, each would wake the other for every other event.)
 
-A call is three events of the queue: it came (ask for another such, start to receive its message);
+A call is three events of the queue: it came (request the next call, start to receive the message);
 its message came (answer it, send everything in one batch); it is over. Operations without content
 are made once and shared by all calls.
 
-Beware: an operation owns what it carries from the start of a batch to its event. One with content
-(a message, a status with details) that two batches share is freed twice.
+Beware: an operation owns its content from the start of a batch to its event. If two batches share
+an operation with content (a message, a status with details), the content is freed twice.
 
-Stopping: once the server shuts down, asking for another call raises ValueError, what was asked for
-comes back with success False, and grpcio's core ends every call that nobody has asked for yet. So
-answers are held back for a moment while everything that has come is taken in; then the server
-shuts down, the callers hear of it, and only then are the answers sent. The queue is polled until
-the last call is over.
+Stopping: once the server shuts down, requesting another call raises ValueError, requested calls
+come back with success False, and grpcio's core ends every call that was not requested yet. So the
+answers are held back for a moment while every call that has come is accepted; then the server shuts
+down, the callers are notified, and only then are the answers sent. The queue is polled until the
+last call is over.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from grpcdns.serve.worker.transport.contract import (
     quiet,
 )
 from grpcdns.serve.worker.transport.packet import from_wire, to_wire
-from grpcdns.serve.worker.transport.server import Edge
+from grpcdns.serve.worker.transport.server import Listeners
 
 try:
     from grpc import _server
@@ -54,18 +54,18 @@ _ReceiveMessage: Any = getattr(cygrpc, "ReceiveMessageOperation", None)
 _SendMessage: Any = getattr(cygrpc, "SendMessageOperation", None)
 
 _OUTSTANDING: Final = 128
-"""Calls asked for ahead of their coming. A burst that finds enough of them costs a tenth less than
-one that waits in grpcio's core, with 128 than with 16; more does not make it faster."""
+"""Calls requested in advance. A burst that finds enough of them costs a tenth less than one that
+waits in grpcio's core (128 compared with 16); more than 128 is no faster."""
 _REQUESTED: Final = "requested"
 _DONE: Final = "done"
-"""Tags of events. A Call is one whose message is awaited; a tuple is (call, octets of its answer)
-that is being sent; what is none of these is the public server's."""
+"""Tags of events. A Call: its message is awaited. A tuple (call, octets of its reply): the reply is
+being sent. Any other tag belongs to the public server."""
 MAX_OPEN: Final = 4096
 MAX_UNSENT: Final = 128 << 20
-"""Calls that may be open at once (each costs 15 KB), and octets of replies that callers do not
-take. Beyond that the oldest are cancelled: an honest call is over in no time."""
+"""The most calls that may be open at once (each takes 15 KB), and the most octets of replies that
+callers have not read. Beyond that the oldest calls are cancelled: an honest call ends quickly."""
 _SMALL: Final = 1232
-"""Replies of this size are sent whatever the others do."""
+"""Replies up to this size are sent even when `MAX_UNSENT` is reached."""
 _HONEST: Final = 0.25
 """Seconds after which a call may be cancelled to make room."""
 
@@ -90,11 +90,11 @@ _NEEDED: Final = {
     "BatchOperationEvent": ("batch_operations", "success", "tag"),
 }
 _NEEDED_STATE: Final = ("completion_queue", "server")
-"""What the lane looks for in, and puts into, the public server's state."""
+"""Attributes of the public server's state that the lane reads or replaces."""
 
 
 def check() -> str | None:
-    """The first private name of grpcio that is not as it was tested; None when all are there."""
+    """The first private name of grpcio that is missing; None when all are there."""
     if cygrpc is None:  # type: ignore[unreachable, unused-ignore]
         return "grpc._cython.cygrpc"
     for owner, names in _NEEDED.items():
@@ -116,7 +116,7 @@ def _queue(
     received: Callable[[Any, Any], None],
     over: Callable[[Any, int], None],
 ) -> Any:
-    """A queue for grpcio's server to poll, that gives it what is not ours."""
+    """A queue for grpcio's server to poll, which returns only the events that are not ours."""
     awaited = cygrpc.Call
 
     class Queue(cygrpc.CompletionQueue):  # type: ignore[misc, unused-ignore]
@@ -137,7 +137,7 @@ def _queue(
                         return event
                 except Exception:
                     _log.exception("the lane could not serve a call")
-                # An event keeps its call alive: let go of it before waiting for the next.
+                # An event keeps its call alive: release it before waiting for the next.
                 event = tag = None
 
     return Queue()
@@ -148,12 +148,12 @@ class Lane:
 
     name = "lane"
 
-    def __init__(self, edge: Edge, answer: Servicer, pressure: Pressure) -> None:
+    def __init__(self, listeners: Listeners, answer: Servicer, pressure: Pressure) -> None:
         self.stats = Stats()
-        self._edge = edge
+        self._listeners = listeners
         self._answer = answer
         self._pressure = pressure
-        self._server = edge.build(())
+        self._server = listeners.server(())
         self._started = False
         state: Any = self._server._state  # type: ignore[attr-defined]
         self._core = state.server
@@ -161,11 +161,11 @@ class Lane:
         self._queue = state.completion_queue = _queue(self._came, self._received, self._over)
         self._core.register_completion_queue(self._queue)
         self._open: dict[Any, float] = {}
-        """The calls under way, oldest first, and when each came."""
+        """The calls in flight, oldest first, and when each came (``time.perf_counter``)."""
         self._unsent = 0
         """Octets of replies that are being sent."""
         self._held: list[tuple[Any, bytes]] | None = None
-        """While stopping: calls that are answered when the callers know of it."""
+        """While stopping: calls that are answered once the callers know that the server stops."""
         no_flags = 0
         head = cygrpc.SendInitialMetadataOperation(None, no_flags)
         close = cygrpc.ReceiveCloseOnServerOperation(no_flags)
@@ -173,7 +173,7 @@ class Lane:
         self._ok = _status(cygrpc.StatusCode.ok, b"")
 
     def start(self) -> None:
-        self._edge.bind(self._server)
+        self._listeners.bind(self._server)
         self._server.start()
         for _ in range(_OUTSTANDING):
             self._core.request_registered_call(self._queue, self._queue, QUERY, _REQUESTED)
@@ -201,20 +201,20 @@ class Lane:
         return len(stuck)
 
     def _came(self, call: Any) -> None:
-        """A call is here. Ask for another such first: it may be waiting already."""
+        """A call has come. Request the next one first: it may be waiting already."""
         try:
             self._core.request_registered_call(self._queue, self._queue, QUERY, _REQUESTED)
         except ValueError:  # the server is stopping
             pass
         now = _now()
-        pressure, under_way = self._pressure, self._open
+        pressure, in_flight = self._pressure, self._open
         if (pressure.sent and pressure.high(now)) or (
-            len(under_way) >= MAX_OPEN and not self._make_room(now)
+            len(in_flight) >= MAX_OPEN and not self._make_room(now)
         ):
             self.stats.shed += 1
             self._refuse(call, cygrpc.StatusCode.unavailable, NOT_NOW)
             return
-        under_way[call] = now
+        in_flight[call] = now
         call.start_server_batch((_ReceiveMessage(0),), call)
 
     def _make_room(self, now: float) -> bool:
@@ -228,12 +228,12 @@ class Lane:
         return True
 
     def _over(self, call: Any, size: int) -> None:
-        """A reply is sent, or its caller is gone."""
+        """A reply has been sent, or its caller is gone."""
         self._unsent -= size
         self._open.pop(call, None)
 
     def _received(self, call: Any, event: Any) -> None:
-        """A call's message is here, or will never be."""
+        """A call's message has come, or never will."""
         raw = event.batch_operations[0].message()
         if raw is None:
             self.stats.broken += 1
@@ -270,7 +270,7 @@ class Lane:
             self._make_room(now)
 
     def _wait(self, later: Later, call: Any) -> None:
-        """Leave the call open; whoever has the reply sends it, from a thread of their own."""
+        """Leave the call open; the thread that sets the reply sends it."""
         self.stats.open += 1
 
         def send(reply: bytes | None) -> None:

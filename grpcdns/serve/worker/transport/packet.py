@@ -1,8 +1,8 @@
-"""``coredns.dns.DnsPacket { bytes msg = 1; }`` by hand: the protobuf of one field.
+"""``coredns.dns.DnsPacket { bytes msg = 1; }``, encoded and decoded without protobuf's classes.
 
-Pure functions on bytes: the hot path of both transports, without protobuf's classes. The rules
-are those of the encoding's specification: unknown fields are skipped, the last ``msg`` counts,
-no ``msg`` is an empty one.
+Pure functions on bytes, on the hot path of both transports. The rules are those of the protobuf
+encoding specification: unknown fields are skipped, the last ``msg`` counts, no ``msg`` is an empty
+one.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ from __future__ import annotations
 from typing import Final
 
 MAX_MESSAGE: Final = 65535
-"""A DNS message is no longer (RFC 1035 4.2.2)."""
+"""The longest DNS message, in octets (RFC 1035 4.2.2)."""
 MAX_PACKET: Final = MAX_MESSAGE + 4
-"""Its DnsPacket: one byte of tag, three of length. Longer ones are refused by the server."""
+"""The longest DnsPacket: one octet of tag, three of length. The server refuses longer ones."""
 
 _MAX_FIELD: Final = (1 << 29) - 1
 _MSG: Final = 0x0A
@@ -40,7 +40,7 @@ def to_wire(msg: bytes) -> bytes:
 
 
 def from_wire(raw: bytes) -> bytes | None:
-    """The DNS message in a DnsPacket; None when this is no protobuf message."""
+    """The DNS message in a DnsPacket; None if ``raw`` is no protobuf message."""
     length = len(raw)
     if length > 2 and raw[0] == _MSG:
         first = raw[1]
@@ -53,7 +53,7 @@ def from_wire(raw: bytes) -> bytes | None:
 
 
 def _from_wire_any(raw: bytes) -> bytes | None:
-    """The same, for every encoding that is allowed."""
+    """The same for every valid encoding, not only the shortest."""
     msg = b""
     at = 0
     while at < len(raw):
@@ -69,7 +69,7 @@ def _from_wire_any(raw: bytes) -> bytes | None:
 
 
 def _skip(raw: bytes, at: int, wire_type: int) -> tuple[int, int]:
-    """Where the value at ``at`` starts and ends; the end is -1 where it cannot be read."""
+    """Where the value at ``at`` starts and ends; the end is -1 if it cannot be read."""
     if wire_type == 0:
         return at, _read_varint(raw, at)[1]
     if wire_type == 1:
@@ -79,11 +79,11 @@ def _skip(raw: bytes, at: int, wire_type: int) -> tuple[int, int]:
         return at, at + length if at >= 0 else -1
     if wire_type == 5:
         return at, at + 4
-    return at, -1  # groups, long out of use, and what does not exist
+    return at, -1  # groups, which are obsolete, and unknown wire types
 
 
 def _read_varint(raw: bytes, at: int) -> tuple[int, int]:
-    """A varint and where it ends; the end is -1 where there is none."""
+    """A varint and where it ends; the end is -1 if there is none."""
     number = 0
     for shift in range(0, 70, 7):
         if at >= len(raw):

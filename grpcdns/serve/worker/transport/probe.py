@@ -1,12 +1,12 @@
-"""A query to ourselves, over our own private socket, several times a second.
+"""A query to ourselves, over our private socket, several times a second.
 
-It goes the way of every query, through grpcio and the transport to the handler, so it tells two
-things: that this process answers (each answer is a heartbeat for the supervisor; a call ended
-with UNAVAILABLE is an answer too), and, while one is under way, how long calls wait (`Pressure`).
+It takes the way of every query, through grpcio and the transport to the handler. So it shows that
+this process answers (each reply is a heartbeat for the supervisor, as is a call that ends with
+UNAVAILABLE) and, while one is in flight, how long calls wait (`Pressure`).
 
-The HTTP/2 of one call is spoken by hand, a hundred fixed bytes each way, so that the worker needs
-no gRPC client: a headers frame of literals, a data frame, and then whatever comes until the stream
-has ended (RFC 9113, RFC 7541 6.2.2).
+One call's HTTP/2 is written here, a hundred fixed bytes each way, so that the worker needs no gRPC
+client: a headers frame of literals, a data frame, and then every frame until the stream has ended
+(RFC 9113, RFC 7541 6.2.2).
 """
 
 from __future__ import annotations
@@ -29,18 +29,18 @@ EVERY: Final = 0.15
 TIMEOUT: Final = 5.0
 
 MESSAGE: Final = bytes.fromhex("000000000001000000000000") + b"\x07grpcdns\x05probe\0\0\x10\0\1"
-"""A TXT query for a name in nobody's zone: the answer is REFUSED, and cheap."""
+"""A TXT query for a name outside every zone: the reply is REFUSED, and cheap."""
 
 _PREFACE: Final = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 _FRAME: Final = struct.Struct(">HBBBL")
 _DATA, _HEADERS, _RST_STREAM, _SETTINGS, _PING, _GOAWAY, _WINDOW = 0, 1, 3, 4, 6, 7, 8
 _END_STREAM, _ACK, _END_HEADERS = 1, 1, 4
 _RENEW: Final = 100_000
-"""Calls on one connection; a new one is made long before stream numbers run out."""
+"""Calls on one connection. Stream numbers would last far longer."""
 
 
 class Probe:
-    """``beat`` is called after each answer, from the probe's thread."""
+    """``beat`` is called after each reply, from the probe's thread."""
 
     def __init__(self, path: str, pressure: Pressure, beat: Callable[[], None]) -> None:
         self._path = path
@@ -56,7 +56,8 @@ class Probe:
         self._thread.start()
 
     def drain(self) -> None:
-        """The server stops: no more queries, but heartbeats until `stop`; it may take a while."""
+        """The server is stopping, which may take a while: no more queries, but heartbeats until
+        `stop`."""
         self._draining = True
 
     def stop(self) -> None:
@@ -77,7 +78,7 @@ class Probe:
                 self._probe(caller)
         except OSError as error:
             if not self._draining:
-                _log.warning("the probe of our own socket failed: %s", error)
+                _log.warning("the probe failed: %s", error)
         finally:
             self._pressure.sent = 0.0
 
@@ -93,7 +94,7 @@ class Probe:
 
 
 class _Caller:
-    """One HTTP/2 connection, one call at a time."""
+    """One HTTP/2 connection; one call at a time."""
 
     def __init__(self, path: str) -> None:
         self._sock = socket.socket(socket.AF_UNIX)
@@ -114,7 +115,7 @@ class _Caller:
         self._sock.close()
 
     def call(self, message: bytes) -> None:
-        """Returns when the call has ended, in whatever way. Raises OSError when it cannot."""
+        """Return when the call has ended, with whatever status. Raises OSError."""
         self._stream += 2
         packet = to_wire(message)
         data = b"\0" + struct.pack(">L", len(packet)) + packet
@@ -126,7 +127,7 @@ class _Caller:
             pass
 
     def _ended(self) -> bool:
-        """Read one frame and obey it; whether it ended our stream."""
+        """Read and handle one frame; returns whether it ended our stream."""
         high, low, kind, flags, stream = _FRAME.unpack(self._read(9))
         body = self._read(high << 8 | low)
         if kind == _SETTINGS and not flags & _ACK:
@@ -134,7 +135,7 @@ class _Caller:
         elif kind == _PING and not flags & _ACK:
             self._sock.sendall(_frame(_PING, _ACK, 0, body))
         elif kind == _GOAWAY:
-            raise ConnectionResetError("the server says goodbye")
+            raise ConnectionResetError("GOAWAY")
         elif kind == _DATA and body:
             window = struct.pack(">L", len(body))
             self._sock.sendall(_frame(_WINDOW, 0, 0, window))
@@ -157,7 +158,7 @@ def _frame(kind: int, flags: int, stream: int, body: bytes = b"") -> bytes:
 
 
 def _literal(name: bytes, value: bytes) -> bytes:
-    """A header field that neither side's table remembers, in plain octets."""
+    """A header field without indexing and without Huffman coding (RFC 7541 6.2.2)."""
     return b"\0" + bytes((len(name),)) + name + bytes((len(value),)) + value
 
 

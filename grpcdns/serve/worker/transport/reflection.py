@@ -1,8 +1,8 @@
 """Server reflection, v1 and v1alpha, so that callers need no proto file.
 
-grpcio-reflection has v1alpha only. v1 is the same messages under another package: its descriptor
-is made from v1alpha's, and the same servicer answers for both. All of it, protobuf included, is
-loaded at the first call, so that a worker nobody reflects on does not pay for it.
+grpcio-reflection has only v1alpha. v1 has the same messages in another package: its descriptor is
+made from v1alpha's, and one servicer answers for both. All of this, protobuf included, is loaded at
+the first call: a worker without such calls does not pay for it.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def _reflect(requests: Iterator[bytes], context: grpc.ServicerContext) -> Iterat
 
 
 def _holder(symbol: str) -> str:
-    """What a symbol is found by: a method's service, a field's message, else the symbol itself."""
+    """The symbol to look up: a method's service, a field's message, else the symbol itself."""
     from google.protobuf import descriptor_pool
 
     pool = descriptor_pool.Default()
@@ -84,7 +84,7 @@ def _servicer() -> tuple[Any, Any]:
 
 
 def _rename(file: Any) -> None:
-    """v1alpha's file as v1's: another name, another package, and the types in it."""
+    """Turn v1alpha's file into v1's: its name, its package, and the types in it."""
     file.name = "grpc/reflection/v1/reflection.proto"
     file.package = "grpc.reflection.v1"
     file.ClearField("options")

@@ -1,4 +1,4 @@
-"""What both transports have in common: the public gRPC server, its limits and its addresses."""
+"""What both transports share: the public gRPC server, its limits and its addresses."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from grpcdns.serve.worker.transport import reflection
 from grpcdns.serve.worker.transport.health import Health
 from grpcdns.serve.worker.transport.packet import MAX_PACKET
 
-# Bounds on what a caller can take (CVE-2025-68151, CVE-2023-33953 and the like).
+# Bounds on what a caller can use up (CVE-2025-68151, CVE-2023-33953 and the like).
 OPTIONS: Final = (
     ("grpc.max_receive_message_length", MAX_PACKET),
     ("grpc.max_concurrent_streams", 1024),
@@ -26,17 +26,17 @@ OPTIONS: Final = (
     ("grpc.max_metadata_size", 8192),
     ("grpc.absolute_max_metadata_size", 16384),
     ("grpc.server_handshake_timeout_ms", 10_000),
-    # Windows of 64 KB do for messages of a kilobyte: no pings to find out how much more would fit.
+    # Windows of 64 KB are enough for messages of a kilobyte: no pings to measure the bandwidth.
     ("grpc.http2.bdp_probe", 0),
-    # Calls that nobody has asked for yet: beyond the first number some are refused (UNAVAILABLE at
-    # the caller), beyond the second all, in grpcio's core and so for next to nothing.
+    # Calls that the transport has not asked for yet: beyond the first number some are refused
+    # (UNAVAILABLE at the caller), beyond the second all; grpcio's core does so at almost no cost.
     ("grpc.server.max_pending_requests", 2000),
     ("grpc.server.max_pending_requests_hard_limit", 3000),
     ("grpc.server_max_unrequested_time_in_server", 5),
-    # One socket, one server: without this a second process could bind the same port.
+    # Without this a second process could bind the same port.
     ("grpc.so_reuseport", 0),
-    # A caller may ping this often (grpcio's default drops one that pings within 300 s), and one
-    # that has gone silently is found.
+    # A caller may ping this often (grpcio's default drops one that pings within 300 s). Our own
+    # pings find a caller that went away silently.
     ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
     ("grpc.keepalive_permit_without_calls", 1),
     ("grpc.keepalive_time_ms", 20_000),
@@ -44,11 +44,12 @@ OPTIONS: Final = (
 )
 
 
-class Edge:
-    """The addresses to serve on, and what is served there besides ``Query``.
+class Listeners:
+    """The addresses to listen on, and the server that serves health and reflection there.
 
     ``addresses`` are as in `Config.listen`; ``private`` is a unix socket in the run folder, for
-    the probe. ``credentials`` hold for the TCP addresses.
+    the probe. ``group`` owns the unix sockets and the folders made for them. ``credentials`` are
+    for the TCP addresses.
     """
 
     def __init__(
@@ -66,10 +67,10 @@ class Edge:
         self._group = group
         self._credentials = credentials
 
-    def build(
+    def server(
         self, handlers: Iterable[grpc.GenericRpcHandler[Any, Any]], threads: int = 2
     ) -> grpc.Server:
-        """A public server of health, reflection and ``handlers``, bound to nothing yet."""
+        """A public server with health, reflection and ``handlers``, not bound yet."""
         return grpc.server(
             ThreadPoolExecutor(threads, thread_name_prefix="grpc"),
             handlers=[*handlers, self._health.handler(), *reflection.handlers()],
@@ -77,7 +78,7 @@ class Edge:
         )
 
     def bind(self, server: grpc.Server) -> None:
-        """Raises `UserError` for the first address that cannot be had."""
+        """Raises `UserError` for the first address that cannot be bound."""
         for address in self._addresses:
             if address.startswith("unix:"):
                 self._bind_unix(server, address.removeprefix("unix:").removeprefix("//"))
@@ -114,7 +115,7 @@ class Edge:
 
 
 def _add_unix(server: grpc.Server, path: str) -> None:
-    """Bound with mode 0660 from its first moment."""
+    """Bind a socket that has mode 0660 from the start."""
     umask = os.umask(0o117)
     try:
         server.add_insecure_port(f"unix:{path}")
@@ -123,7 +124,7 @@ def _add_unix(server: grpc.Server, path: str) -> None:
 
 
 def _clear_stale(path: str) -> None:
-    """Remove a socket that nobody listens on. Raises `UserError` when it is not such a one."""
+    """Remove a socket that nobody listens on. Raises `UserError` for anything else that exists."""
     try:
         mode = os.lstat(path).st_mode
     except FileNotFoundError:
@@ -139,12 +140,12 @@ def _clear_stale(path: str) -> None:
             os.unlink(path)
             return
         except BlockingIOError:
-            pass  # listened on, and busy
+            pass  # somebody listens, and is busy
     raise UserError(f"{where}: in use by another process; stop it or choose another path")
 
 
 def _why_not(address: str) -> str:
-    """What the system says to binding a TCP address; grpcio keeps it to itself."""
+    """Why the system refuses to bind a TCP address; grpcio does not report it."""
     host, _, port = address.rpartition(":")
     try:
         found = socket.getaddrinfo(

@@ -1,8 +1,8 @@
 """The fallback transport: ``Query`` by grpcio's public server and its thread pool, on raw bytes.
 
-Beware: grpcio keeps a thread for each call whose message has not come yet. Callers that leave as
-many calls open as there are threads stop this worker until it is replaced; the lane has no such
-bound.
+Beware: grpcio holds a thread for each call whose message has not come yet. Callers that leave as
+many calls open as there are threads block this worker until it is restarted; the lane has no such
+limit.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ import grpc
 from grpcdns.serve.worker.later import Later, Servicer
 from grpcdns.serve.worker.transport.contract import HEARD, NOT_NOW, QUERY, Pressure, Stats, quiet
 from grpcdns.serve.worker.transport.packet import from_wire, to_wire
-from grpcdns.serve.worker.transport.server import Edge
+from grpcdns.serve.worker.transport.server import Listeners
 
 _log = logging.getLogger(__name__)
 
 _THREADS: Final = 64
-"""Few work at once: the others wait for a message, or an upstream's answer (`Later`)."""
+"""Few of them work at a time: the others wait for a message or for the upstream (`Later`)."""
 _UPSTREAM_LIMIT: Final = 10.0
-"""No `Later` takes as long; a bound on what a fault can hold."""
+"""Seconds. No `Later` takes as long; a limit for what a fault can hold up."""
 
 
 class _Handler(grpc.GenericRpcHandler):  # type: ignore[type-arg]
-    """Finds ``Query``, and counts how often it was asked for."""
+    """Finds ``Query``, and counts its calls."""
 
     def __init__(self, method: grpc.RpcMethodHandler[bytes, bytes]) -> None:
         self.arrived = 0
@@ -48,26 +48,26 @@ class Threads:
 
     name = "threads"
 
-    def __init__(self, edge: Edge, answer: Servicer, pressure: Pressure) -> None:
+    def __init__(self, listeners: Listeners, answer: Servicer, pressure: Pressure) -> None:
         self.stats = Stats()
-        self._edge = edge
+        self._listeners = listeners
         self._answer = answer
         self._pressure = pressure
         self._handler = _Handler(grpc.unary_unary_rpc_method_handler(self._query))
-        self._server = edge.build((self._handler,), _THREADS)
+        self._server = listeners.server((self._handler,), _THREADS)
         self._started = False
         self._open = threading.Event()
         self._open.set()
 
     def start(self) -> None:
-        self._edge.bind(self._server)
+        self._listeners.bind(self._server)
         self._server.start()
         self._started = True
 
     def stop(self, grace: float) -> None:
         if not self._started:
             return
-        # As the lane does: hold answers back until all that has come is taken in.
+        # As the lane does: hold answers back until every call that has come is accepted.
         self._open.clear()
         quiet(lambda: self._handler.arrived)
         over = self._server.stop(grace)
@@ -76,7 +76,7 @@ class Threads:
         over.wait()
 
     def sweep(self, limit: float) -> int:
-        """grpcio waits for messages without a thread, and nothing here can see which."""
+        """Nothing: grpcio waits for messages by itself, and does not show for which calls."""
         del limit
         return 0
 

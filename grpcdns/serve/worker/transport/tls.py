@@ -1,9 +1,9 @@
-"""Certificates of the TCP listeners, taken up again when their files change.
+"""Certificates of the TCP listeners, reloaded when their files change.
 
-grpcio asks for the configuration at each new connection; the files are read again only when one of
-them is another file, or has another time or size, than before. Files that do not fit together are
-not taken: the last good ones stay, and the log says so, once for each change. TLS 1.2 is grpcio's
-least version.
+grpcio asks for the configuration at each new connection. The files are read again only when one of
+them is another file, or has another time or size, than before. Files that do not match each other
+are ignored: the last good ones stay in use, and the log says so once for each change. grpcio
+accepts TLS 1.2 and newer.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ _log = logging.getLogger(__name__)
 
 
 class Files(NamedTuple):
+    """The paths in ``--tls-cert``, ``--tls-key`` and ``--tls-client-ca``; "" for none."""
+
     cert: str
     key: str
     client_ca: str
@@ -33,13 +35,11 @@ class Files(NamedTuple):
 
 
 class Certificates:
-    """``config`` is called for the paths, so that a reload can change them."""
+    """``files`` is called for the paths each time. Raises `UserError` as `_load` does."""
 
     def __init__(self, files: Callable[[], Files]) -> None:
         self._files = files
         self._lock = threading.Lock()
-        self.loads = 0
-        self.failures = 0
         self._seen = _signature(files())
         self._good = _load(files())
 
@@ -51,7 +51,7 @@ class Certificates:
         )
 
     def _renewed(self) -> grpc.ServerCertificateConfiguration | None:
-        """The configuration for a new connection; None for the one before."""
+        """The configuration for a new connection; None: as before."""
         with self._lock:
             files = self._files()
             seen = _signature(files)
@@ -61,11 +61,9 @@ class Certificates:
             try:
                 self._good = _load(files)
             except UserError as error:
-                self.failures += 1
-                _log.warning("certificates not taken up, the last good ones stay: %s", error)
+                _log.warning("certificates not reloaded, the last good ones stay: %s", error)
                 return None
-            self.loads += 1
-            _log.info("certificates read again")
+            _log.info("certificates reloaded")
             return self._good
 
 
@@ -90,7 +88,7 @@ def _signature(files: Files) -> list[tuple[int, ...]]:
 
 
 def _load(files: Files) -> grpc.ServerCertificateConfiguration:
-    """Raises `UserError` when they cannot be read or do not fit together."""
+    """Raises `UserError` when they cannot be read or do not match each other."""
     cert, key = _read("--tls-cert", files.cert), _read("--tls-key", files.key)
     client_ca = _read("--tls-client-ca", files.client_ca) if files.client_ca else None
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

@@ -14,7 +14,7 @@ import pytest
 
 from grpcdns.core.answers.policy import Policy
 from grpcdns.core.cluster.objects import Change, Kind, Namespace, Object, Service, key_of, pack
-from grpcdns.frames import BATCH
+from grpcdns.core.cluster.store import Store
 from grpcdns.serve import link
 from grpcdns.serve.feed import subscriber
 from grpcdns.serve.feed.broadcast import Broadcast
@@ -45,13 +45,13 @@ class House:
         self.open()
 
     def open(self) -> None:
-        self.hub = FeedLoop(self.path, lambda: None)
-        self.fanout = Broadcast(POLICY, self.hub.wake, lambda: self.clock)
-        self.thread = threading.Thread(target=self.hub.serve, args=(self.fanout, {}))
+        self.loop = FeedLoop(self.path, lambda: None)
+        self.broadcast = Broadcast(POLICY, self.loop.wake, lambda: self.clock)
+        self.thread = threading.Thread(target=self.loop.serve, args=(self.broadcast, {}))
         self.thread.start()
 
     def close(self) -> None:
-        self.hub.stop()
+        self.loop.stop()
         self.thread.join(10.0)
 
     def worker(self, name: str = "worker-0") -> Answerer:
@@ -62,12 +62,12 @@ class House:
         return answerer
 
     def list_all(self, *services: Service) -> None:
-        self.fanout.replace(Kind.NAMESPACE, packed(Namespace("", "default")))
-        self.fanout.replace(Kind.SERVICE, packed(*services))
+        self.broadcast.replace(Kind.NAMESPACE, packed(Namespace("", "default")))
+        self.broadcast.replace(Kind.SERVICE, packed(*services))
 
     @property
     def services(self) -> Bodies:
-        return self.fanout.store.bodies[Kind.SERVICE]
+        return self.broadcast.store.bodies[Kind.SERVICE]
 
 
 @pytest.fixture
@@ -82,7 +82,8 @@ def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[House]:
 
 
 def known(answerer: Answerer) -> Bodies:
-    return answerer.bodies(Kind.SERVICE)
+    with answerer._lock:
+        return dict(answerer._handler.index.store.bodies[Kind.SERVICE])
 
 
 def same(house: House, *answerers: Answerer) -> Callable[[], bool]:
@@ -135,10 +136,10 @@ def test_changes_reach_every_worker(house: House) -> None:
     house.list_all(service("a"))
     both = house.worker("worker-0"), house.worker("worker-1")
     wait_until(same(house, *both), "they know all")
-    house.fanout.upsert(Kind.SERVICE, "default/b", pack(service("b")))
-    house.fanout.upsert(Kind.SERVICE, "default/a", pack(service("a", "10.0.0.2")))
+    house.broadcast.upsert(Kind.SERVICE, "default/b", pack(service("b")))
+    house.broadcast.upsert(Kind.SERVICE, "default/a", pack(service("a", "10.0.0.2")))
     wait_until(same(house, *both), "they have the changes")
-    house.fanout.delete(Kind.SERVICE, "default/a")
+    house.broadcast.delete(Kind.SERVICE, "default/a")
     wait_until(same(house, *both), "it is gone")
     assert list(known(both[1])) == ["default/b"]
 
@@ -147,11 +148,11 @@ def test_what_is_known_just_so_is_no_change(house: House) -> None:
     house.list_all(service("a"), service("b"))
     answerer = house.worker()
     wait_until(same(house, answerer), "it knows all")
-    before = answerer.changes, house.fanout.changes
-    assert house.fanout.replace(Kind.SERVICE, packed(service("a"), service("b"))) == 0
-    house.fanout.upsert(Kind.SERVICE, "default/a", pack(service("a")))
-    house.fanout.delete(Kind.SERVICE, "default/none")
-    assert (answerer.changes, house.fanout.changes) == before
+    before = answerer.changes, house.broadcast.changes
+    assert house.broadcast.replace(Kind.SERVICE, packed(service("a"), service("b"))) == 0
+    house.broadcast.upsert(Kind.SERVICE, "default/a", pack(service("a")))
+    house.broadcast.delete(Kind.SERVICE, "default/none")
+    assert (answerer.changes, house.broadcast.changes) == before
 
 
 def test_a_relist_is_a_diff(house: House) -> None:
@@ -160,7 +161,7 @@ def test_a_relist_is_a_diff(house: House) -> None:
     wait_until(same(house, answerer), "it knows all")
     before = answerer.changes
     new = packed(service("a"), service("b", "10.0.0.9"), service("d"))
-    assert house.fanout.replace(Kind.SERVICE, new) == 3
+    assert house.broadcast.replace(Kind.SERVICE, new) == 3
     wait_until(same(house, answerer), "it knows all")
     assert answerer.changes == before + 3
 
@@ -173,7 +174,7 @@ def test_a_new_feed_brings_a_worker_up_to_date_by_diff(house: House) -> None:
     house.close()
     assert answerer.synced
     house.open()
-    wait_until(lambda: house.fanout.peers, "it has dialled again")
+    wait_until(lambda: house.broadcast.subscribers, "it has dialled again")
     assert answerer.synced
     house.list_all(*(service(f"s{n}") for n in range(1, 500)), service("new"))
     wait_until(same(house, answerer), "it knows all")
@@ -183,11 +184,11 @@ def test_a_new_feed_brings_a_worker_up_to_date_by_diff(house: House) -> None:
 def test_serials_never_go_back(house: House) -> None:
     house.list_all(service("a"))
     house.clock = 500.0
-    house.fanout.upsert(Kind.SERVICE, "default/b", pack(service("b")))
-    assert house.fanout.serial == 1000
+    house.broadcast.upsert(Kind.SERVICE, "default/b", pack(service("b")))
+    assert house.broadcast.serial == 1000
     house.clock = 2000.0
-    house.fanout.upsert(Kind.SERVICE, "default/c", pack(service("c")))
-    assert house.fanout.serial == 2000
+    house.broadcast.upsert(Kind.SERVICE, "default/c", pack(service("c")))
+    assert house.broadcast.serial == 2000
 
 
 def test_a_restored_state_goes_to_workers_without_one_only(house: House) -> None:
@@ -202,10 +203,10 @@ def test_a_restored_state_goes_to_workers_without_one_only(house: House) -> None
         (Kind.SERVICE, "default/a", pack(service("a"))),
         (Kind.SERVICE, "default/gone", pack(service("gone"))),
     ]
-    assert house.fanout.restore(iter(saved), 900.0, 900) == 3
+    assert house.broadcast.restore(iter(saved), 900.0, 900) == 3
     fresh = house.worker("worker-1")
     wait_until(lambda: fresh.synced, "it answers from the snapshot")
-    wait_until(lambda: len(house.fanout.peers) == 2, "both are there")
+    wait_until(lambda: len(house.broadcast.subscribers) == 2, "both are there")
     assert fresh.restored == 900.0
     assert sorted(known(fresh)) == ["default/a", "default/gone"]
     assert old.live
@@ -226,17 +227,46 @@ def test_a_slow_worker_is_resynced_and_holds_up_nobody(
     with socket.socket(socket.AF_UNIX) as slow:
         slow.connect(house.path)
         slow.sendall(link.to_frame(link.Hello("slow", live=False)))
-        wait_until(lambda: len(house.fanout.peers) == 2, "it is there")
-        (stuck,) = (one for one in house.fanout.peers if one.name == "slow")
+        wait_until(lambda: len(house.broadcast.subscribers) == 2, "it is there")
+        (stuck,) = (one for one in house.broadcast.subscribers if one.name == "slow")
         for n in range(5000):
             body = pack(service(f"s{n % 50}", f"10.0.{n >> 8}.{n & 255}"))
-            house.fanout.upsert(Kind.SERVICE, f"default/s{n % 50}", body)
-            assert stuck.waiting <= subscriber.QUEUE + BATCH
+            house.broadcast.upsert(Kind.SERVICE, f"default/s{n % 50}", body)
         assert stuck.resyncs > 0
         wait_until(same(house, quick), "the quick one knows all")
         late = _Reading(slow)
         late.start()
         wait_until(lambda: late.services == house.services, "the slow one knows all, once it reads")
+
+
+def test_the_queue_of_a_worker_that_does_not_read_is_bounded(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(subscriber, "QUEUE", 64 << 10)
+    ours, theirs = socket.socketpair(socket.AF_UNIX)
+    with ours, theirs:
+        ours.setblocking(False)
+        theirs.setblocking(False)
+        slow = subscriber.Subscriber(ours, Store())
+        for _ in range(5000):
+            slow.push(b"x" * 200)
+        assert slow.resyncs > 0
+        assert _drain(theirs) > 0  # what the kernel held
+        queued = 0
+        while slow.pending:
+            slow.flush()
+            queued += _drain(theirs)
+        assert 0 < queued <= subscriber.QUEUE
+
+
+def _drain(sock: socket.socket) -> int:
+    size = 0
+    try:
+        while data := sock.recv(1 << 16):
+            size += len(data)
+    except BlockingIOError:
+        pass
+    return size
 
 
 class _Reading(threading.Thread):
@@ -277,21 +307,21 @@ def test_changes_and_lists_at_once_end_in_the_same_state(house: House, seed: int
 
     def relist() -> None:
         while not stop.is_set():
-            house.fanout.replace(Kind.NAMESPACE, packed(Namespace("", f"n{chance.random()}")))
+            house.broadcast.replace(Kind.NAMESPACE, packed(Namespace("", f"n{chance.random()}")))
 
     other = threading.Thread(target=relist)
     other.start()
     for step in range(2000):
         name = f"s{chance.randrange(400)}"
         if chance.random() < 0.3:
-            house.fanout.delete(Kind.SERVICE, f"default/{name}")
+            house.broadcast.delete(Kind.SERVICE, f"default/{name}")
         else:
             body = pack(service(name, f"10.0.0.{chance.randrange(250)}"))
-            house.fanout.upsert(Kind.SERVICE, f"default/{name}", body)
+            house.broadcast.upsert(Kind.SERVICE, f"default/{name}", body)
         if step % 700 == 0:
             workers.append(house.worker(f"worker-{len(workers)}"))
         if step == 1000:
-            house.fanout.replace(Kind.SERVICE, packed(*(service(f"s{n}") for n in range(200))))
+            house.broadcast.replace(Kind.SERVICE, packed(*(service(f"s{n}") for n in range(200))))
     stop.set()
     other.join(10.0)
     wait_until(same(house, *workers), "all know the same")
@@ -304,7 +334,7 @@ def test_a_change_is_with_the_worker_in_a_moment(house: House) -> None:
     took = []
     for n in range(50):
         began = time.perf_counter()
-        house.fanout.upsert(Kind.SERVICE, "default/a", pack(service("a", f"10.0.0.{n}")))
+        house.broadcast.upsert(Kind.SERVICE, "default/a", pack(service("a", f"10.0.0.{n}")))
         wait_until(same(house, answerer), "it has it", interval=0.0001)
         took.append(time.perf_counter() - began)
     assert sorted(took)[25] < 0.05
@@ -314,8 +344,8 @@ def test_reports(house: House) -> None:
     house.list_all(service("a"))
     house.worker("worker-0")
     house.worker("worker-1")
-    wait_until(lambda: len(house.fanout.peers) == 2, "both are there")
-    reports = house.hub.reports(5.0)
+    wait_until(lambda: len(house.broadcast.subscribers) == 2, "both are there")
+    reports = house.loop.reports(5.0)
     assert sorted(reports) == ["worker-0", "worker-1"]
     assert reports["worker-0"].samples == (("ready", "", 1.0),)
 
@@ -325,10 +355,10 @@ def test_a_worker_that_does_not_answer_is_not_waited_for(house: House) -> None:
     with socket.socket(socket.AF_UNIX) as mute:
         mute.connect(house.path)
         mute.sendall(link.to_frame(link.Hello("mute", live=False)))
-        wait_until(lambda: house.fanout.peers, "it is there")
+        wait_until(lambda: house.broadcast.subscribers, "it is there")
         house.worker("worker-0")
-        wait_until(lambda: len(house.fanout.peers) == 2, "both are there")
-        assert list(house.hub.reports(0.2)) == ["worker-0"]
+        wait_until(lambda: len(house.broadcast.subscribers) == 2, "both are there")
+        assert list(house.loop.reports(0.2)) == ["worker-0"]
 
 
 @pytest.mark.parametrize(

@@ -20,11 +20,12 @@ from grpcdns.serve.feed.metrics import FAMILIES, Metrics, to_text
 from grpcdns.serve.feed.snapshots import Snapshots
 from grpcdns.serve.rundir import RunDir
 from grpcdns.serve.worker.answerer import Answerer, histogram
+from harness.ports import Address, free_address
 from tests.system.processes.processes import get
 
 
 @pytest.fixture
-def fanout() -> Broadcast:
+def broadcast() -> Broadcast:
     made = Broadcast(Policy(), lambda: None, lambda: 1000.0)
     made.replace(Kind.NAMESPACE, [("/default", pack(Namespace("", "default")), 0.0)])
     made.note("list", Kind.NAMESPACE, objects=1)
@@ -34,12 +35,12 @@ def fanout() -> Broadcast:
 
 
 @pytest.fixture
-def metrics(fanout: Broadcast, tmp_path: Path) -> Iterator[Metrics]:
+def metrics(broadcast: Broadcast, tmp_path: Path) -> Iterator[Metrics]:
     run = RunDir(tmp_path)
     run.write_processes({"feed": {"pid": 1, "restarts": 2, "since": 3.5}})
-    hub = FeedLoop(str(tmp_path / "feed.sock"), lambda: None)
-    yield Metrics(run, Config(), fanout, hub, Snapshots(Config(), fanout))
-    hub.close()
+    loop = FeedLoop(str(tmp_path / "feed.sock"), lambda: None)
+    yield Metrics(run, Config(), broadcast, loop, Snapshots(Config(), broadcast))
+    loop.close()
 
 
 def report() -> link.Report:
@@ -93,22 +94,22 @@ def test_histograms_are_cumulative() -> None:
 
 
 @pytest.fixture
-def server() -> Iterator[MetricsServer]:
+def server() -> Iterator[Address]:
     def broken() -> Response:
         raise RuntimeError("on purpose")
 
-    made = MetricsServer("127.0.0.1:0", {"/ok": lambda: Response(200, "fine\n"), "/broken": broken})
+    at = free_address()
+    made = MetricsServer(str(at), {"/ok": lambda: Response(200, "fine\n"), "/broken": broken})
     made.start()
-    yield made
+    yield at
     made.stop()
 
 
-def test_http(server: MetricsServer) -> None:
-    at = f"127.0.0.1:{server.port}"
-    assert get(at, "/ok") == (200, "fine\n")
-    assert get(at, "/ok?x=1") == (200, "fine\n")
-    assert get(at, "/none").status == 404
-    assert get(at, "/broken").status == 500
+def test_http(server: Address) -> None:
+    assert get(server, "/ok") == (200, "fine\n")
+    assert get(server, "/ok?x=1") == (200, "fine\n")
+    assert get(server, "/none").status == 404
+    assert get(server, "/broken").status == 500
 
 
 @pytest.mark.parametrize(
@@ -123,8 +124,8 @@ def test_http(server: MetricsServer) -> None:
         (b"", b""),
     ],
 )
-def test_odd_requests(server: MetricsServer, request_: bytes, begins: bytes) -> None:
-    with socket.create_connection(("127.0.0.1", server.port), timeout=10.0) as sock:
+def test_odd_requests(server: Address, request_: bytes, begins: bytes) -> None:
+    with socket.create_connection((server.host, server.port), timeout=10.0) as sock:
         try:
             sock.sendall(request_)
             sock.shutdown(socket.SHUT_WR)
@@ -133,13 +134,13 @@ def test_odd_requests(server: MetricsServer, request_: bytes, begins: bytes) -> 
             reply = b""
     assert reply.startswith(begins)
     assert bool(reply) == bool(begins)
-    assert get(f"127.0.0.1:{server.port}", "/ok").status == 200
+    assert get(server, "/ok").status == 200
 
 
-def test_silent_callers_hold_up_nobody(server: MetricsServer) -> None:
-    silent = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(8)]
+def test_silent_callers_hold_up_nobody(server: Address) -> None:
+    silent = [socket.create_connection((server.host, server.port)) for _ in range(8)]
     try:
-        assert get(f"127.0.0.1:{server.port}", "/ok").status == 200
+        assert get(server, "/ok").status == 200
     finally:
         for sock in silent:
             sock.close()

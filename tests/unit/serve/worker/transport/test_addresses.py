@@ -13,7 +13,7 @@ from grpcdns.config.options import UserError
 from grpcdns.serve.worker.transport.contract import Pressure
 from grpcdns.serve.worker.transport.health import Health
 from grpcdns.serve.worker.transport.packet import to_wire
-from grpcdns.serve.worker.transport.server import Edge
+from grpcdns.serve.worker.transport.server import Listeners
 from harness.ports import free_address
 from tests.transports import TRANSPORTS, Serve, unix
 
@@ -22,8 +22,8 @@ X = to_wire(b"x")
 
 def refused(transport: str, address: str, **options: str) -> str:
     """The line that a user sees."""
-    edge = Edge([address], Health(), **options)  # type: ignore[arg-type]
-    server = TRANSPORTS[transport](edge, bytes, Pressure())
+    listeners = Listeners([address], Health(), **options)  # type: ignore[arg-type]
+    server = TRANSPORTS[transport](listeners, bytes, Pressure())
     with pytest.raises(UserError) as caught:
         server.start()
     server.stop(0.1)
@@ -40,8 +40,8 @@ def test_socket_and_folder_are_private(serve: Serve, tmp_path: Path) -> None:
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can give files away")
 @pytest.mark.parametrize("group", ["12345", "daemon"])
 def test_group(transport: str, tmp_path: Path, group: str) -> None:
-    edge = Edge([unix(tmp_path / "made")], Health(), group=group)
-    server = TRANSPORTS[transport](edge, bytes, Pressure())
+    listeners = Listeners([unix(tmp_path / "made")], Health(), group=group)
+    server = TRANSPORTS[transport](listeners, bytes, Pressure())
     server.start()
     wanted = {"12345": 12345, "daemon": 1}[group]
     assert (tmp_path / "made").stat().st_gid == wanted

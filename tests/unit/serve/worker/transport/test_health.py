@@ -79,4 +79,4 @@ def test_many_watchers_hold_up_nobody(serve: Serve) -> None:
         assert [next(stream).status for stream in streams] == [Status.NOT_SERVING] * 100
         for stream in streams:
             stream.cancel()
-    wait_until(lambda: not served.health.watchers, "none is remembered")
+    wait_until(lambda: not served.health._watchers, "none is remembered")

@@ -13,7 +13,7 @@ from grpcdns.serve.worker.later import Later, Servicer
 from grpcdns.serve.worker.transport.contract import Pressure, Transport
 from grpcdns.serve.worker.transport.health import Health
 from grpcdns.serve.worker.transport.probe import MESSAGE, Probe
-from grpcdns.serve.worker.transport.server import Edge
+from grpcdns.serve.worker.transport.server import Listeners
 from harness.waiting import wait_until
 from tests.transports import TRANSPORTS, unix
 
@@ -25,8 +25,8 @@ class Probed:
         self.beats = 0
         self.pressure = Pressure(bound=0.2)
         private = str(folder / "probe.sock")
-        edge = Edge([unix(folder)], Health(), private=private)
-        self.transport: Transport = TRANSPORTS[name](edge, answer, self.pressure)
+        listeners = Listeners([unix(folder)], Health(), private=private)
+        self.transport: Transport = TRANSPORTS[name](listeners, answer, self.pressure)
         self.transport.start()
         self.probe = Probe(private, self.pressure, self._beat)
         self.probe.start()

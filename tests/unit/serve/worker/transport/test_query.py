@@ -19,7 +19,7 @@ def test_a_message_and_its_reply(serve: Serve) -> None:
     served = serve(lambda msg: b"re: " + msg)
     reply = served.query(DnsPacket(msg=b"question").SerializeToString())
     assert DnsPacket.FromString(reply).msg == b"re: question"
-    wait_until(lambda: served.transport.stats.calls == 1, "it is counted")
+    wait_until(lambda: sum(served.transport.stats.buckets) == 1, "it is counted")
 
 
 @pytest.mark.parametrize("size", [0, 1, 512, 2048, 16384, MAX_MESSAGE])
@@ -131,7 +131,7 @@ def test_a_thousand_parallel_calls_on_one_channel(serve: Serve) -> None:
     with served.channel() as channel:
         calls = [method(channel).future(to_wire(b"%d" % n), timeout=60.0) for n in range(1000)]
         assert [call.result() for call in calls] == [to_wire(b"%d" % n) for n in range(1000)]
-    wait_until(lambda: served.transport.stats.calls == 1000, "all are counted")
+    wait_until(lambda: sum(served.transport.stats.buckets) == 1000, "all are counted")
 
 
 def test_later_answers_complete_in_any_order_and_hold_up_nobody(serve: Serve) -> None:

@@ -112,11 +112,11 @@ def test_stopped_and_started_on_the_same_address(serve: Serve) -> None:
 def test_stop_before_start(transport: str, tmp_path: Path) -> None:
     from grpcdns.serve.worker.transport.contract import Pressure
     from grpcdns.serve.worker.transport.health import Health
-    from grpcdns.serve.worker.transport.server import Edge
+    from grpcdns.serve.worker.transport.server import Listeners
     from tests.transports import TRANSPORTS
 
-    edge = Edge([f"unix://{tmp_path}/s.sock"], Health())
-    TRANSPORTS[transport](edge, bytes, Pressure()).stop(1.0)
+    listeners = Listeners([f"unix://{tmp_path}/s.sock"], Health())
+    TRANSPORTS[transport](listeners, bytes, Pressure()).stop(1.0)
 
 
 @pytest.mark.parametrize("serving", [True, False])

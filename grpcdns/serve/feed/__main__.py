@@ -1,0 +1,8 @@
+"""``python -m grpcdns.serve.feed RUNDIR [BEAT_FD]``: the feed process."""
+
+import sys
+
+from grpcdns.serve.feed.process import main
+
+if __name__ == "__main__":
+    sys.exit(main())
