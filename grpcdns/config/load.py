@@ -2,9 +2,8 @@
 
     config = load(flags, os.environ, file).config
 
-A flag wins over a variable, a variable over the file, the file over the default, and each value's
-origin is kept. Whatever is wrong is a ``UserError`` of one line that names the option in the place
-where it was written.
+A flag wins over a variable, a variable over the file, the file over the default. The origin of each
+value is kept. A mistake is a ``UserError`` of one line that names the option as it was written.
 """
 
 from __future__ import annotations
@@ -18,9 +17,9 @@ import msgspec
 from grpcdns.config.options import BY_NAME, OPTIONS, PREFIX, Config, Option, UserError
 from grpcdns.config.selector import SelectorError, parse_selector
 
-# Variables that are not options: other programs of this project read them.
+# Variables that are not options: other parts of this project read them.
 _OTHER_VARIABLES: Final = frozenset({"GRPCDNS_CONFIG", "GRPCDNS_SERVER", "GRPCDNS_CACHE"})
-# What Kubernetes sets for a Service whose name begins with "grpcdns" (Docker links' names).
+# Kubernetes sets these (as Docker links did) for a Service whose name begins with "grpcdns".
 _SERVICE_LINK: Final = re.compile(
     r".*_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_[A-Z]+(_\w+)?)?)"
 )
@@ -40,14 +39,14 @@ _NEEDED: Final = (
 
 
 class Loaded(msgspec.Struct, frozen=True):
-    """A ``Config``, where each value came from (by option name), and the file that was read."""
+    """A ``Config``, the origin of each value by option name, and the file that was read, if any."""
 
     config: Config
     origin: dict[str, str]
     file: str = ""
 
     def text(self) -> str:
-        """``--print-config``: a configuration file that says where each value came from."""
+        """``--print-config``: a configuration file, with the origin of each value as a comment."""
         lines = []
         for option in OPTIONS:
             value = getattr(self.config, option.field)
@@ -56,7 +55,10 @@ class Loaded(msgspec.Struct, frozen=True):
 
 
 def load(flags: Mapping[str, Any], environ: Mapping[str, str], file: str = "") -> Loaded:
-    """The outcome of ``flags`` (text by option name), variables and the TOML ``file``."""
+    """The outcome of ``flags`` (text by option name), variables and the TOML ``file``.
+
+    Raises UserError.
+    """
     values: dict[str, Any] = {}
     origin = dict.fromkeys(BY_NAME, "default")
     file = file or environ.get("GRPCDNS_CONFIG", "")
@@ -79,7 +81,7 @@ def load(flags: Mapping[str, Any], environ: Mapping[str, str], file: str = "") -
 
 
 def unknown(what: str, name: str, known: Sequence[str]) -> UserError:
-    """The error for a name that does not exist, with the nearest one that does."""
+    """The error for an unknown name, with the nearest known one."""
     import difflib
 
     near = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
@@ -118,30 +120,30 @@ def _from_environ(environ: Mapping[str, str]) -> dict[str, str]:
 
 
 def _check(config: Config, origin: Mapping[str, str]) -> None:
-    """What no single option can see."""
+    """Checks what takes more than one option to see."""
     for name, why in (*_bad_selectors(config), *_conflicts(config)):
         place = origin[name] if origin[name] != "default" else f"--{name}"
         raise UserError(f"{place}: {why}")
 
 
 def _conflicts(config: Config) -> Iterator[tuple[str, str]]:
-    """Options that are wrong because of another one, with the reason."""
+    """Options that conflict with another one, and why."""
     for first, second in _EXCLUSIVE:
         if getattr(config, BY_NAME[first].field) and getattr(config, BY_NAME[second].field):
             yield first, f"cannot be combined with {second}: leave one of them out"
     for first, second in _NEEDED:
         if getattr(config, BY_NAME[first].field) and not getattr(config, BY_NAME[second].field):
-            yield first, f"means nothing without {second}"
+            yield first, f"has no effect without {second}"
     if not config.listen:
-        yield "listen", "no address to serve on"
+        yield "listen", "no address to listen on"
     if all(map(_is_reverse, config.zones)):
-        yield "zones", "at least one zone must be no reverse zone, such as cluster.local"
+        yield "zones", "at least one zone must be a forward zone, such as cluster.local"
     for zone in config.multicluster:
         if zone not in config.zones:
             yield "multicluster", f"{zone} is not among the zones ({','.join(config.zones)})"
     for zone in config.external_zones:
         if zone in config.zones:
-            yield "external-zones", f"{zone} is among the zones already"
+            yield "external-zones", f"{zone} is already among the zones"
 
 
 def _bad_selectors(config: Config) -> Iterator[tuple[str, str]]:

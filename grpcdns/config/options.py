@@ -70,7 +70,7 @@ class Config(AnswerOptions, frozen=True, kw_only=True):
 
 
 class Option(msgspec.Struct, frozen=True):
-    """One row: ``name`` as in flags and files, how its text is read, what it means.
+    """One row: ``name`` as in flags and files, ``parse`` for its text, ``help`` for the user.
 
     ``metavar`` is "" for a switch. ``reload``: a new value takes effect on SIGHUP or when the file
     changes, without a restart.
@@ -100,11 +100,11 @@ class Option(msgspec.Struct, frozen=True):
         return self.metavar == "DURATION"
 
     def read(self, raw: Any) -> Any:
-        """The value of what was written. "" stands for "not given" where that is the default."""
+        """The value of ``raw``; "" means "not given" if that is the default. Raises ValueError."""
         return self.default if raw == "" and self.default in ("", ()) else self.parse(raw)
 
     def show(self, value: Any) -> str:
-        """A value as one would write it on the command line; "" when it is not given."""
+        """A value as written on the command line; "" if it is not given."""
         if isinstance(value, tuple):
             return ",".join(value)
         if isinstance(value, bool):
@@ -120,22 +120,22 @@ _SERVE, _SOURCE, _ANSWERS, _LOG = "Serving", "Where records come from", "Answers
 # fmt: off
 OPTIONS: Final = (
     Option("listen", _SERVE, v.many(v.listen_address), "ADDR",
-           "address of a worker, again for another: unix:///path, HOST:PORT, [v6]:PORT"),
+           "address of a worker; repeat for another worker: unix:///path, HOST:PORT, [v6]:PORT"),
     Option("socket-group", _SERVE, v.text, "GROUP",
            "group, by name or number, that may connect to the unix sockets (mode 0660)"),
     Option("transport", _SERVE, v.choice("auto", "lane", "threads"), "auto|lane|threads",
-           "how gRPC is served: the fast lane, grpcio's thread pool, or the lane where it works"),
+           "how gRPC is served: fast lane, grpcio's thread pool, or the lane if it works (auto)"),
     Option("tls-cert", _SERVE, v.text, "FILE",
-           "certificate chain (PEM) for the TCP addresses; read again when the file changes"),
+           "certificate chain (PEM) for the TCP addresses; reloaded when the file changes"),
     Option("tls-key", _SERVE, v.text, "FILE", "the certificate's private key (PEM)"),
     Option("tls-client-ca", _SERVE, v.text, "FILE",
            "CA (PEM) that must have signed each client's certificate"),
     Option("metrics", _SERVE, v.host_port, "ADDR",
-           "address of Prometheus metrics over HTTP; none unless given"),
+           "address of Prometheus metrics over HTTP; none by default"),
     Option("kubeconfig", _SOURCE, v.text, "FILE",
            "kubeconfig of the cluster; in-cluster credentials unless given"),
     Option("context", _SOURCE, v.text, "NAME",
-           "the kubeconfig's context to use, if not its current one"),
+           "context of the kubeconfig, if not its current one"),
     Option("manifests", _SOURCE, v.many(v.text), "PATH",
            "YAML or JSON files, or folders of them, instead of a cluster"),
     Option("namespaces", _SOURCE, v.many(v.label), "NAMES",
@@ -145,15 +145,15 @@ OPTIONS: Final = (
     Option("labels", _SOURCE, v.text, "EXPR",
            "only Services, EndpointSlices and Pods that match this label selector"),
     Option("startup-timeout", _SOURCE, v.duration(0, 3600), "DURATION",
-           "how long to wait at the start for the first complete list, before going on not ready"),
+           "how long the first complete list may take before a warning is logged"),
     Option("api-qps", _SOURCE, v.number(0, 1e6), "RATE",
-           "API requests a second at most; 0 is no limit"),
+           "API requests a second, at most; 0 is no limit"),
     Option("api-burst", _SOURCE, v.integer(0, 10**6), "COUNT",
-           "API requests at once before api-qps holds them back; 0 is as many as api-qps"),
+           "API requests at once before api-qps applies; 0 is the same number as api-qps"),
     Option("api-max-inflight", _SOURCE, v.integer(0, 10**6), "COUNT",
-           "API requests under way at the same time, at most; 0 is no limit"),
+           "API requests in flight, at most; 0 is no limit"),
     Option("snapshot", _SOURCE, v.text, "FILE",
-           "keep the last complete state here, and start from it while the API is away"),
+           "keep the last complete state in this file; start from it if the API is unreachable"),
     Option("snapshot-max-age", _SOURCE, v.duration(0, 366 * 86400), "DURATION",
            "do not start from a snapshot older than this"),
     Option("zones", _ANSWERS, v.many(v.zone), "ZONES",
@@ -171,23 +171,23 @@ OPTIONS: Final = (
     Option("zonal", _ANSWERS, v.boolean, "",
            "answer ZONE.pin._zone and ZONE.prefer._zone names of headless Services", reload=True),
     Option("multicluster", _ANSWERS, v.many(v.zone), "ZONES",
-           "which of the zones are those of the Multi-Cluster Services API"),
+           "which of the zones belong to the Multi-Cluster Services API"),
     Option("dns-service", _ANSWERS, v.namespaced_name, "NAMESPACE/NAME",
-           "the Service that clients send their queries to: the zones' name server", reload=True),
+           "the Service that clients send queries to: the zones' name server", reload=True),
     Option("upstream", _ANSWERS, v.upstream_address, "ADDR",
-           "DNS server for the targets of ExternalNames outside the zones; none: do not ask",
+           "DNS server for ExternalName targets outside the zones; none: do not ask",
            reload=True),
     Option("external-zones", _ANSWERS, v.many(v.zone), "ZONES",
-           "zones for load balancers' addresses and external IPs", reload=True),
+           "zones for load balancer addresses and external IPs", reload=True),
     Option("external-apex", _ANSWERS, v.label, "LABEL",
-           "the label of the external zones' own records", reload=True),
+           "label of the external zones' own records", reload=True),
     Option("external-headless", _ANSWERS, v.boolean, "",
-           "headless Services in the external zones too", reload=True),
+           "answer headless Services in the external zones, too", reload=True),
     Option("external-ttl", _ANSWERS, _TTL, "SECONDS",
            "TTL in the external zones, 0 to 3600 seconds", reload=True),
     Option("log-level", _LOG, v.choice("debug", "info", "warning", "error"),
-           "debug|info|warning|error", "the least serious messages to log", reload=True),
-    Option("log-format", _LOG, v.choice("text", "json"), "text|json", "a line of text or of JSON"),
+           "debug|info|warning|error", "lowest level that is logged", reload=True),
+    Option("log-format", _LOG, v.choice("text", "json"), "text|json", "format of log lines"),
 )
 # fmt: on
 BY_NAME: Final = {option.name: option for option in OPTIONS}

@@ -2,8 +2,8 @@
 
     a=b   a==b   a!=b   a in (b, c)   a notin (b)   a   !a        joined by commas
 
-The API applies a selector itself; here one is read to find an operator's mistake at start, and
-matched where the source is a file.
+The API applies selectors itself. Here they are parsed to find mistakes at the start, and matched for
+objects that come from files.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 
 
 class SelectorError(ValueError):
-    """The text is not a label selector; the message says where it stops being one."""
+    """The text is not a label selector; the message says where it goes wrong."""
 
 
 class Requirement(NamedTuple):
@@ -25,7 +25,7 @@ class Requirement(NamedTuple):
     values: tuple[str, ...] = ()
 
     def matches(self, labels: Mapping[str, str]) -> bool:
-        """Whether labels satisfy this term; a label that is missing satisfies ``notin``."""
+        """Whether labels satisfy this term; a missing label satisfies ``notin``."""
         value = labels.get(self.key)
         if self.operator == "exists":
             return value is not None
@@ -56,7 +56,7 @@ class Selector(NamedTuple):
         return Selector((*self.requirements, requirement))
 
     def __str__(self) -> str:
-        """In the API's form: the value of a ``labelSelector`` parameter."""
+        """The value of a ``labelSelector`` parameter."""
         return ",".join(map(str, self.requirements))
 
 
@@ -68,19 +68,19 @@ _VALUE: Final = re.compile(rf"({_NAME})?")
 
 
 def parse_selector(text: str) -> Selector:
-    """The selector that ``text`` is. Raises SelectorError."""
+    """Parses ``text``. Raises SelectorError."""
     return _Parser(text).selector()
 
 
 def from_api(selector: Mapping[str, str] | None) -> Selector:
-    """The selector of a Service: equality of every label in it."""
+    """A Service's selector: equality with each of its labels."""
     return Selector(
         tuple(Requirement(key, "in", (value,)) for key, value in (selector or {}).items())
     )
 
 
 class _Parser:
-    """Tokens from left to right, one looked ahead; "" is the end."""
+    """Reads tokens from left to right, with one token of lookahead; "" is the end."""
 
     def __init__(self, text: str) -> None:
         self._text = text

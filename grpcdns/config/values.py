@@ -1,7 +1,7 @@
-"""What an option's text means: one parser a type, used alike for flags, environment and files.
+"""The text of an option -> its value: one parser a type, for flags, variables and files alike.
 
-May live here: pure functions from the text (or TOML value) of one option to its value. Each
-raises ``ValueError`` with what is wrong, without naming the option: the caller knows which it is.
+May live here: pure functions from the text (or TOML value) of one option to its value. Each raises
+``ValueError`` with the reason; the caller adds the option's name.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def text(value: Any) -> str:
     if not isinstance(value, str):
         raise ValueError(f"not a string: {value!r}")
     if "\n" in value or "\0" in value:
-        raise ValueError("has a line break or a NUL byte in it")
+        raise ValueError("contains a line break or a NUL byte")
     return value.strip()
 
 
@@ -71,7 +71,7 @@ def number(low: float, high: float) -> Parser:
 
 
 def duration(low: float, high: float) -> Parser:
-    """Seconds, from Go's way of writing them ("1m30s", "500ms", "0"); in TOML also a number."""
+    """Seconds, from Go's notation ("1m30s", "500ms", "0"); in TOML also from a number."""
 
     def parse(value: Any) -> float:
         if isinstance(value, bool) or not isinstance(value, int | float | str):
@@ -93,7 +93,7 @@ def _seconds(written: str) -> float:
 
 
 def show_duration(seconds: float) -> str:
-    """The shortest way to write it: 5s, 500ms, 24h."""
+    """The shortest notation: 5s, 500ms, 24h."""
     for unit, size in (("h", 3600.0), ("m", 60.0), ("s", 1.0)):
         if seconds >= size and seconds % size == 0:
             return f"{seconds / size:g}{unit}"
@@ -110,7 +110,7 @@ def choice(*words: str) -> Parser:
 
 
 def many(parse_item: Parser) -> Parser:
-    """A tuple, from "a,b" or a list of such; repeated items are kept once, in order."""
+    """A tuple, from "a,b" or a list of such; duplicates are dropped, the order is kept."""
 
     def parse(value: Any) -> tuple[Any, ...]:
         parts = value if isinstance(value, list | tuple) else [value]
@@ -126,7 +126,7 @@ def many(parse_item: Parser) -> Parser:
 
 
 def label(value: Any) -> str:
-    """One DNS label as Kubernetes allows it (RFC 1123)."""
+    """One DNS label as Kubernetes allows it (RFC 1123): at most 63 of a-z, 0-9 and -."""
     word = text(value).lower()
     if not _LABEL.fullmatch(word):
         raise ValueError(f"{value!r} is not a DNS label (a-z, 0-9 and -, at most 63)")
@@ -149,7 +149,7 @@ def zone(value: Any) -> tuple[str, ...]:
         return reverse_zones(word)
     name = word.rstrip(".")
     if not name:
-        raise ValueError("the root zone cannot be served: it would answer for the whole internet")
+        raise ValueError("the root zone cannot be served: it would cover the whole internet")
     if len(name) > 253:
         raise ValueError(f"{name[:40]}... is longer than 253 characters")
     for part in name.split("."):
@@ -171,7 +171,7 @@ def reverse_zones(cidr: str) -> tuple[str, ...]:
     except ValueError:
         raise ValueError(f"{cidr!r} is not a network such as 10.96.0.0/12") from None
     if network.prefixlen == 0:
-        raise ValueError(f"{cidr} is every address there is: name the cluster's own networks")
+        raise ValueError(f"{cidr} is every address: name the cluster's own networks")
     step = 8 if network.version == 4 else 4
     parts = -(-network.prefixlen // step)
     labels = 4 if network.version == 4 else 32
@@ -185,24 +185,27 @@ def reverse_zones(cidr: str) -> tuple[str, ...]:
 
 
 def listen_address(value: Any) -> str:
-    """unix:///path, HOST:PORT or [v6]:PORT."""
+    """unix:///path, HOST:PORT or [v6]:PORT; ":PORT" is every address of the machine."""
     address = text(value)
     if address.startswith("unix:"):
         path = address.removeprefix("unix:").removeprefix("//")
         if not path.startswith("/"):
             raise ValueError(f"{address!r} is not unix:///absolute/path")
         if len(path.encode()) > 107:
-            raise ValueError(f"{path} is longer than the 107 bytes a unix socket's path can have")
+            raise ValueError(f"{path} is longer than 107 bytes, the limit of a unix socket's path")
         return f"unix://{path}"
+    if not _has_port(address):
+        raise ValueError(f"{address!r} is neither unix:///path nor HOST:PORT")
     return host_port(address)
 
 
 def host_port(value: Any) -> str:
     """HOST:PORT or [v6]:PORT; ":PORT" is every address of the machine."""
     address = text(value)
-    host, colon, port = address.rpartition(":")
-    if not colon or not port.isascii() or not port.isdigit() or int(port) > 65535:
-        raise ValueError(f"{address!r} is neither unix:///path nor HOST:PORT")
+    if not _has_port(address):
+        hint = f" (:{address} is that port on all addresses)" if address.isdecimal() else ""
+        raise ValueError(f"{address!r} is not HOST:PORT{hint}")
+    host, _, port = address.rpartition(":")
     if ":" in host and not (host.startswith("[") and host.endswith("]")):
         raise ValueError(f"{address!r}: write an IPv6 address in brackets, [::1]:{port}")
     _check_host(host.strip("[]"), address)
@@ -210,23 +213,28 @@ def host_port(value: Any) -> str:
 
 
 def upstream_address(value: Any) -> str:
-    """IP, IP:PORT or [v6]:PORT, always given back with a port; "none" gives ""."""
+    """IP, IP:PORT or [v6]:PORT, returned with a port (53 by default); "none" gives ""."""
     address = text(value)
     if address.lower() in ("", "none"):
         return ""
     import ipaddress
 
-    bare = address.strip("[]")
     try:
-        version = ipaddress.ip_address(bare).version
+        bare = ipaddress.ip_address(address.strip("[]"))
     except ValueError:
-        host = host_port(address).rpartition(":")[0].strip("[]")
-        try:
-            ipaddress.ip_address(host)
-        except ValueError:
-            raise ValueError(f"{address!r} is not an IP address with or without a port") from None
+        pass
+    else:
+        return f"[{bare}]:53" if bare.version == 6 else f"{bare}:53"
+    try:
+        ipaddress.ip_address(address.rpartition(":")[0].strip("[]"))
         return host_port(address)
-    return f"[{bare}]:53" if version == 6 else f"{bare}:53"
+    except ValueError:
+        raise ValueError(f"{address!r} is not an IP address with or without a port") from None
+
+
+def _has_port(address: str) -> bool:
+    _, colon, port = address.rpartition(":")
+    return bool(colon) and port.isascii() and port.isdigit() and int(port) <= 65535
 
 
 def _check_host(host: str, address: str) -> None:

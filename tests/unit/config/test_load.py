@@ -1,4 +1,4 @@
-"""Flags, variables and file: which wins, what is refused, what is printed."""
+"""Flags, variables and file: which wins, what is rejected, what is printed."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from grpcdns.core.answers.policy import AnswerOptions, Policy
 
 @dataclasses.dataclass(frozen=True)
 class Wrong:
-    """What was written where, and the one line that comes of it."""
+    """A mistake, where it was written, and the one line it gives."""
 
     line: str
     flags: dict[str, Any] = dataclasses.field(default_factory=dict)
@@ -48,14 +48,14 @@ WRONG = [
           {"manifests": ["a"], "kubeconfig": "b"}),
     Wrong("--multicluster: clusterset.local. is not among the zones (cluster.local.)",
           {"zones": "cluster.local", "multicluster": "clusterset.local"}),
-    Wrong("GRPCDNS_ZONES: at least one zone must be no reverse zone, such as cluster.local",
+    Wrong("GRPCDNS_ZONES: at least one zone must be a forward zone, such as cluster.local",
           env={"GRPCDNS_ZONES": "in-addr.arpa,10.0.0.0/8"}),
-    Wrong("--external-zones: cluster.local. is among the zones already",
+    Wrong("--external-zones: cluster.local. is already among the zones",
           {"external-zones": "cluster.local"}),
-    Wrong("--context: means nothing without kubeconfig", {"context": "a"}),
-    Wrong("--tls-cert: means nothing without tls-key", {"tls-cert": "a"}),
-    Wrong("--tls-key: means nothing without tls-cert", {"tls-key": "a"}),
-    Wrong("--tls-client-ca: means nothing without tls-cert", {"tls-client-ca": "a"}),
+    Wrong("--context: has no effect without kubeconfig", {"context": "a"}),
+    Wrong("--tls-cert: has no effect without tls-key", {"tls-cert": "a"}),
+    Wrong("--tls-key: has no effect without tls-cert", {"tls-key": "a"}),
+    Wrong("--tls-client-ca: has no effect without tls-cert", {"tls-client-ca": "a"}),
     Wrong(
         "--labels: label selector 'a in (b': expected ',' or ')' after a value",
         {"labels": "a in (b"},
@@ -64,12 +64,12 @@ WRONG = [
         "GRPCDNS_NAMESPACE_LABELS: label selector '=b': '=' is not a label's name",
         env={"GRPCDNS_NAMESPACE_LABELS": "=b"},
     ),
-    Wrong("--listen: no address to serve on", {"listen": ","}),
+    Wrong("--listen: no address to listen on", {"listen": ","}),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize("case", WRONG, ids=lambda c: c.line[:60])
-def test_wrong_option_is_one_line_that_names_it(case: Wrong, tmp_path: Path) -> None:
+def test_a_mistake_is_one_line_that_names_the_option(case: Wrong, tmp_path: Path) -> None:
     file = tmp_path / "grpcdns.toml"
     file.write_text(case.file)
     with pytest.raises(UserError) as caught:
@@ -77,7 +77,7 @@ def test_wrong_option_is_one_line_that_names_it(case: Wrong, tmp_path: Path) -> 
     assert str(caught.value) == case.line.format(file=file)
 
 
-def test_missing_file_is_one_line(tmp_path: Path) -> None:
+def test_a_missing_file_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(UserError) as caught:
         load({}, {}, str(tmp_path / "none.toml"))
     assert str(caught.value) == f"--config {tmp_path}/none.toml: No such file or directory"
@@ -98,7 +98,7 @@ def test_flag_wins_over_variable_over_file_over_default(tmp_path: Path) -> None:
     ]
 
 
-def test_file_named_by_variable(tmp_path: Path) -> None:
+def test_the_file_may_be_named_by_a_variable(tmp_path: Path) -> None:
     file = tmp_path / "grpcdns.toml"
     file.write_text("ttl = 7")
     assert load({}, {"GRPCDNS_CONFIG": str(file)}).config.ttl == 7
@@ -117,7 +117,7 @@ def test_file_named_by_variable(tmp_path: Path) -> None:
         "GRPCDNS_METRICS_PORT",
     ],
 )
-def test_variables_that_kubernetes_sets_for_a_service_called_grpcdns(variable: str) -> None:
+def test_variables_of_a_service_called_grpcdns_are_ignored(variable: str) -> None:
     assert load({}, {variable: "tcp://10.0.0.1:53"}).config == Config()
 
 
@@ -167,7 +167,7 @@ def test_printed_configuration_is_a_file_that_gives_the_same(tmp_path: Path) -> 
     assert set(tomllib.loads(loaded.text())) == set(BY_NAME)
 
 
-def test_importing_it_brings_in_nothing_heavy() -> None:
+def test_importing_it_loads_nothing_heavy() -> None:
     code = "import sys, grpcdns.config.load; print(*sys.modules)"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     modules = set(run.stdout.split())

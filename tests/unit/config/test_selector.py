@@ -1,4 +1,4 @@
-"""Label selectors: what they match, how they are written out, and what is wrong with one."""
+"""Label selectors: what they match, how they are written out, and mistakes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the text of an option means, a row a case."""
+"""The values of options' texts, a row a case."""
 
 from __future__ import annotations
 
@@ -109,7 +109,12 @@ BAD = [
     Bad("listen", "a b:53", "neither an address nor a name"),
     Bad("dns-service", "kube-dns", "not NAMESPACE/NAME"),
     Bad("upstream", "dns.example:53", "not an IP address"),
-    Bad("upstream", "8.8.8.8.8", "neither unix"),
+    Bad("upstream", "8.8.8.8.8", "not an IP address"),
+    Bad("upstream", "foo", "not an IP address with or without a port"),
+    Bad("upstream", "10.0.0.1:x", "not an IP address"),
+    Bad("upstream", "::1:x", "not an IP address"),
+    Bad("metrics", "9153", r"not HOST:PORT \(:9153 is that port on all addresses\)"),
+    Bad("metrics", "localhost", "not HOST:PORT$"),
     Bad("external-apex", "a.b", "not a DNS label"),
     Bad("snapshot", "a\nb", "line break"),
 ]
