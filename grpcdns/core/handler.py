@@ -1,15 +1,10 @@
-"""The handler: a DNS message in, a DNS message out, with the packed answers remembered.
+"""The handler: a DNS message in, a DNS message out.
 
-How it works: ``handle`` finds the question in the raw octets and looks (name in lower case, type,
-class) up in the memo; a hit costs two slices, a dict look-up and a join, because what is kept is
-the *tail* of the message, which is the same for every ID, case, RD and CD bit and with or without
-EDNS. A miss parses, answers, packs, and keeps the tail under the answer's tags. A Change drops
-exactly what carries one of its tags. The SOA serial, which moves with every Change, is not a tag:
-it is written into the tail when a hit finds it old.
-
-There are two memos of a bounded size each: answers made from objects, of which there are as many
-as the cluster has names, and *cheap* ones, of which anyone can ask for any number. So a flood of
-random names pushes out only its like.
+How it works: ``handle`` finds the question in the raw octets and looks it up (name in lower case,
+type, class) in the memo; a hit costs two slices, a dict look-up and a join. A miss parses the
+message, answers from the index, packs the answer and keeps it in the memo under its tags. Changes
+go through here into the index, and what the index says they touch is dropped from the memo. An
+answer that needs records from the upstream is `Deferred`: somebody else asks for them.
 
 Beware: nothing here locks. The caller makes all calls one at a time.
 """
@@ -17,7 +12,7 @@ Beware: nothing here locks. The caller makes all calls one at a time.
 from __future__ import annotations
 
 import struct
-from collections import Counter, OrderedDict
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final, cast
 
@@ -25,7 +20,6 @@ from grpcdns.core.answers.answer import Answer, Lookup
 from grpcdns.core.answers.cluster_zones import answer
 from grpcdns.core.answers.policy import Policy, Zones, needed_kinds
 from grpcdns.core.cluster.index import Entries, Index, Tag
-from grpcdns.core.cluster.multimap import MultiMap
 from grpcdns.core.cluster.objects import Change, Kind
 from grpcdns.core.dns import wire
 from grpcdns.core.dns.wire import (
@@ -40,30 +34,25 @@ from grpcdns.core.dns.wire import (
     Section,
     options_fit,
 )
-from grpcdns.core.memo import (
-    _OVERHEAD,
-    _PASSED_OVER,
-    CHEAP_BYTES,
-    MEMO_BYTES,
-    Entry,
-    Part,
-    _implied,
-    _split,
-)
+from grpcdns.core.memo import CHEAP_BYTES, MEMO_BYTES, Entry, Memo, Part
 
-# How many different parts of an answer too long for a message are given in turn.
 _PARTS: Final = 8
+"""How many different parts of an answer too long for a message are given in turn."""
 _OTHER_TYPE: Final = 65535
+"""Stands for every type that no answer depends on: there are 65,000 of them."""
 _PLAIN_COUNTS: Final = b"\0\1\0\0\0\0\0"
+"""Octets 4 to 11 of a plain query: one question, nothing else; the OPT is counted in octet 11."""
 _OPT_START: Final = b"\0\0\x29"
+"""The root and the type OPT."""
 _OPTS: Final = (wire.opt_record(False, NOERROR), wire.opt_record(True, NOERROR))
+"""The OPT of a reply, by the DO bit."""
 
 
 class Handler:
-    """Answers DNS messages from an index that it keeps by the Changes given to it.
+    """Answers DNS messages from an index that follows the Changes given to it.
 
-    ``report`` is called with an exception that should not have happened: the query that met it
-    gets SERVFAIL.
+    ``report`` is called with an exception that should not have happened: its query gets SERVFAIL.
+    ``memo_bytes`` and ``cheap_bytes`` bound the two shelves of the memo, in estimated octets.
     """
 
     def __init__(
@@ -76,27 +65,36 @@ class Handler:
         self.index = Index(needed_kinds(policy))
         self.stats = Stats()
         self._report = report
-        self._named: OrderedDict[bytes, Entry] = OrderedDict()
-        self._cheap: OrderedDict[bytes, Entry] = OrderedDict()
-        self._limits = {id(self._named): memo_bytes, id(self._cheap): cheap_bytes}
-        self._sizes = {id(self._named): 0, id(self._cheap): 0}
-        self._tagged: dict[str, MultiMap[Tag, bytes]] = {}
+        self._memo = Memo(self._count, memo_bytes, cheap_bytes)
+        # The memo's own dicts: `handle` has no time to ask for them.
+        self._named = self._memo.named.entries
+        self._cheap = self._memo.cheap.entries
         self._heads: dict[tuple[int, ...], dict[bytes, bytes]] = {}
         self.set_policy(policy)
 
     # -- queries
 
     def handle(self, message: bytes) -> bytes | Deferred | None:
-        """The reply to a message; None while a good question cannot be answered (not synced)."""
+        """The reply to a message; None while a good question cannot be answered (not synced).
+
+        This is every query's path, so a hit calls no function of ours.
+        """
+        # The question starts after the 12 octets of the header. Its name ends with a zero octet,
+        # type and class follow. A name with a zero in a label, or a message that is cut short or
+        # is no query, gives a key that the memo does not have.
         end = message.find(0, 12) + 5
         key = message[12 : end - 4].lower() + message[end - 4 : end]
         entry = self._named.get(key) or self._cheap.get(key)
         if entry is not None:
+            # Flags and counts, as octets, to those of the reply. `_answer` adds the ones of plain
+            # queries: opcode QUERY, one question, nothing else but an OPT. Any other is parsed.
             head = entry.heads.get(message[2:12])
             if head is not None:
                 rest = len(message) - end
                 if rest == 0 and message[11] == 0:
                     opt = b""
+                # One additional record, which must be an OPT of version 0 (octet 6; 5 is the
+                # extended rcode) that ends where the message does. Octet 7 has the DO bit.
                 elif (
                     rest >= 11
                     and message[11]
@@ -108,9 +106,11 @@ class Handler:
                     opt = _OPTS[message[end + 7] >> 7]
                 else:
                     return self._handle_slowly(message)
+                # Counted in the entry: cheaper than a Counter of types and rcodes.
                 entry.hits += 1
-                if entry.serial_at >= 0 and entry.serial != self.index.serials[entry.kind]:
-                    entry.renew_serial(self.index.serials[entry.kind])
+                if entry.serial_at >= 0 and entry.serial != self.index.serials[entry.zone]:
+                    entry.renew_serial(self.index.serials[entry.zone])
+                # The ID and the name's letters are the query's own.
                 reply = b"".join((message[:2], head, message[12:end], entry.tail, opt))
                 if entry.parts is not None:
                     entry.advance()
@@ -132,7 +132,6 @@ class Handler:
             return self._error(wire.parse_query(message), SERVFAIL)
 
     def _answer(self, query: Query, question: Question) -> bytes | Deferred | None:
-        # Types that no answer depends on are remembered as one: there are 65,000 of them.
         qtype = _known(question.qtype)
         key = question.wire.lower() + struct.pack("!2H", qtype, question.qclass)
         entry = self._named.get(key) or self._cheap.get(key)
@@ -149,11 +148,14 @@ class Handler:
                 return Deferred(query, result)
             self.stats.misses += 1
             entry = self._pack(question, result)
-            self._keep(key, entry, result)
+            # `handle` takes the first zero octet for the end of the name: an answer to a name with
+            # one in a label is never kept.
+            if key.find(0) == len(key) - 5:
+                self._memo.keep(key, entry, result.tags, result.cheap)
         else:
             self.stats.hits += 1
             if entry.serial_at >= 0:
-                entry.renew_serial(self.index.serials[entry.kind])
+                entry.renew_serial(self.index.serials[entry.zone])
         self.stats.answers[qtype, entry.rcode] += 1
         head, reply = query.head, _reply(query, entry.rcode, entry.counts, entry.tail)
         # Only what a plain query can vary in is kept: RD, AD, CD, and whether there is an OPT.
@@ -189,83 +191,8 @@ class Handler:
                 break
         else:
             self.stats.oversized += 1
-        return Entry(result, parts, serial_at, self.index.serials[result.serial])
-
-    # -- the memo
-
-    def _keep(self, key: bytes, entry: Entry, result: Answer) -> None:
-        # The hot path takes the first zero octet for the end of the name; a name with one in a
-        # label is answered, never kept.
-        if key.find(0) != len(key) - 5:
-            return
-        memo = self._cheap if result.cheap else self._named
-        entry.tags = tuple(tag for tag in result.tags if not _implied(tag, result.tags))
-        size = (
-            len(entry.tail) if entry.parts is None else sum(len(part.tail) for part in entry.parts)
-        )
-        entry.cost = _OVERHEAD + len(key) + size
-        if entry.cost > self._limits[id(memo)]:
-            return
-        memo[key] = entry
-        self._sizes[id(memo)] += entry.cost
-        for tag in entry.tags:
-            group, member = _split(tag)
-            members = self._tagged.get(group)
-            if members is None:
-                members = self._tagged[group] = MultiMap()
-            members.add(member, key)
-        while self._sizes[id(memo)] > self._limits[id(memo)]:
-            self.stats.evictions += 1
-            self._forget(self._oldest(memo))
-
-    def _oldest(self, memo: OrderedDict[bytes, Entry]) -> bytes:
-        """The key of the entry to go: the first one that nobody has asked for since it was put at
-        the end. Few are passed over at once, for a query waits meanwhile."""
-        for _ in range(_PASSED_OVER):
-            key, entry = next(iter(memo.items()))
-            if not entry.hits:
-                break
-            self._count(key, entry)
-            memo.move_to_end(key)
-        return next(iter(memo))
-
-    def _forget(self, key: bytes) -> None:
-        memo = self._named if key in self._named else self._cheap
-        entry = memo.pop(key)
-        self._sizes[id(memo)] -= entry.cost
-        self._count(key, entry)
-        for tag in entry.tags:
-            group, member = _split(tag)
-            members = self._tagged.get(group)
-            if members is not None:
-                members.discard(member, key)
-                if not members:
-                    del self._tagged[group]
-
-    def _drop(self, tags: Iterable[Tag]) -> None:
-        if not self._tagged:  # as while everything is taken in
-            return
-        for tag in tags:
-            group, member = _split(tag)
-            members = self._tagged.get(group)
-            if members is None:
-                continue
-            # A Namespace stands for all that is filed under it.
-            each = (member,) if member else tuple(members)
-            keys = {key for one in each for key in members.find(one)}
-            for one in each:  # at once: they may be many
-                members.pop(one, None)
-            self.stats.invalidations += len(keys)
-            for key in keys:
-                self._forget(key)
-            if not members:
-                self._tagged.pop(group, None)
-
-    def clear(self) -> None:
-        """Forget every remembered answer."""
-        self._tagged.clear()
-        for key in (*self._named, *self._cheap):
-            self._forget(key)
+        serial = self.index.serials[result.serial]
+        return Entry(result.rcode, parts, result.serial, serial, serial_at)
 
     # -- Changes
 
@@ -286,26 +213,26 @@ class Handler:
         try:
             return self.index.apply_all(kind, entries, at, tags)
         finally:  # what was taken before an error counts
-            self._drop(tags)
+            self._memo.drop(tags)
 
     def set_policy(self, policy: Policy) -> None:
         """Take another policy: from the next query on it is the only one."""
-        self.clear()
+        self._memo.clear()
         self._zones = Zones(policy)
         self.index.needed = needed_kinds(policy)
 
     # -- figures
 
     def memo_sizes(self) -> tuple[int, int]:
-        """Entries and estimated octets held by the memos."""
-        return len(self._named) + len(self._cheap), sum(self._sizes.values())
+        """Entries and estimated octets in the memo."""
+        named, cheap = self._memo.named, self._memo.cheap
+        return len(named.entries) + len(cheap.entries), named.size + cheap.size
 
     def counted(self) -> Stats:
-        """The counters, with the hits that entries still hold added in."""
-        for memo in (self._named, self._cheap):
-            for key, entry in memo.items():
-                if entry.hits:
-                    self._count(key, entry)
+        """The counters, the hits that entries still hold included."""
+        self._memo.count_hits()
+        self.stats.evictions = self._memo.evictions
+        self.stats.invalidations = self._memo.invalidations
         return self.stats
 
     def _count(self, key: bytes, entry: Entry) -> None:
@@ -317,8 +244,8 @@ class Handler:
 class Deferred:
     """An answer that waits for records from the upstream.
 
-    ``lookups`` says which; ``complete`` takes their results in that order, None where there are
-    none to be had (the bare CNAME is given then), and returns the reply.
+    ``lookups`` are the records to ask for; ``complete`` takes what came of each, in that order,
+    None where a look-up failed (the reply then has the bare CNAME), and returns the reply.
     """
 
     __slots__ = ("_query", "_result", "lookups")
@@ -343,7 +270,11 @@ class Deferred:
 
 
 class Stats:
-    """Counters since the start; sizes are those of now."""
+    """Counters since the start; `Handler.counted` brings them up to date.
+
+    ``answers``: by type and rcode. ``oversized``: answers packed that are too long for a message.
+    ``unavailable``: questions not answered while not synced. ``errors``: exceptions reported.
+    """
 
     def __init__(self) -> None:
         self.answers: Counter[tuple[int, int]] = Counter()

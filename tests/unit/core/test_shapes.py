@@ -233,7 +233,7 @@ def test_endpoint_that_is_no_address() -> None:
     assert rdata(get(handler, f"s.{T}")) == ["10.200.0.1", "10.200.0.2"]
     for many in (0, 16):
         with patch.object(index, "_MANY", many):
-            handler.clear()
+            handler._memo.clear()
             assert rdata(get(handler, f"--ffff-10-200-0-2.s.{T}")) == ["10.200.0.2"]
     # The label is made of the text, as the plugin makes it; the address is what it stands for.
     assert rdata(get(handler, "2.0.200.10.in-addr.arpa.", "PTR")) == [f"--ffff-10-200-0-2.s.{T}"]
