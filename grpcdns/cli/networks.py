@@ -12,6 +12,7 @@ import msgspec
 
 from grpcdns.cli import NotDone
 from grpcdns.config.options import Config, UserError
+from grpcdns.corefile.networks import node_cidrs, service_cidrs
 from grpcdns.corefile.write import pod_networks
 from grpcdns.source.api.client import ApiError, Client, Unreachable
 from grpcdns.source.api.login import Login, from_kubeconfig, in_cluster
@@ -41,15 +42,13 @@ def find_networks(config: Config) -> Networks:
         nodes = [_plain(one) for one in objects if one.kind == "Node"]
     else:
         services, nodes = _from_api(config, missing)
-    service_cidrs = tuple(
-        dict.fromkeys(cidr for one in services for cidr in _texts(one, "spec", "cidrs"))
-    )
-    node_cidrs = [cidr for one in nodes for cidr in _texts(one, "spec", "podCIDRs")]
-    if not service_cidrs:
+    of_services = service_cidrs(services)
+    of_nodes = node_cidrs(nodes)
+    if not of_services:
         missing.append("the Service networks; give --service-cidr, as kube-apiserver has it")
-    if not node_cidrs:
+    if not of_nodes:
         missing.append("the Pod networks (Nodes without podCIDRs); give --pod-cidr")
-    return Networks(service_cidrs, pod_networks(node_cidrs), tuple(missing))
+    return Networks(of_services, pod_networks(of_nodes), tuple(missing))
 
 
 def _from_api(config: Config, missing: list[str]) -> tuple[list[Any], list[Any]]:
@@ -91,10 +90,3 @@ def _plain(document: Document) -> Any:
     """An object as plain values; of JSON it comes as text."""
     value = document.value
     return msgspec.json.decode(value) if isinstance(value, msgspec.Raw) else value
-
-
-def _texts(obj: Any, *path: str) -> list[str]:
-    """The list of texts at a path of an object; [] where there is none."""
-    for key in path:
-        obj = obj.get(key) if isinstance(obj, dict) else None
-    return [text for text in obj if isinstance(text, str)] if isinstance(obj, list) else []

@@ -1,4 +1,4 @@
-"""Reads a kubeconfig with the ``kubernetes`` package, whose only importer this is.
+"""Reads a kubeconfig with the ``kubernetes`` package (the other importer is preflight).
 
     python -m grpcdns.source.api.kubeconfig KUBECONFIG [CONTEXT]
 
@@ -32,23 +32,10 @@ class _Reasons(logging.Handler):
 
 def load(path: str, context: str = "") -> Login:
     """The Login that a kubeconfig describes. Raises ValueError with the reason."""
-    expanded = Path(path).expanduser()
-    try:
-        expanded.read_bytes()  # the package treats a missing file as an empty one
-    except OSError as error:
-        raise ValueError(error.strerror) from error
-    reasons = _Reasons()
-    logging.getLogger().addHandler(reasons)
-    found = _configuration(str(expanded), context or None)
-    token = found.api_key.get("BearerToken", "")
-    if not token and found.username:
-        pair = f"{found.username}:{found.password or ''}".encode()
-        token = f"Basic {base64.b64encode(pair).decode()}"
-    if not token and not found.cert_file and reasons.lines:
-        raise ValueError(f"no credentials: {reasons.lines[-1]}")
+    found = configuration(path, context)
     return Login(
         host=found.host,
-        token=token,
+        token=found.api_key.get("BearerToken", ""),
         ca=_read(found.ssl_ca_cert),
         cert=_read(found.cert_file),
         key=_read(found.key_file),
@@ -56,6 +43,27 @@ def load(path: str, context: str = "") -> Login:
         server_name=found.tls_server_name or "",
         proxy=found.proxy or "",
     )
+
+
+def configuration(path: str, context: str = "") -> Any:
+    """The package's Configuration of a kubeconfig. Raises ValueError with the reason."""
+    expanded = Path(path).expanduser()
+    try:
+        expanded.read_bytes()  # the package treats a missing file as an empty one
+    except OSError as error:
+        raise ValueError(error.strerror) from error
+    reasons = _Reasons()
+    logging.getLogger().addHandler(reasons)
+    try:
+        found = _configuration(str(expanded), context or None)
+    finally:
+        logging.getLogger().removeHandler(reasons)
+    if not found.api_key.get("BearerToken") and found.username:
+        pair = f"{found.username}:{found.password or ''}".encode()
+        found.api_key["BearerToken"] = f"Basic {base64.b64encode(pair).decode()}"
+    if not found.api_key.get("BearerToken") and not found.cert_file and reasons.lines:
+        raise ValueError(f"no credentials: {reasons.lines[-1]}")
+    return found
 
 
 def _configuration(path: str, context: str | None) -> Any:
