@@ -26,6 +26,7 @@ COMMANDS: Final = {
     "compare": "ask the DNS in use and grpcdns for every record, show what differs",
     "zone": "the cluster's records as a zone file",
     "corefile": "write a Corefile for this cluster, or check one",
+    "preflight": "whether a cluster has all that serve needs",
     "completion": "a completion script for bash, zsh or fish",
 }
 """Command -> what it does; its module is ``grpcdns.cli.<command>``."""

@@ -1,0 +1,142 @@
+"""The checks, one row a line of the report, and how they are run.
+
+A check that fails stops no other. One that our own credentials forbid is ``unknown``, with the
+right it needs; one that the API does not answer otherwise fails. When the API cannot be asked at
+all, the check ``api`` is the whole report.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import NamedTuple
+
+from grpcdns.config.options import Config
+from grpcdns.preflight import (
+    account,
+    corefile,
+    dns_service,
+    namespaces,
+    networks,
+    report,
+    rights,
+    served,
+    size,
+)
+from grpcdns.preflight.context import Context
+from grpcdns.preflight.kubernetes_client import Forbidden, KubernetesClient
+from grpcdns.preflight.report import FAIL, OK, UNKNOWN, Check, Report, Verdict
+from grpcdns.preflight.resources import needed_resources
+from grpcdns.source.api.client import ApiError, Unreachable
+
+
+class Row(NamedTuple):
+    id: str
+    name: str
+    run: Callable[[Context], Verdict]
+
+
+def rows_of(config: Config) -> Iterator[Row]:
+    """What is checked under these options, in the order of the report."""
+    resources = needed_resources(config)
+    yield Row("account", "service account", account.check_account)
+    for one in resources:
+        run = partial(served.check_served, resource=one)
+        yield Row(f"served.{one.plural}", f"{one.title} served", run)
+    for one in resources:
+        run = partial(rights.check_rights, resource=one)
+        yield Row(f"rights.{one.plural}", f"right to {one.title}", run)
+    if config.namespaces:
+        yield Row("namespaces", "--namespaces", namespaces.check_namespaces)
+    yield Row("corefile", "Corefile", corefile.check_configmap)
+    yield Row("networks.services", "Service networks", networks.check_service_networks)
+    yield Row("networks.pods", "Pod networks", networks.check_pod_networks)
+    yield Row("dns-service", "DNS Service", dns_service.check_service)
+    yield Row("dns-service.endpoints", "DNS endpoints", dns_service.check_endpoints)
+    yield Row("size", "cluster size", size.check_size)
+
+
+def run_checks(
+    config: Config,
+    given_account: str = "",
+    configmap: tuple[str, str] = ("kube-system", "coredns"),
+    served_zones: tuple[str, ...] = (),
+    seconds: float = 3.0,
+) -> Report:
+    """Asks the cluster of ``config``; each request ends within ``seconds``.
+
+    ``given_account``: what `account.parse_account` makes of --as, "" for the default. Raises
+    `UserError` where nobody says which cluster, or the kubeconfig cannot be used.
+    """
+    api = KubernetesClient(config, seconds)
+    try:
+        user = api.user()
+        version = str((api.find("/version", "") or {}).get("gitVersion") or "")
+    except (ApiError, Unreachable) as error:
+        check = _check("api", "API", decide_api_error(api.server, error))
+        return _report([check], server=api.server)
+    verdict = decide_user(api.server, user, version)
+    checks = [_check("api", "API", verdict)]
+    chosen = account.choose_account(given_account, user, in_pod=not config.kubeconfig)
+    if verdict.status == OK:
+        context = Context(api, config, chosen, configmap, served_zones)
+        checks += [_check(row.id, row.name, _run(row, context)) for row in rows_of(config)]
+    return _report(checks, server=api.server, kubernetes=version, user=user, account=chosen.user)
+
+
+def decide_user(server: str, user: str, version: str) -> Verdict:
+    """An API that takes us for anonymous has not got, or not believed, our credentials."""
+    if user == "system:anonymous":
+        return Verdict(
+            FAIL,
+            f"{server} takes us for {user}",
+            "the kubeconfig's user has no credentials: give it a token or a client certificate",
+        )
+    who = f", as {user}" if user else ""
+    return Verdict(OK, f"{server}, Kubernetes {version or 'of unknown version'}{who}")
+
+
+def decide_api_error(server: str, error: ApiError | Unreachable) -> Verdict:
+    """What to do about an API that answers nothing, or nothing but an error."""
+    if isinstance(error, ApiError):
+        do = "ask whoever runs the API, or a proxy before it"
+        if error.status == 401:
+            do = "renew the credentials (kubectl auth whoami asks the same)"
+        elif error.status == 403:
+            do = "the credentials are known and may do nothing: ask for a role in the cluster"
+    elif str(error).startswith("TLS"):
+        do = "the kubeconfig's certificate-authority-data must be the CA of this API"
+    else:
+        do = "is the address right, the API up, and the way to it open? kubectl get --raw /version"
+    return Verdict(FAIL, f"{server}: {error}", do)
+
+
+def _run(row: Row, context: Context) -> Verdict:
+    try:
+        return row.run(context)
+    except Forbidden as error:
+        return Verdict(
+            UNKNOWN,
+            f"cannot read, needs the right to {error.needs}",
+            "ask with credentials that have it",
+        )
+    except (ApiError, Unreachable) as error:
+        return Verdict(FAIL, f"cannot be asked: {error}", "ask again when the API answers")
+
+
+def _check(id: str, name: str, verdict: Verdict) -> Check:  # noqa: A002
+    return Check(id=id, name=name, status=verdict.status, found=verdict.found, do=verdict.do)
+
+
+def _report(
+    checks: list[Check], *, server: str, kubernetes: str = "", user: str = "", account: str = ""
+) -> Report:
+    return Report(
+        ready=report.is_ready(checks),
+        server=server,
+        kubernetes=kubernetes,
+        user=user,
+        account=account,
+        counts=report.count(checks),
+        checks=checks,
+    )

@@ -1,0 +1,42 @@
+"""The API's resources that are watched, one for each needed kind: all that preflight asks about."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from grpcdns.config.options import Config
+from grpcdns.core.answers.policy import needed_kinds
+from grpcdns.core.cluster.objects import Kind
+from grpcdns.source.kinds import WATCHED
+
+
+class Resource(NamedTuple):
+    """``group`` is "" for the core API; ``title`` is for people ("EndpointSlices")."""
+
+    kind: Kind
+    title: str
+    group: str
+    api_version: str
+    plural: str
+    path: str
+
+    @property
+    def discovery(self) -> str:
+        """The path of the list of what its API version serves."""
+        return self.path.rpartition("/")[0]
+
+    @property
+    def full_name(self) -> str:
+        """As in error messages of the API: "endpointslices.discovery.k8s.io"."""
+        return f"{self.plural}.{self.group}" if self.group else self.plural
+
+
+def needed_resources(config: Config) -> list[Resource]:
+    """What ``grpcdns serve`` watches under these options, in a fixed order."""
+    return [resource_of(kind) for kind in sorted(needed_kinds(config.policy()))]
+
+
+def resource_of(kind: Kind) -> Resource:
+    row = WATCHED[kind]
+    group = row.api_version.rpartition("/")[0]
+    return Resource(kind, f"{row.name}s", group, row.api_version, row.plural, row.path)
