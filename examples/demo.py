@@ -6,6 +6,7 @@ exit code 1 when one is not. ``KEEP=1`` stays up until Ctrl-C; ``PORT=`` takes a
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import subprocess
@@ -17,12 +18,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, NamedTuple
 
-import dns.exception
-import dns.message
-import dns.query
-import dns.reversename
-
 from grpcdns.cli import dig
+from grpcdns.core.dns.names import name_from_text
+from grpcdns.core.dns.wire import NOERROR
+from grpcdns.dnsclient.exchange import NoReply, exchange
+from grpcdns.dnsclient.messages import Message, find_type, make_query
 from harness.build import Unavailable, binary
 from harness.paths import EXAMPLES, ROOT
 
@@ -57,7 +57,7 @@ def _svc(name: str) -> str:
 ROWS: Final = [
     Row(_svc("xecho"), "A", [(_svc("xecho"), "A", "10.96.49.52")]),
     Row(
-        dns.reversename.from_address("10.96.49.52").to_text(),
+        "52.49.96.10.in-addr.arpa.",
         "PTR",
         [("52.49.96.10.in-addr.arpa.", "PTR", _svc("xecho"))],
     ),
@@ -131,7 +131,10 @@ def _show(row: Row, port: int) -> Iterator[str]:
     print(f"$ dig @{HOST} -p {port} {row.qname} {row.qtype}")
     print(dig.show(reply, footer=(f"SERVER: {HOST}#{port} (UDP)",)), end="\n\n", flush=True)
     for section, wanted in (("answer", row.answer), ("additional", row.additional)):
-        found = [(r[0], r[3], r[4]) for r in dig.records_of(reply, section)]
+        found = [
+            (name, rtype, data)
+            for name, _, _, rtype, data in (record.fields() for record in getattr(reply, section))
+        ]
         if sorted(found) != sorted(wanted):
             yield f"{row.qname} {row.qtype}: {section} should be {list(wanted)}"
 
@@ -152,9 +155,9 @@ def _keep(port: int, processes: list[Running]) -> None:
     raise _Ended(ended)
 
 
-def _ask(row: Row, port: int, timeout: float = 5.0) -> dns.message.Message:
-    query = dns.message.make_query(row.qname, row.qtype, use_edns=0)
-    return dns.query.udp(query, HOST, timeout=timeout, port=port, one_rr_per_rrset=False)
+def _ask(row: Row, port: int, seconds: float = 5.0) -> Message:
+    query = make_query(name_from_text(row.qname), find_type(row.qtype) or 0)
+    return asyncio.run(exchange(query, HOST, port, seconds))
 
 
 def _wait_until_it_answers(port: int, processes: list[Running]) -> None:
@@ -163,9 +166,9 @@ def _wait_until_it_answers(port: int, processes: list[Running]) -> None:
         if ended := _ended(processes):
             raise _Ended(ended)
         try:
-            if _ask(ROWS[0], port, 0.5).rcode() == dns.rcode.NOERROR:
+            if _ask(ROWS[0], port, 0.5).rcode == NOERROR:
                 return
-        except (dns.exception.Timeout, OSError):
+        except NoReply:
             pass
         time.sleep(0.02)
     raise _Ended(f"no answer within {START_SECONDS:g} s")

@@ -1,4 +1,4 @@
-"""One question to two servers, and what differs in their answers; many at once, held to a rate."""
+"""One question to two servers and what differs in the answers; many at once, at a bounded rate."""
 
 from __future__ import annotations
 
@@ -6,18 +6,20 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
-import dns.asyncquery
-import dns.exception
-import dns.message
-import dns.name
-import dns.rcode
-import dns.rdatatype
 import msgspec
 
 from grpcdns.cli import NotDone
 from grpcdns.core.answers.policy import Zones
 from grpcdns.core.dns.names import longest_match, name_to_text
-from grpcdns.core.dns.wire import Question, type_to_text
+from grpcdns.core.dns.wire import SOA, Question, type_to_text
+from grpcdns.dnsclient.exchange import NoReply, TimedOut, exchange
+from grpcdns.dnsclient.messages import (
+    BadMessage,
+    Message,
+    make_query,
+    parse_message,
+    rcode_to_text,
+)
 
 SAME: Final = "same"
 DIFFERENT: Final = "different"
@@ -79,67 +81,76 @@ class Comparer:
         return [one for one in found if one is not None]
 
     async def _wait_turn(self) -> None:
-        """The next moment that the rate allows; what was missed is not made up for."""
+        """Wait for the next moment that the rate allows. A late start is not caught up."""
         now = asyncio.get_running_loop().time()
         self._due = max(now, self._due + 1 / self._settings.rate)
         await asyncio.sleep(self._due - now)
 
     async def _one(self, question: Question) -> Compared:
-        name = dns.name.from_wire(question.wire, 0)[0]
-        qtype = dns.rdatatype.RdataType.make(question.qtype)
-        query = dns.message.make_query(name, qtype, use_edns=0, payload=1232)
-        owner, rtype = name.to_text(), type_to_text(question.qtype)
-        try:
-            ours, theirs = await asyncio.gather(self._ask_grpcdns(query), self._ask_dns(query))
-        except (NotDone, dns.exception.DNSException, OSError) as error:
-            why = str(error) or type(error).__name__
-            return Compared(name=owner, qtype=rtype, outcome=FAILED, error=why)
+        owner, rtype = name_to_text(question.name), type_to_text(question.qtype)
+        ours, theirs = await asyncio.gather(
+            self._query_grpcdns(question), self._query_dns(question)
+        )
+        if isinstance(ours, str) or isinstance(theirs, str):
+            errors = "; ".join(one for one in (ours, theirs) if isinstance(one, str))
+            return Compared(name=owner, qtype=rtype, outcome=FAILED, error=errors)
         only_dns = tuple(sorted(self._records(theirs) - self._records(ours)))
         only_grpcdns = tuple(sorted(self._records(ours) - self._records(theirs)))
-        same = not only_dns and not only_grpcdns and ours.rcode() == theirs.rcode()
+        same = not only_dns and not only_grpcdns and ours.rcode == theirs.rcode
         return Compared(
             name=owner,
             qtype=rtype,
             outcome=SAME if same else DIFFERENT,
-            dns_rcode=dns.rcode.to_text(theirs.rcode()),
-            grpcdns_rcode=dns.rcode.to_text(ours.rcode()),
+            dns_rcode=rcode_to_text(theirs.rcode),
+            grpcdns_rcode=rcode_to_text(ours.rcode),
             only_dns=only_dns,
             only_grpcdns=only_grpcdns,
         )
 
-    async def _ask_grpcdns(self, query: dns.message.Message) -> dns.message.Message:
-        return dns.message.from_wire(await self._ask(query.to_wire()))
+    async def _query_grpcdns(self, question: Question) -> Message | str:
+        """The reply, or why there is none."""
+        try:
+            return parse_message(await self._ask(make_query(question.name, question.qtype)))
+        except NotDone as error:
+            return str(error)
+        except BadMessage as error:
+            return f"{self._settings.server}: not a DNS message: {error}"
 
-    async def _ask_dns(self, query: dns.message.Message) -> dns.message.Message:
-        """Over UDP, over TCP where the answer does not fit; a lost packet is asked again."""
+    async def _query_dns(self, question: Question) -> Message | str:
+        """The reply, or why there is none. A query that is lost is sent again. The name is sent in
+        lower case: CoreDNS's kubernetes plugin knows ns.dns in no other."""
         settings = self._settings
         where = f"{settings.host}#{settings.port}"
         for _ in range(_TRIES):
+            query = make_query(question.name, question.qtype)
             try:
-                reply, _tcp = await dns.asyncquery.udp_with_fallback(
-                    query, settings.host, settings.seconds, settings.port
-                )
-            except dns.exception.Timeout:
+                return await exchange(query, settings.host, settings.port, settings.seconds)
+            except TimedOut:
                 continue
-            except (dns.exception.DNSException, OSError) as error:
-                raise NotDone(f"{where}: {error}") from error
-            return reply
-        raise NotDone(f"{where}: no answer in {settings.seconds:g} s, {_TRIES} times")
+            except NoReply as error:
+                return f"{where}: {error}"
+        return f"{where}: no answer in {settings.seconds:g} s, {_TRIES} times"
 
-    def _records(self, reply: dns.message.Message) -> set[str]:
-        """The answer's records that are in our zones; a SOA's serial is each server's own."""
+    def _records(self, reply: Message) -> set[str]:
+        """The answer's records that are in our zones, in lower case as names are equal in any; a
+        SOA's serial is each server's own."""
         found = set()
-        for rrset in reply.answer:
-            owner = tuple(label.decode("latin-1").lower() for label in rrset.name.labels[:-1])
+        for record in reply.answer:
+            owner = tuple(label.lower() for label in record.name)
             if longest_match(owner, self._zones) is None:
                 continue
-            ttl = f" {rrset.ttl}" if self._settings.ttl else ""
-            rtype = dns.rdatatype.to_text(rrset.rdtype)
-            for record in rrset:
-                data = record.to_text().lower()
-                if rrset.rdtype == dns.rdatatype.SOA:
-                    words = data.split()
-                    minimum = words[6] if self._settings.ttl else "TTL"
-                    data = " ".join((*words[:2], "SERIAL", *words[3:6], minimum))
-                found.add(f"{name_to_text(owner)}{ttl} IN {rtype} {data}")
+            _, ttl, rclass, rtype, data = record.fields()
+            data = data.lower()
+            if record.rtype == SOA:
+                words = data.split()
+                minimum = words[6] if self._settings.ttl else "TTL"
+                data = " ".join((*words[:2], "SERIAL", *words[3:6], minimum))
+            shown = (
+                name_to_text(owner),
+                *((ttl,) if self._settings.ttl else ()),
+                rclass,
+                rtype,
+                data,
+            )
+            found.add(" ".join(shown))
         return found

@@ -11,35 +11,28 @@ Exit code 0: the name has records; 1: it has none, or the worker answers otherwi
 from __future__ import annotations
 
 import argparse
-import ipaddress
 import time
 from typing import Any, Final
 
-import dns.exception
-import dns.message
-import dns.name
-import dns.rcode
-import dns.rdatatype
-import dns.reversename
 import msgspec
 
 from grpcdns.cli import NotDone, listed
+from grpcdns.cli import question as arguments
 from grpcdns.cli.listed import Cluster
 from grpcdns.cli.output import Cell, Output, ago, plural, print_json
+from grpcdns.cli.readback import read_back
 from grpcdns.config import values
-from grpcdns.config.load import unknown
 from grpcdns.config.options import UserError
-from grpcdns.core.dns.names import Name
-from grpcdns.core.dns.wire import TYPES, Question, question_of
+from grpcdns.core.answers.cluster_zones import answer
+from grpcdns.core.dns.wire import Question, question_of
 from grpcdns.core.inspect.explain import Explanation, explain
+from grpcdns.dnsclient.messages import BadMessage, make_query, parse_message, rcode_to_text
 
 _COLOURS: Final = {"NOERROR": "bold green", "NXDOMAIN": "bold yellow"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("name", metavar="NAME", help="the name, absolute; an address with -x")
-    parser.add_argument("type", metavar="TYPE", nargs="?", help="record type [A; PTR with -x]")
-    parser.add_argument("-x", "--reverse", action="store_true", help="NAME is an address")
+    arguments.add_arguments(parser)
     parser.add_argument("--server", metavar="ADDR", help="a running worker's address")
     parser.add_argument("--timeout", metavar="DURATION", default="10s", help="wait this long [10s]")
     parser.add_argument("--json", action="store_true", help="print JSON")
@@ -47,7 +40,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    question = _question(args)
+    asked = question_of(*arguments.read(args))
+    question = asked._replace(wire=asked.wire.lower())
     seconds = listed.seconds(args.timeout)
     if args.server:
         from grpcdns.cli import attached
@@ -55,7 +49,7 @@ def run(args: argparse.Namespace) -> int:
         found = attached.read(_address(args.server), seconds)
     else:
         found = listed.read(listed.settings(args).config, seconds)
-    why = explain(question, found.index, found.zones)
+    why = _as_read(explain(question, found.index, found.zones), question, found)
     said = _ask(found.where, question, seconds) if args.server else None
     agrees = said is None or said.agrees(why)
     if args.json:
@@ -72,19 +66,14 @@ def _address(text: str) -> str:
         raise UserError(f"--server: {error}") from error
 
 
-def _question(args: argparse.Namespace) -> Question:
-    kind = (args.type or ("PTR" if args.reverse else "A")).upper()
-    if kind not in TYPES:
-        raise unknown("unknown record type", kind, list(TYPES))
-    try:
-        if args.reverse:
-            name = dns.reversename.from_address(str(ipaddress.ip_address(args.name)))
-        else:
-            name = dns.name.from_text(args.name)
-    except (dns.exception.DNSException, ValueError) as error:
-        raise UserError(f"{args.name}: {error}") from error
-    labels: Name = tuple(label.decode("latin-1") for label in name.labels[:-1])
-    return question_of(labels, TYPES[kind])
+def _as_read(why: Explanation, question: Question, found: Cluster) -> Explanation:
+    """The explanation with its records as dnslib reads them in the packed answer."""
+    result = answer(question, found.index, found.zones)
+    texts = [
+        tuple(parsed.to_text() for parsed in read_back(question, section))
+        for section in result.sections
+    ]
+    return msgspec.structs.replace(why, answer=texts[0], authority=texts[1], additional=texts[2])
 
 
 # -- the worker's own answer
@@ -99,26 +88,22 @@ class Said(msgspec.Struct, frozen=True):
 
     def agrees(self, why: Explanation) -> bool:
         """Whether it is the explained answer, but for what the upstream added."""
-        own = {record.lower() for record in why.answer}
-        has = {record.lower() for record in self.answer}
+        own, has = set(why.answer), set(self.answer)
         return self.rcode == why.rcode and (own <= has if why.lookups else own == has)
 
 
 def _ask(address: str, question: Question, seconds: float) -> Said:
     from grpcdns.cli import grpc_client
 
-    asked = dns.name.from_wire(question.wire, 0)[0]
-    query = dns.message.make_query(asked, dns.rdatatype.RdataType.make(question.qtype))
+    query = make_query(question.name, question.qtype)
     try:
         with grpc_client.channel(
             argparse.Namespace(tls_ca=None, tls_name=None), address
         ) as channel:
-            raw = grpc_client.ask(channel, query.to_wire(), seconds)
-        reply = dns.message.from_wire(raw)
-    except (NotDone, dns.exception.DNSException) as error:
+            reply = parse_message(grpc_client.ask(channel, query, seconds))
+    except (NotDone, BadMessage) as error:
         return Said(error=str(error))
-    records = [line for rrset in reply.answer for line in rrset.to_text().splitlines()]
-    return Said(dns.rcode.to_text(reply.rcode()), tuple(records))
+    return Said(rcode_to_text(reply.rcode), tuple(record.to_text() for record in reply.answer))
 
 
 # -- on paper

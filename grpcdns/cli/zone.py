@@ -10,12 +10,14 @@ import argparse
 
 from grpcdns.cli import listed
 from grpcdns.cli.output import print_json
+from grpcdns.cli.readback import read_back
 from grpcdns.config import values
 from grpcdns.config.options import UserError
 from grpcdns.core.answers.policy import Zones
 from grpcdns.core.dns.names import Name, name_from_text, name_to_text
-from grpcdns.core.dns.wire import NS, Record
+from grpcdns.core.dns.wire import ANY, NS, question_of
 from grpcdns.core.inspect.zone import records_of_zone
+from grpcdns.dnsclient.messages import Parsed
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -29,7 +31,7 @@ def run(args: argparse.Namespace) -> int:
     found = listed.read(listed.settings(args).config, listed.seconds(args.timeout))
     zone = _zone(args.zone, found.zones)
     found.index.serials = [int(found.heard)] * len(found.index.serials)
-    records = records_of_zone(zone, found.index, found.zones)
+    records = read_back(question_of(zone, ANY), records_of_zone(zone, found.index, found.zones))
     if args.json:
         for record in records:
             print_json(_data(record))
@@ -56,6 +58,6 @@ def _zone(text: str | None, zones: Zones) -> Name:
     return name
 
 
-def _data(record: Record) -> dict[str, str | int]:
-    name, ttl, _, rtype, data = record.to_text().split(" ", 4)
+def _data(record: Parsed) -> dict[str, str | int]:
+    name, ttl, _, rtype, data = record.fields()
     return {"name": name, "ttl": int(ttl), "type": rtype, "data": data}

@@ -28,3 +28,10 @@ def test_every_licence_is_allowed() -> None:
 def test_installed_versions_are_those_locked() -> None:
     locked = audit.pins(audit.DEV)
     assert {name: metadata.version(name) for name in locked} == locked
+
+
+def test_an_installation_has_dnslib_and_no_second_dns_library() -> None:
+    """dnspython reads in the tests what we write with dnslib."""
+    assert "dnslib" in audit.pins(audit.RUNTIME)
+    assert "dnspython" not in audit.pins(audit.RUNTIME)
+    assert "dnspython" in audit.pins(audit.DEV)

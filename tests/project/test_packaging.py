@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import sys
@@ -12,9 +13,11 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 from grpcdns import __version__
 from harness.paths import ROOT
+from tools import audit
 
 SOURCES = ("grpcdns", "pyproject.toml", "README.md", "LICENSE")
 
@@ -82,6 +85,17 @@ def test_wheel_has_only_the_package(built: tuple[Path, Path]) -> None:
     assert any(name.endswith("licenses/LICENSE") for name in names)
     inside = {name for name in names if name.endswith(".py")}
     assert inside == {str(path.relative_to(ROOT)) for path in (ROOT / "grpcdns").rglob("*.py")}
+
+
+def test_wheel_requires_what_pyproject_does(built: tuple[Path, Path]) -> None:
+    with zipfile.ZipFile(built[0]) as wheel:
+        (name,) = (one for one in wheel.namelist() if one.endswith("dist-info/METADATA"))
+        metadata = wheel.read(name).decode()
+    lines = re.findall("^Requires-Dist: (.*)$", metadata, re.MULTILINE)
+    always = {Requirement(line).name for line in lines if "extra ==" not in line}
+    assert always == {one.name for one in audit.required()}
+    assert "dnslib" in always
+    assert "dnspython" not in always
 
 
 def test_sdist_has_all_sources(built: tuple[Path, Path]) -> None:

@@ -33,8 +33,11 @@ WRONG = [
     Wrong("serve --config /none", "--config /none: No such file or directory"),
     Wrong("query", "the following arguments are required: NAME (see grpcdns query --help)"),
     Wrong("query a.b AAA", "unknown record type AAA (did you mean AAAA?)"),
-    Wrong("query a..b", "a..b: A DNS label is empty."),
-    Wrong("query -x a.b", "a.b: 'a.b' does not appear to be an IPv4 or IPv6 address"),
+    Wrong("query a..b", "a..b: label '' has 0 octets, not 1 to 63"),
+    Wrong(r"query a\999.b", r"a\999.b: '\\999' is no escape: \X or \000 to \255"),
+    Wrong("query -x a.b", "a.b: not an IP address"),
+    Wrong("explain a..b", "a..b: label '' has 0 octets, not 1 to 63"),
+    Wrong("explain -x a.b", "a.b: not an IP address"),
     Wrong("query a.b --server here", "--server: 'here' is neither unix:///path nor HOST:PORT"),
     Wrong("query a.b --timeout 5", "--timeout: '5' is not a duration such as 500ms, 5s or 1m30s"),
     Wrong("check --tls-ca /none", "--tls-ca /none: No such file or directory"),
@@ -104,13 +107,16 @@ class Loads(NamedTuple):
 
 
 PROCESSES = [
-    Loads("grpcdns.cli.serve", {"grpc", "kubernetes", "dns", "google", "rich", "yaml"}),
+    Loads("grpcdns.cli.serve", {"grpc", "kubernetes", "dnslib", "google", "rich", "yaml"}),
     Loads(
         "grpcdns.serve.supervisor.supervisor",
-        {"grpc", "kubernetes", "dns", "google", "rich", "yaml", "asyncio", "argparse"},
+        {"grpc", "kubernetes", "dnslib", "google", "rich", "yaml", "asyncio", "argparse"},
     ),
-    Loads("grpcdns.serve.feed.process", {"grpc", "google", "rich", "argparse"}),
-    Loads("grpcdns.serve.worker.process", {"kubernetes", "rich", "argparse", "yaml", "pydantic"}),
+    Loads("grpcdns.serve.feed.process", {"grpc", "dnslib", "google", "rich", "argparse"}),
+    Loads(
+        "grpcdns.serve.worker.process",
+        {"kubernetes", "dnslib", "rich", "argparse", "yaml", "pydantic"},
+    ),
 ]
 
 
