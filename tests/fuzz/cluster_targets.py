@@ -1,4 +1,4 @@
-"""Targets about what the handler is made of: objects, Changes, and what an upstream says."""
+"""Targets for the data of the handler: objects, Changes, and answers of an upstream."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import msgspec
 
 from grpcdns.core.answers.policy import Policy
 from grpcdns.core.cluster.objects import (
+    KINDS,
     Change,
     Endpoint,
     EndpointSlice,
@@ -30,14 +31,13 @@ from tests.conformance.reply import name_wire, query
 from tests.fuzz.draw import Draw
 from tests.fuzz.messages import draw_query
 from tests.fuzz.oracle import check_reply
-from tests.fuzz.world import POLICIES, answer, make_handler, pairs
-from tests.fuzz.world import objects as known_objects
+from tests.fuzz.world import POLICIES, answer, bare, fill, make_handler, pairs
 
 NAMES: Final = (
     "a", "b", "testns", "x-1", "A", "", "a.b", "/", "*", "\0", "\xe9", "\u65e5", "\ud7ff",
     "_tcp", "l" * 63, "l" * 64, "svc", "a..b", "0", "\u0130",
 )  # fmt: skip
-"""What an API server would take, and what only a broken one would."""
+"""Names that an API server accepts, and names that only a broken one would."""
 ADDRESSES: Final = (
     "10.0.0.1", "10.0.0.2", "10.0.0.3", "fd00::", "fd00::1", "::ffff:10.0.0.1", "None", "",
     "10.0.0", "10.0.0.01", "fe80::1%eth0", "a.example", "0.0.0.0", "\0", "::",
@@ -51,7 +51,7 @@ _NUMBERS: Final = (-1, 0, 53, 65535, 65536, -65536, 1 << 40)
 
 
 def upstream(data: bytes) -> None:
-    """What an upstream may have answered, put into the reply that waited for it."""
+    """Answers of an upstream, put into the reply that waits for them."""
     draw = Draw(data)
     message = query(
         draw.pick(_external_names()), draw.pick(("A", "AAAA", "SRV")), edns=draw.maybe()
@@ -64,18 +64,18 @@ def upstream(data: bytes) -> None:
 
 
 def changes(data: bytes) -> None:
-    """Objects that come, change and go between queries: at the end, and at every query, the
-    answers are those of an index made at once of what is there."""
+    """Objects are created, changed and deleted between queries. At the end the answers are those of
+    a fresh index of the objects that are left."""
     draw = Draw(data)
     policy = draw.pick(POLICIES)
     handler = _empty(policy)
     for turn in range(1 + draw.below(12)):
         obj = draw_object(draw)
         body = None if draw.maybe(4) else pack(obj)
-        handler.apply(Change(_kind(obj), key_of(obj), body, turn))
+        handler.apply(Change(KINDS[type(obj)], key_of(obj), body, turn))
         for message in _queries(draw):
             check_reply(message, answer(handler, message))
-    fresh = _bare(policy)
+    fresh = bare(policy)
     for kind in reversed(Kind):
         for key, body in handler.index.store.bodies[kind].items():
             fresh.apply(Change(kind, key, body, 0))
@@ -85,7 +85,7 @@ def changes(data: bytes) -> None:
 
 
 def bodies(data: bytes) -> None:
-    """Octets as a packed object: refused whole, or taken and asked about."""
+    """Octets as a packed object: rejected as a whole, or stored and queried."""
     draw = Draw(data)
     kind = draw.pick(tuple(Kind))
     handler = _empty(draw.pick(POLICIES))
@@ -100,7 +100,7 @@ def bodies(data: bytes) -> None:
 
 
 def objects(data: bytes) -> None:
-    """A few odd objects beside a whole cluster: what is not theirs is answered as before."""
+    """A few odd objects beside a whole cluster: other answers stay the same."""
     draw = Draw(data)
     policy = draw.pick(POLICIES)
     handler = _filled(policy)
@@ -109,18 +109,18 @@ def objects(data: bytes) -> None:
     made = [draw_object(draw, namespace="intruder") for _ in range(1 + draw.below(4))]
     intruders = [Namespace("", "intruder"), *made]
     for obj in intruders:
-        handler.apply(Change(_kind(obj), key_of(obj), pack(obj), 0))
+        handler.apply(Change(KINDS[type(obj)], key_of(obj), pack(obj), 0))
     after = answer(handler, message)
     check_reply(message, after)
     for obj in intruders:
-        handler.apply(Change(_kind(obj), key_of(obj), None, 0))
-    assert answer(handler, message) == before, "gone objects show in an answer"
+        handler.apply(Change(KINDS[type(obj)], key_of(obj), None, 0))
+    assert answer(handler, message) == before, "deleted objects show in an answer"
     if b"intruder" not in message.lower() and b"\x04arpa" not in message.lower():
         assert after == before, "another namespace's objects changed an answer"
 
 
 def draw_object(draw: Draw, namespace: str = "") -> Object:
-    """An object of any kind, of few names, so that they meet."""
+    """An object of any kind. The names are few, so that objects refer to each other."""
     space = namespace or draw.pick(NAMES[:3] if draw.maybe(2) else NAMES)
     name = _name(draw)
     kind = draw.below(8)
@@ -182,7 +182,7 @@ def _record(draw: Draw) -> Record:
 
 
 def _label_tuple(draw: Draw) -> Name:
-    """A name that dnspython could have read."""
+    """A name that dnspython could have parsed."""
     labels = [draw.take(1 + draw.below(8)).decode("latin-1").lower() for _ in draw.some(6)]
     return tuple(label for label in labels if label)
 
@@ -192,14 +192,14 @@ def _queries(draw: Draw) -> list[bytes]:
 
 
 def _sample(draw: Draw) -> list[bytes]:
-    """A dozen of all queries."""
+    """Twelve of all queries."""
     start, every = draw.below(256), _all_queries()
     return [every[(start + 7 * turn) % len(every)] for turn in range(12)]
 
 
 @cache
 def _all_queries() -> tuple[bytes, ...]:
-    """About the few names that drawn objects have."""
+    """Queries about the names that drawn objects have."""
     asked = ("a.a.svc.cluster.local", "b.a.svc.cluster.local", "a.a.a.svc.cluster.local",
              "_http._tcp.a.a.svc.cluster.local", "a.a.outside.example", "b.a.outside.example",
              "a.a.svc.clusterset.local", "a.a.a.a.svc.clusterset.local", "a.svc.cluster.local",
@@ -215,31 +215,16 @@ def _all_queries() -> tuple[bytes, ...]:
 
 
 def _external_names() -> tuple[str, ...]:
-    """Names that wait for an upstream, whole or in part."""
+    """Names whose answer needs an upstream."""
     under = [
         f"{name}.testns.svc.cluster.local" for name in ("ext", "ext-cname", "ext-over", "ext-port")
     ]
     return (*under, "lb-name.testns.outside.example", "lb-mixed.testns.outside.example")
 
 
-def _kind(obj: Object) -> Kind:
-    from grpcdns.core.cluster.objects import KINDS
-
-    return KINDS[type(obj)]
-
-
-def _bare(policy: Policy) -> Handler:
-    """A handler that is synced and has nothing."""
-    handler = make_handler(policy)
-    for kind in Kind:
-        for _ in handler.replace(kind, (), 0):
-            pass
-    return handler
-
-
 def _empty(policy: Policy) -> Handler:
-    """One that has a single Namespace."""
-    handler = _bare(policy)
+    """A handler with a single Namespace."""
+    handler = bare(policy)
     namespace = Namespace("", "a")
     handler.apply(Change(Kind.NAMESPACE, key_of(namespace), pack(namespace), 0))
     return handler
@@ -247,11 +232,7 @@ def _empty(policy: Policy) -> Handler:
 
 @cache
 def _filled(policy: Policy) -> Handler:
-    handler = make_handler(policy)
-    for kind, entries in known_objects().items():
-        for _ in handler.replace(kind, [entries], 1):
-            pass
-    return handler
+    return fill(make_handler(policy))
 
 
 def _raising(call: Callable[[], object]) -> Exception | None:

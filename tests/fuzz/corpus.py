@@ -1,6 +1,6 @@
-"""Seeds on disk: ``corpus/TARGET.txt``, a row a seed: its name, then its octets in hex.
+"""Seeds on disk: ``corpus/TARGET.txt``, a line for each seed: its name, then its octets in hex.
 
-python -m tests.fuzz.seeds      makes them anew
+``python -m tests.fuzz.seeds`` writes them.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Octets as a supply of choices: a fuzzer goes on mutating octets, a target sees structure.
+"""Octets as a sequence of choices: the fuzzer mutates octets, the target sees structure.
 
-An empty supply gives zeros, so that every input is a whole one.
+After the last octet come zeros, so that every input is complete.
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ class Draw:
         return (self.byte() if limit <= 256 else self.word()) % limit
 
     def maybe(self, one_in: int = 2) -> bool:
-        """True once in so many; False where nothing is left."""
+        """True for one octet in ``one_in``; False after the last octet."""
         return self.byte() % one_in == one_in - 1
 
     def pick(self, options: Sequence[T]) -> T:
         return options[self.below(len(options))]
 
     def some(self, limit: int) -> range:
-        """As many turns as drawn, fewer than ``limit``."""
+        """A range of a drawn length below ``limit``."""
         return range(self.below(limit))
 
     def take(self, size: int) -> bytes:

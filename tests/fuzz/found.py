@@ -1,4 +1,4 @@
-"""Inputs that once broke a rule, each with what it was: replayed by the tests, never removed."""
+"""Inputs that once broke a rule: replayed by the tests, never removed."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 
 
 class Found(NamedTuple):
-    """``data`` is for the target named; ``what`` went wrong before it was mended."""
+    """``data`` is an input of ``target``; ``what`` says what went wrong before the fix."""
 
     id: str
     target: str

@@ -1,4 +1,4 @@
-"""Queries from choices: names that nearly exist, flags and EDNS in every combination."""
+"""Drawn queries: names that almost exist, flags and EDNS in every combination."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _OWN: Final = (
 
 
 def _labels() -> tuple[bytes, ...]:
-    """Every name that the cluster has, and words that its rules look for."""
+    """Every name of the cluster, and the labels that its rules look for."""
     names = {obj["metadata"]["name"].encode() for obj in OBJECTS}
     return (*_OWN, *sorted(name for name in names if len(name) < 64))
 
@@ -97,7 +97,7 @@ def _draw_label(draw: Draw) -> bytes:
 
 
 def _mix_case(wire: bytes, bits: int) -> bytes:
-    """Some letters in the other case; lengths are below any letter."""
+    """Some letters in the other case; length octets are below any letter."""
     swapped = wire.swapcase()
     return bytes(
         new if bits >> (at & 7) & 1 else old

@@ -1,4 +1,4 @@
-"""Inputs from inputs: the plain way, for where no coverage-guided fuzzer is at hand."""
+"""Inputs mutated from inputs, without coverage: for when atheris is not installed."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _ODD = (
 
 
 class Mutator:
-    """Each ``next`` is a seed, or a recent input, a few times changed; now and then mere noise."""
+    """Each ``next`` is a seed or a recent input with a few changes; one in twenty is random."""
 
     def __init__(self, seeds: Sequence[bytes], seed: int | None = None) -> None:
         self._dice = random.Random(seed)
@@ -25,7 +25,7 @@ class Mutator:
         for _ in range(dice.randrange(1, 5)):
             self._change(data)
         made = bytes(data[:8192])
-        if dice.random() < 0.01:  # some inputs go on to be changed further
+        if dice.random() < 0.01:  # some inputs are changed further
             self._pool.append(made)
             if len(self._pool) > 4000:
                 self._pool.pop(dice.randrange(len(self._pool)))

@@ -1,6 +1,6 @@
-"""What every reply must be, whatever the query was: written from the RFCs, not from the code.
+"""The rules for every reply, whatever the query was: written from the RFCs, not from the code.
 
-check_reply(query, reply)    raises AssertionError naming the rule that does not hold
+``check_reply(query, reply)`` raises AssertionError with the rule that is broken.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ import dns.wire
 HEADER: Final = 12
 MAX_MESSAGE: Final = 65535
 RCODES: Final = frozenset({0, 1, 3, 4, 5, 16})
-"""NOERROR, FORMERR, NXDOMAIN, NOTIMP, REFUSED, BADVERS: SERVFAIL would be a fault of ours."""
+"""NOERROR, FORMERR, NXDOMAIN, NOTIMP, REFUSED, BADVERS. SERVFAIL would be a bug of grpcdns."""
 OPT: Final = 41
 
 
 class Expected(NamedTuple):
-    """What the query's octets alone decide. ``question``: its octets, b"" where it has none that
-    can be read; ``rcode``: None where it is up to the data."""
+    """What the query's octets alone decide. ``question``: its octets, b"" when it cannot be read;
+    ``rcode``: None when it depends on the data."""
 
     question: bytes
     rcode: int | None
@@ -32,7 +32,7 @@ class Expected(NamedTuple):
 
 
 def check_reply(query: bytes, reply: bytes) -> None:
-    """The rules of a reply to these octets: facts.md 0.11, RFC 1035 4.1, RFC 6891 6.1, 7."""
+    """The rules of a reply to these octets: RFC 1035 4.1, RFC 6891 6.1 and 7."""
     expected = expect(query)
     assert HEADER <= len(reply) <= MAX_MESSAGE, f"{len(reply)} octets"
     head = query[:HEADER].ljust(HEADER, b"\0")
@@ -53,22 +53,22 @@ def check_reply(query: bytes, reply: bytes) -> None:
     check_content(expected, reply[2:])
 
 
-@lru_cache(1 << 15)  # replies that differ in nothing but the ID are read once
+@lru_cache(1 << 15)  # replies that differ only in the ID are parsed once
 def check_content(expected: Expected, content: bytes) -> None:
-    """The rules that need a reply (without its ID) to be read, which dnspython does."""
+    """The rules about the records of a reply (without its ID), as dnspython parses it."""
     bits = int.from_bytes(content[:2], "big")
-    # dnspython reads an UPDATE's sections by rules of their own: show it every reply as a query's.
+    # dnspython parses the sections of an UPDATE by other rules: make every reply one to a QUERY.
     plain = b"\0\0" + bytes([content[0] & 0x87]) + content[1:]
     try:
         message = dns.message.from_wire(plain)
     except (dns.exception.DNSException, ValueError) as error:
-        raise AssertionError(f"dnspython does not read it: {error!r}") from error
+        raise AssertionError(f"dnspython cannot parse it: {error!r}") from error
     rcode = int(message.rcode())
     assert rcode in RCODES, f"rcode {rcode}"
     assert expected.rcode in (None, rcode), f"rcode {rcode}, not {expected.rcode}"
     assert (message.edns >= 0) == expected.edns, "an OPT, or none, though asked otherwise"
     assert message.edns <= 0, "not EDNS version 0"
-    assert not message.options, "options nobody knows"
+    assert not message.options, "EDNS options in a reply"
     if rcode in (0, 3):
         assert bits & 0x0400, "AA is not set"
     else:
@@ -81,7 +81,7 @@ def check_content(expected: Expected, content: bytes) -> None:
 
 
 def expect(query: bytes) -> Expected:
-    """Read a query with the least effort that decides what the reply has to be."""
+    """Parse a query as far as it decides the reply."""
     nothing = Expected(b"", 1, False)
     if len(query) < HEADER:
         return nothing
@@ -103,7 +103,7 @@ def expect(query: bytes) -> Expected:
 
 
 def _read_opt(query: bytes, at: int, skipped: int, additional: int) -> tuple[bool, int | None]:
-    """Whether there was an OPT before anything went wrong, and the rcode of what did."""
+    """Whether there was an OPT before the first error, and the rcode for that error."""
     edns, rcode = False, None
     for number in range(skipped + additional):
         end = name_end(query, at, pointers=True)
@@ -136,7 +136,7 @@ def _options_end(query: bytes, at: int, length: int) -> bool:
 
 
 def name_end(message: bytes, at: int, *, pointers: bool) -> int | None:
-    """Where a name ends; None where it does not, or not by the rules."""
+    """Where a name ends; None when it does not end or breaks the rules."""
     while at < len(message):
         length = message[at]
         if length == 0:

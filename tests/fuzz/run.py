@@ -1,9 +1,9 @@
 """A long run: ``python -m tests.fuzz.run [TARGET...] [--seconds 60] [--plain]``.
 
-Coverage-guided by atheris (``make fuzz`` installs it), one process a target, which begins with the
-seeds and keeps what it learns in ``--corpus``. ``--plain`` mutates the seeds without it. The last
-line of each target says how many inputs it took; the first broken rule ends a run, and its input is
-in ``--corpus`` as ``crash-...``: cut down, it belongs into found.py.
+Guided by coverage with atheris (``make fuzz`` installs it), one process for each target. It begins
+with the seeds and keeps new inputs in ``--corpus``. ``--plain`` mutates the seeds without atheris.
+The last line of each target has the number of inputs. The first broken rule ends the run of a
+target; its input is in ``--corpus`` as ``crash-...``. Minimised, it belongs into found.py.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _FIELDS = (
 
 
 def run_guided(target: str, seconds: int, folder: Path) -> None:
-    """In this process, which ends with it: atheris does not come back."""
+    """Runs in this process and ends it: atheris does not return."""
     atheris = importlib.import_module("atheris")
     with atheris.instrument_imports(include=["grpcdns"]):
         targets = importlib.import_module("tests.fuzz.targets")
@@ -48,7 +48,7 @@ def run_guided(target: str, seconds: int, folder: Path) -> None:
 
 
 def run_plain(target: str, seconds: float, seed: int | None = None) -> int:
-    """Mutations of the seeds for so long; how many. Raises what the target raises."""
+    """Mutations of the seeds for so long; returns their number. Raises what the target raises."""
     from tests.fuzz.targets import TARGETS, run
 
     mutator = Mutator(list(corpus.read(target).values()), seed)

@@ -1,4 +1,4 @@
-"""Makes the seed corpus: ``python -m tests.fuzz.seeds``. The same seeds every time."""
+"""Writes the seed corpus: ``python -m tests.fuzz.seeds``. The same seeds every time."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _TSIG: Final = b"\x03key\0" + struct.pack("!HHLH", 250, 255, 0, 4) + b"\0" * 4
 
 
 def messages() -> Iterator[tuple[str, bytes]]:
-    """Whole queries, and each way of being wrong."""
+    """Valid queries, and one for each way to be invalid."""
     for name, qtype in _NAMES:
         yield f"{name}-{qtype}", query(name, qtype)
     plain = query("svc1.testns.svc.cluster.local", "A")
@@ -58,7 +58,7 @@ def messages() -> Iterator[tuple[str, bytes]]:
 
 
 def packets() -> Iterator[tuple[str, bytes]]:
-    """The same as DnsPackets, and odd encodings."""
+    """The messages as DnsPackets, and odd encodings."""
     for title, message in messages():
         yield title, to_wire(message)
     yield "unknown-field", b"\x12\1a" + to_wire(b"abc")
@@ -69,7 +69,7 @@ def packets() -> Iterator[tuple[str, bytes]]:
 
 
 def drawn() -> Iterator[tuple[str, bytes]]:
-    """For targets that draw: the octets say nothing by themselves."""
+    """For targets that draw: the octets have no structure of their own."""
     dice = random.Random(53)
     for size in (4, 8, 16, 32, 64, 64, 128, 128, 256):
         yield f"random-{size}-{dice.randrange(1000)}", dice.randbytes(size)

@@ -1,7 +1,7 @@
-"""What is fuzzed: each target takes any octets, and raises where a rule does not hold.
+"""The targets: each takes any octets, and raises when a rule is broken.
 
-``BUDGET`` is the processor time that one input may take: a bound on the work an input of up to
-64 KiB can cause, wide enough for a machine that does something else as well.
+``BUDGET`` is the processor time in seconds that one input of up to 64 KiB may take, with room for a
+machine that is busy.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ BUDGET: Final = 0.25
 
 
 def packet(data: bytes) -> None:
-    """A DnsPacket's octets, through the parser of the transports, into the whole handler."""
+    """A DnsPacket, through the parser of the transports, into the handler."""
     from google.protobuf.message import DecodeError
 
     from grpcdns.pb.dns_pb2 import DnsPacket
@@ -33,16 +33,16 @@ def packet(data: bytes) -> None:
         expected: bytes | None = DnsPacket.FromString(data).msg
     except DecodeError:
         expected = None
-    # The parser refuses nothing that protobuf takes, but for groups: long gone, never sent.
+    # The parser accepts all that protobuf accepts, except groups: deprecated, and never sent.
     assert message == expected or (message is None and _has_group(data)), (
-        f"{message!r} is not what protobuf reads: {expected!r}"
+        f"{message!r} where protobuf reads {expected!r}"
     )
     reply = _ask(message or b"")
     assert DnsPacket.FromString(to_wire(reply)).msg == reply, "not the DnsPacket of the reply"
 
 
 def message(data: bytes) -> None:
-    """A DNS message's octets into the handler."""
+    """A DNS message into the handler."""
     _ask(data)
 
 
@@ -55,7 +55,7 @@ def query(data: bytes) -> None:
 
 
 def names(data: bytes) -> None:
-    """Names between wire, labels and text, against dnspython's reading of them."""
+    """Names between wire, labels and text, compared with dnspython."""
     import dns.exception
     import dns.name
 
@@ -77,13 +77,14 @@ def names(data: bytes) -> None:
 
 
 def _ask(message: bytes, which: int | None = None) -> bytes:
-    """Of the handlers under every policy (or one): new, remembered and never remembered agree."""
+    """Asks the handlers under every policy (or one): with and without a memo, and from the memo,
+    the replies are equal."""
     chosen = pairs() if which is None else (pairs()[which % len(pairs())],)
     reply = b""
     for remembering, forgetful in chosen:
         reply = answer(forgetful, message)
         first, second = answer(remembering, message), answer(remembering, message)
-        assert first == reply, "the memo's answer is not the one made anew"
+        assert first == reply, "the reply with a memo differs from the one without"
         assert second == reply, "the second answer is not the first"
         check_reply(message, reply)
     return reply
@@ -98,7 +99,7 @@ def _lengths(wire: bytes) -> list[int]:
 
 
 def _has_group(data: bytes) -> bool:
-    """Whether a tag of a group may be in it: wire type 3 or 4."""
+    """Whether it may have the tag of a group: wire type 3 or 4."""
     return any(octet & 7 in (3, 4) for octet in data)
 
 

@@ -1,4 +1,4 @@
-"""Properties of names, EDNS and flags, stated for all of them (hypothesis finds the odd one)."""
+"""Properties of all names, EDNS options and flags, checked by hypothesis."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def _wire(labels: list[bytes]) -> bytes:
 
 @ROUNDS
 @given(st.lists(_LABEL, max_size=6).filter(lambda labels: len(_wire(labels)) <= 255))
-def test_a_name_goes_through_every_form(labels: list[bytes]) -> None:
+def test_a_name_survives_every_form(labels: list[bytes]) -> None:
     """RFC 1035 3.1, RFC 4343 3: to text and back, ASCII letters folded and no other octet."""
     name = names.name_from_wire(_wire(labels))
     assert names.name_to_wire(name) == _wire([label.lower() for label in labels])
@@ -47,7 +47,7 @@ def test_a_name_goes_through_every_form(labels: list[bytes]) -> None:
 def test_the_case_asked_in_is_the_case_answered_in(
     name: str, qtype: str, upper: list[bool]
 ) -> None:
-    """0x20: the question comes back as asked, and the records are the same ones."""
+    """0x20: the question comes back as asked, with the same records."""
     mixed = "".join(char.upper() if upper[at % 40] else char for at, char in enumerate(name))
     plain, odd = query(name, qtype), query(mixed, qtype)
     for pair in pairs()[:3]:
@@ -58,10 +58,10 @@ def test_the_case_asked_in_is_the_case_answered_in(
 
 @ROUNDS
 @given(_KNOWN, _TYPES, _WORD, st.integers(0, 0xFF), _WORD, st.lists(_OPTION, max_size=5))
-def test_whatever_stands_in_an_opt_changes_no_record(
+def test_the_content_of_an_opt_changes_no_record(
     name: str, qtype: str, payload: int, extended: int, flags: int, options: list[tuple[int, bytes]]
 ) -> None:
-    """RFC 6891 6.1.2, 6.1.4: unknown options and flags are ignored, DO alone comes back."""
+    """RFC 6891 6.1.2, 6.1.4: unknown options and flags are ignored; of the flags DO comes back."""
     rdata = b"".join(struct.pack("!HH", code, len(data)) + data for code, data in options)
     opt = b"\0" + struct.pack("!HHBBHH", 41, payload, extended, 0, flags, len(rdata)) + rdata
     bare = query(name, qtype)
@@ -76,7 +76,7 @@ def test_whatever_stands_in_an_opt_changes_no_record(
 @ROUNDS
 @given(_KNOWN, _TYPES, st.integers(0, 0xFFFF), st.lists(_WORD, min_size=4, max_size=4))
 def test_every_header(name: str, qtype: str, bits: int, counts: list[int]) -> None:
-    """RFC 1035 4.1.1, RFC 8906 3.1: flags in any combination, counts that are not so."""
+    """RFC 1035 4.1.1, RFC 8906 3.1: any combination of flags, and wrong counts."""
     plain = query(name, qtype)
     for head in (struct.pack("!H", bits) + plain[4:12], struct.pack("!5H", bits, *counts)):
         asked = plain[:2] + head + plain[12:]

@@ -1,4 +1,4 @@
-"""Seeds and found cases, and a moment of fuzzing for each target (`make fuzz` takes longer)."""
+"""Seeds and found inputs, and a moment of fuzzing for each target (`make fuzz` takes longer)."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def test_seeds(name: str) -> None:
 
 
 @pytest.mark.parametrize("case", FOUND, ids=lambda case: case.id)
-def test_found_cases_stay_mended(case: Found) -> None:
+def test_found_inputs_stay_fixed(case: Found) -> None:
     run(TARGETS[case.target], case.data)
 
 

@@ -1,4 +1,4 @@
-"""Both transports say the same to the same octets: replies, and the codes of refusals."""
+"""Both transports give the same reply, or the same status code, to the same octets."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Targets about what is read from outside: the API's JSON, the feed's frames, files."""
+"""Targets for input from outside: the API's JSON, the feed's frames, files."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from grpcdns.source.manifests.source import assemble, read_file
 from tests.conformance.reply import query
 from tests.fuzz.draw import Draw
 from tests.fuzz.oracle import check_reply
-from tests.fuzz.world import POLICIES, answer, make_handler
+from tests.fuzz.world import POLICIES, answer, bare
 
 _DECODERS: Final = {kind: Decoder(kind) for kind in Kind}
 _QUERIES: Final = tuple(
@@ -41,7 +41,8 @@ _QUERIES: Final = tuple(
 
 
 def json(data: bytes) -> None:
-    """The API's JSON: one object, a list, a watch's line, an error. Refused by the object only."""
+    """The API's JSON: one object, a list, a line of a watch, an error. Only the bad object is
+    rejected."""
     kind = tuple(Kind)[data[0] % len(Kind)] if data else Kind.SERVICE
     decoder, text = _DECODERS[kind], data[1:]
     decode_status(text)
@@ -61,7 +62,7 @@ def json(data: bytes) -> None:
 
 
 def _list_items(decoder: Decoder, text: bytes, size: int) -> list[Item]:
-    """A list as it arrives in pieces: whatever the pieces, the items of the whole JSON."""
+    """A list that arrives in pieces: the same items as in one piece, and as JSON has them."""
     found = _read_list(decoder, [text[at : at + size] for at in range(0, len(text), size)])
     assert found == _read_list(decoder, [text]), "pieces matter"
     try:
@@ -69,9 +70,9 @@ def _list_items(decoder: Decoder, text: bytes, size: int) -> list[Item]:
     except (msgspec.DecodeError, ValueError, RecursionError):
         return []
     expected = [item for raw in whole for item in _one_item(decoder, raw)]
-    # Not where the API itself is at odds with how it writes lists: items once, and last.
+    # Only for lists as the API writes them, with one "items".
     if found is not None and text.count(b'"items":[') == 1:
-        assert found == expected, "not the items that JSON has"
+        assert found == expected, "the items differ from those in the JSON"
     return found or []
 
 
@@ -95,19 +96,16 @@ def _one_item(decoder: Decoder, raw: msgspec.Raw) -> list[Item]:
 
 
 class _List(msgspec.Struct):
-    """What JSON's own parser sees in a list."""
+    """A list as msgspec's JSON parser reads it."""
 
     items: list[msgspec.Raw] | None = None
 
 
 def _serve(kind: Kind, items: list[Item]) -> None:
-    """What was read can be served."""
+    """The items that were read can be served."""
     if not any(item.body for item in items):
         return
-    handler = make_handler(POLICIES[1])
-    for listed in Kind:
-        for _ in handler.replace(listed, (), 0):
-            pass
+    handler = bare(POLICIES[1])
     for item in items:
         if item.body is not None:
             handler.apply(Change(kind, item.key, item.body, 1))
@@ -116,17 +114,17 @@ def _serve(kind: Kind, items: list[Item]) -> None:
 
 
 def frames(data: bytes) -> None:
-    """The feed's frames in whatever pieces: the same messages, or the same refusal."""
+    """The feed's frames in any pieces: the same messages, or the same error."""
     size = 1 + (data[0] if data else 0)
     text = data[1:]
     whole, whole_error = _read([text])
     pieces = [text[at : at + size] for at in range(0, len(text), size)]
     parts, parts_error = _read(pieces)
-    # By their text: a NaN is not itself.
+    # As text, because NaN is not equal to itself.
     assert repr((parts, parts_error)) == repr((whole, whole_error)), "pieces matter"
     for message in whole:
         again, _ = _read([link.to_frame(message)])
-        assert repr(again) == repr([message]), "a message is not what was sent"
+        assert repr(again) == repr([message]), "a message differs from what was sent"
 
 
 def _read(pieces: list[bytes]) -> tuple[list[link.Message], bool]:
@@ -141,7 +139,7 @@ def _read(pieces: list[bytes]) -> tuple[list[link.Message], bool]:
 
 
 def snapshot(data: bytes) -> None:
-    """A snapshot file: octets as they are, and octets as a frame of one that is else right."""
+    """A snapshot file: any octets, and a valid file with some octets changed."""
     path = _scratch() / "snapshot"
     draw = Draw(data)
     if draw.maybe(2):
@@ -163,7 +161,7 @@ def snapshot(data: bytes) -> None:
 
 
 def manifest(data: bytes) -> None:
-    """A manifest: read, or refused with the line."""
+    """A manifest: read, or rejected with the number of the line."""
     path = _scratch() / "manifest.yaml"
     path.write_bytes(data)
     try:
@@ -178,7 +176,7 @@ def manifest(data: bytes) -> None:
 
 
 def corefile(data: bytes) -> None:
-    """A Corefile into the checker: findings stand in the file, in the order of its lines."""
+    """A Corefile into the checker: the lines of its findings exist."""
     text = data.decode("utf-8", "replace")
     lines = text.count("\n") + 1
     for finding in check_corefile(text, ("cluster.local.",)):
@@ -186,7 +184,7 @@ def corefile(data: bytes) -> None:
 
 
 def selector(data: bytes) -> None:
-    """A label selector: what is read is what is written out, and reads the same again."""
+    """A label selector: its text is parsed to the same selector again."""
     text = data.decode("latin-1")
     try:
         found = parse_selector(text)
@@ -203,7 +201,7 @@ def _config() -> Config:
 
 @cache
 def _scratch() -> Path:
-    """A folder in memory, gone with the process."""
+    """A folder in memory, deleted when the process ends."""
     memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
     _scratch_folder.append(tempfile.TemporaryDirectory(prefix="grpcdns-fuzz-", dir=memory))
     return Path(_scratch_folder[0].name)

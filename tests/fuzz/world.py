@@ -1,6 +1,6 @@
-"""The cluster that targets ask about: that of the tests of the core, decoded as from the API.
+"""The cluster of the targets: that of tests/conformance, decoded as from the API.
 
-One handler remembers, another never does: what both say of one query must be the same octets.
+One handler has a memo and another has none: their replies to a query must be the same octets.
 """
 
 from __future__ import annotations
@@ -12,17 +12,12 @@ import msgspec
 
 from grpcdns.core.answers.policy import Policy
 from grpcdns.core.cluster.objects import Kind
-from grpcdns.core.handler import Deferred, Handler
+from grpcdns.core.handler import Handler
 from grpcdns.source.api.decode import Decoder
 from tests.conformance.cluster import OBJECTS
+from tests.conformance.loading import AT, KIND_NAMES, ask
 
-BY_KIND: Final = {
-    "Namespace": Kind.NAMESPACE,
-    "Service": Kind.SERVICE,
-    "EndpointSlice": Kind.ENDPOINT_SLICE,
-    "Pod": Kind.POD,
-    "ServiceImport": Kind.SERVICE_IMPORT,
-}
+BY_KIND: Final = {name: kind for kind, name in KIND_NAMES.items()}
 POLICIES: Final = (
     Policy(),
     Policy(
@@ -48,7 +43,7 @@ POLICIES: Final = (
 
 
 class Fault(AssertionError):
-    """The handler met an exception of its own."""
+    """An exception inside the handler."""
 
 
 class Pair(NamedTuple):
@@ -63,7 +58,7 @@ def report(error: BaseException) -> None:
 
 
 def make_handler(policy: Policy, *, memo: bool = True) -> Handler:
-    """A handler whose faults come out as they are."""
+    """A handler that raises its own exceptions, with a small memo or none."""
     if memo:
         return Handler(policy, report, memo_bytes=1 << 20, cheap_bytes=1 << 18)
     return Handler(policy, report, memo_bytes=0, cheap_bytes=0)
@@ -83,16 +78,25 @@ def objects() -> dict[Kind, list[tuple[str, bytes]]]:
 
 
 def fill(handler: Handler) -> Handler:
-    """Every kind listed."""
+    """Lists every kind, with all objects."""
     for kind, entries in objects().items():
-        for _ in handler.replace(kind, [entries], 1_700_000_000):
+        for _ in handler.replace(kind, [entries], AT):
+            pass
+    return handler
+
+
+def bare(policy: Policy) -> Handler:
+    """A synced handler without objects."""
+    handler = make_handler(policy)
+    for kind in Kind:
+        for _ in handler.replace(kind, (), 0):
             pass
     return handler
 
 
 @cache
 def pairs() -> tuple[Pair, ...]:
-    """A pair for each policy, synced."""
+    """A synced pair for each policy."""
     return tuple(
         Pair(fill(make_handler(policy)), fill(make_handler(policy, memo=False)))
         for policy in POLICIES
@@ -100,9 +104,7 @@ def pairs() -> tuple[Pair, ...]:
 
 
 def answer(handler: Handler, message: bytes) -> bytes:
-    """The reply, of an upstream that has nothing where one is needed."""
-    reply = handler.handle(message)
-    assert reply is not None, "no answer, though everything is listed"
-    if isinstance(reply, Deferred):
-        return reply.complete([None] * len(reply.lookups))
+    """The reply; an upstream, where one is needed, has no answer."""
+    reply = ask(handler, message)
+    assert reply is not None, "no answer, though every kind is listed"
     return reply
