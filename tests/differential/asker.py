@@ -1,4 +1,4 @@
-"""Many DNS questions to a server at once, over UDP; what comes back cut is asked again over TCP."""
+"""Many DNS queries to a server in parallel over UDP; truncated replies are retried over TCP."""
 
 from __future__ import annotations
 
@@ -9,15 +9,16 @@ import time
 from collections.abc import Sequence
 from typing import Final
 
+from harness.dns import read_tcp
 from harness.ports import Address
 
 WINDOW: Final = 256
 PATIENCE: Final = (1.0, 4.0)
-"""Seconds that nothing comes, after which what is missing is asked again, or given up."""
+"""Seconds without a reply, after which missing ones are asked again, and then given up."""
 
 
 def ask_all(address: Address, messages: Sequence[bytes]) -> list[bytes | None]:
-    """The replies, in order; None where the server keeps silent. The IDs are made here."""
+    """The replies, in order; None where none came. The IDs are replaced."""
     replies: list[bytes | None] = [None] * len(messages)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
         udp.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
@@ -41,7 +42,7 @@ def _ask_over(
     replies: list[bytes | None],
     patience: float,
 ) -> None:
-    """Send each of ``todo``, WINDOW of them in flight, until nothing comes for too long."""
+    """Send each of ``todo``, WINDOW of them in flight, until no reply comes for ``patience`` s."""
     waiting: dict[int, int] = {}
     queue = iter(todo)
     last = time.monotonic()
@@ -76,10 +77,4 @@ def _is_answer(message: bytes, reply: bytes) -> bool:
 def _ask_tcp(address: Address, message: bytes) -> bytes:
     with socket.create_connection(address, timeout=10) as tcp:
         tcp.sendall(struct.pack("!H", len(message)) + message)
-        raw = b""
-        while len(raw) < 2 or len(raw) < 2 + int.from_bytes(raw[:2], "big"):
-            part = tcp.recv(65535)
-            if not part:
-                raise ConnectionError("closed in the middle of a reply")
-            raw += part
-    return raw[2:]
+        return read_tcp(tcp)

@@ -1,4 +1,4 @@
-"""The count of questions and differences, printed at the end of the run, with xdist too."""
+"""Prints the counts of questions and differences at the end of the run, also under xdist."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""The differences that are meant: a table, each with the id under which docs/differences.md gives
-its reason. A difference that no line of the table explains fails the test that met it."""
+"""The intended differences, by the id under which docs/differences.md gives the reason. Any other
+difference fails the test that finds it."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ _PORT_PARENT: Final = re.compile(r"_(tcp|udp|sctp)\.[^.]+\.[^.]+\.svc\.")
 
 
 class Facts(NamedTuple):
-    """What the table needs to know of a cluster: labels that only one side uses, and addresses."""
+    """What the table needs to know about a cluster: labels that only one side uses, addresses."""
 
     dotted: frozenset[str]
-    """Labels of endpoints by their address, whose Pods have names with dots."""
+    """Address labels of endpoints whose Pods have dots in their names."""
     names: frozenset[str]
     """Services with slices of names (addressType FQDN)."""
     nameless: frozenset[str]
-    """PTR names of endpoints in slices that name no Service, or one that cannot be."""
+    """PTR names of endpoints in slices that name no Service, or an invalid one."""
 
 
 def facts_of(objects: Iterable[Object]) -> Facts:
@@ -48,7 +48,7 @@ def _reverse(text: str) -> str:
 
 
 class Seen(NamedTuple):
-    """One question and what each side said."""
+    """One question and both replies."""
 
     config: Config
     facts: Facts
@@ -63,7 +63,7 @@ class Seen(NamedTuple):
 
     @property
     def left(self) -> str | None:
-        """What stands left of the kubernetes plugin's zone, without the last dot."""
+        """The name left of the kubernetes plugin's zone, without the last dot."""
         inside = [zone for zone in self.config.zones if f".{self.name}".endswith(f".{zone}")]
         if not inside:
             return None
@@ -75,7 +75,7 @@ class Seen(NamedTuple):
 
     @property
     def now_exists(self) -> bool:
-        """NXDOMAIN there, NODATA here."""
+        """NXDOMAIN from the plugin, NODATA from grpcdns."""
         return (
             self.plugin is not None
             and (self.plugin.rcode, self.ours.rcode) == ("NXDOMAIN", "NOERROR")
@@ -98,7 +98,7 @@ def _own_name(seen: Seen) -> bool:
 def _other_type_at_reverse(seen: Seen) -> bool:
     if seen.qtype == "PTR" or not (_V4.fullmatch(seen.name) or _V6.fullmatch(seen.name)):
         return False
-    # A SOA asked of a zone that both plugins have: the one answers that the other passes on to.
+    # A SOA in a zone that both plugins have: the answer is that of the plugin behind.
     both = seen.qtype == "SOA" and bool(shared(seen.config))
     return seen.now_exists or (both and not seen.ours.answer)
 
@@ -163,7 +163,7 @@ def _cannot_be_written(seen: Seen) -> bool:
 
 
 def is_silent(facts: Facts, question: tuple[str, str]) -> bool:
-    """Whether the plugin keeps silent: its answer has a name with an empty label (D13)."""
+    """Whether the plugin does not reply: its answer has a name with an empty label (D13)."""
     qname, qtype = question
     return qtype == "PTR" and qname.lower() in facts.nameless
 
@@ -188,9 +188,9 @@ EXPECTED: Final[dict[str, Callable[[Seen], bool]]] = {
     "D16": _name_server_by_text,
     "D17": _letter_case,
 }
-"""Those that the questions about clusters meet by themselves; the others have rows only."""
+"""The differences that questions about clusters find by themselves; the others have rows."""
 
 
 def explain(seen: Seen) -> str | None:
-    """The id of a difference that is meant; None for one that is not."""
-    return next((key for key, is_meant in EXPECTED.items() if is_meant(seen)), None)
+    """The id of an intended difference; None for any other."""
+    return next((key for key, is_intended in EXPECTED.items() if is_intended(seen)), None)

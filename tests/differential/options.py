@@ -1,4 +1,4 @@
-"""The options under which both sides are asked, and what they are in a Corefile and as flags."""
+"""The sets of options under which both sides are asked, as a Corefile and as flags."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import Any, Final
 from grpcdns.config.options import BY_NAME, OPTIONS, Config
 
 NOBODY: Final = "none/none"
-"""No DNS Service: CoreDNS, bound to loopback, knows of no name server of its own either (D5)."""
+"""No DNS Service: CoreDNS, bound to loopback, has no name server of its own either (D5)."""
 ZONES: Final = ("cluster.local.", "in-addr.arpa.", "ip6.arpa.")
 CLUSTERSET: Final = ("cluster.local.", "clusterset.local.", "in-addr.arpa.", "ip6.arpa.")
 OUTSIDE: Final = ("outside.example.",)
 CIDRS: Final = ("96.10.in-addr.arpa.", "244.10.in-addr.arpa.", "0.0.d.f.ip6.arpa.")
 ROUNDS: Final = 2000
 RANDOM_NAMESPACES: Final = tuple(f"r{number}-{name}" for number in range(ROUNDS) for name in "as")
-"""Of a random cluster's two Namespaces, -a and -b, the first is shown; -s has the sentinels."""
+"""Of a random cluster's Namespaces -a and -b the first is exposed; -s has the sentinels."""
 
 
 def _config(**options: Any) -> Config:
@@ -63,13 +63,13 @@ CONFIGS: Final[dict[str, Config]] = {
 
 
 def shared(config: Config) -> list[str]:
-    """External zones inside a zone of the cluster: what they have not is looked for there."""
+    """External zones inside a zone of the cluster: names that they lack are looked for there."""
     ends = tuple(f".{zone}" for zone in config.zones)
     return [zone for zone in config.external_zones if zone.endswith(ends)]
 
 
 def server_block(config: Config, port: int, kubeconfig: Path, zone_file: Path) -> str:
-    """A server of its own with CoreDNS's plugins under these options."""
+    """A server block with CoreDNS's plugins under these options."""
     lines = [f".:{port} {{", f"    kubernetes {' '.join(config.zones)} {{"]
     inside = [f"kubeconfig {kubeconfig}", f"ttl {config.ttl}", f"pods {config.pods}"]
     for option, flag in (
@@ -98,7 +98,7 @@ def server_block(config: Config, port: int, kubeconfig: Path, zone_file: Path) -
 
 
 def flags(config: Config) -> list[str]:
-    """The same for ``grpcdns serve``: every option that is not as it is by itself."""
+    """The same for ``grpcdns serve``: every option that differs from its default."""
     found: list[str] = []
     for option in OPTIONS:
         value = getattr(config, option.field)

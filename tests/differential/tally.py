@@ -1,4 +1,4 @@
-"""What was asked and what differed, over a whole run."""
+"""Counts of questions and differences over a whole run."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.conformance.reply import Reply
 from tests.differential.expected import Facts, Seen, explain
 
 TALLY: Final[Counter[str]] = Counter()
-"""Questions by where they were asked ("asked ..."), meant differences by id."""
+"""Questions by test ("asked, ..."), intended differences by id."""
 
 
 def compare(
@@ -22,15 +22,15 @@ def compare(
     plugin: Iterable[Reply | None],
     ours: Iterable[Reply | None],
 ) -> None:
-    """Fails with every difference that is not meant; counts the rest."""
+    """Fails with every difference that is not intended; counts the rest."""
     wrong: list[str] = []
     for (qname, qtype), theirs, mine in zip(asked, plugin, ours, strict=True):
         TALLY[f"asked, {where}"] += 1
         if mine is None:
-            wrong.append(f"{qname} {qtype}: we gave no reply")
+            wrong.append(f"{qname} {qtype}: no reply from grpcdns")
             continue
         if any(len(part) != len(set(part)) for part in mine.sections):
-            wrong.append(f"{qname} {qtype}: one record twice: {_text(mine)}")
+            wrong.append(f"{qname} {qtype}: a record twice: {_text(mine)}")
         if theirs is not None and theirs.comparable() == mine.comparable():
             continue
         key = explain(Seen(config, facts, qname, qtype, theirs, mine))
@@ -45,14 +45,15 @@ def _text(reply: Reply | None) -> str:
 
 
 def lines() -> list[str]:
-    """The outcome, for people."""
+    """The counts as text, empty when nothing was asked."""
     asked = {name[7:]: count for name, count in TALLY.items() if name.startswith("asked, ")}
     if not asked:
         return []
-    meant = {name: count for name, count in sorted(TALLY.items()) if name.startswith("D")}
+    known = {name: count for name, count in sorted(TALLY.items()) if name.startswith("D")}
     return [
-        f"differential: {sum(asked.values())} questions asked of CoreDNS's plugins and of us: "
+        f"differential: {sum(asked.values())} questions to CoreDNS's plugins and to grpcdns: "
         + ", ".join(f"{count} {name}" for name, count in sorted(asked.items())),
-        f"differential: {TALLY['unexpected']} unexpected differences; {sum(meant.values())} meant: "
-        + ", ".join(f"{name} {count}" for name, count in meant.items()),
+        f"differential: {TALLY['unexpected']} unexpected differences; "
+        f"{sum(known.values())} intended: "
+        + ", ".join(f"{name} {count}" for name, count in known.items()),
     ]

@@ -1,5 +1,5 @@
-"""The differences that need a question, or a CoreDNS, of their own; and that the document, the
-table and the rows are about the same ones."""
+"""The differences that need their own question or CoreDNS; and that the document, the table and the
+rows have the same ones."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_document_table_and_rows_agree() -> None:
     own_tests = {name.split("_")[1].upper() for name in globals() if re.match(r"test_d\d+_", name)}
     assert explained == set(documented)
     assert set(EXPECTED) <= set(documented)
-    assert in_rows | own_tests == set(documented), "each has a row or a test of its own"
+    assert in_rows | own_tests == set(documented), "each has a row or its own test"
 
 
 # -- a CoreDNS and a handler for one question or two
@@ -147,7 +147,7 @@ def test_a_mapped_address_is_the_ipv4_address(world: World) -> None:
 
 @contextmanager
 def another(world: World, beside: str = "") -> Iterator[tuple[CoreDNS, Address]]:
-    """Another CoreDNS on the same API, that may die; ``beside`` are servers on the same port."""
+    """Another CoreDNS on the same API, which may crash; ``beside`` has more server blocks."""
     address = free_address()
     zone_file = Path(world.cluster.folder, "outside.zone")
     zone_file.write_text("@ 60 IN SOA ns hostmaster 1 2 3 4 5\n")
@@ -174,7 +174,7 @@ def test_d11_look_up_without_a_reply(world: World) -> None:
 @pytest.mark.servers
 @pytest.mark.slow
 def test_d12_more_than_a_message_holds(world: World) -> None:
-    """F9: 6,000 endpoints behind one name."""
+    """6,000 endpoints behind one name."""
     asked = (f"crowd.{T}", "A")
     crowd = [f"10.200.{number // 250}.{number % 250}" for number in range(MANY)]
     world.put([
@@ -217,7 +217,7 @@ def test_d14_loop_through_two_zones(world: World) -> None:
         try:
             assert ask_server(address, [asked]) == [None]
         except ConnectionError:
-            pass  # dead already
-        wait_until(lambda: not coredns.process.running, "CoreDNS dead", timeout=60)
+            pass  # it has crashed already
+        wait_until(lambda: not coredns.process.running, "CoreDNS crashed", timeout=60)
         assert "stack overflow" in coredns.log_text
     world.remove(CROSSING)

@@ -1,10 +1,11 @@
-"""The same questions to CoreDNS's plugins and to us, over one real Kubernetes API.
+"""The same questions to CoreDNS's plugins and to grpcdns, over one real Kubernetes API.
 
-One CoreDNS has a server for every set of options, all on the same API server. What it answers is
-held against the rows of tests/conformance, against our Handler fed with what the same API lists,
-and against `grpcdns serve` behind another CoreDNS's `grpc` plugin. Clusters: the one made by hand,
-and random ones. DIFFERENTIAL_QUESTIONS (by hand, each option), DIFFERENTIAL_CLUSTERS (random ones)
-and DIFFERENTIAL_SEED say how much and which; `make differential` asks for much more.
+One CoreDNS has a server for every set of options, all on the same API server. Its answers are
+compared with the rows of tests/conformance, and with those of a Handler that has the lists of the
+same API. (test_end_to_end.py compares `grpcdns serve` behind another CoreDNS.) The clusters are the
+hand-made one and random ones. DIFFERENTIAL_QUESTIONS (for the hand-made one, for each set of
+options), DIFFERENTIAL_CLUSTERS (how many random ones) and DIFFERENTIAL_SEED choose how much is
+asked; `make differential` asks much more.
 """
 
 from __future__ import annotations
@@ -39,12 +40,12 @@ CLUSTERS: Final = int(os.environ.get("DIFFERENTIAL_CLUSTERS", "5"))
 DEADLY: Final = {"D14"}
 _rounds = itertools.count()
 _suspects: set[str] = set()
-"""Options that a random cluster failed under: while it is shrunk, only these are asked about."""
+"""Options under which a random cluster failed: while it is shrunk, only these are asked about."""
 
 
 @pytest.fixture(scope="module")
 def world() -> Iterator[World]:
-    """The cluster made by hand, but for what CoreDNS would die of, and CoreDNS."""
+    """The hand-made cluster, without the objects that crash CoreDNS, and CoreDNS."""
     print(f"DIFFERENTIAL_SEED={SEED}")
     configs = {**CONFIGS, **{f"rows: {group.title}": group.config for group in GROUPS}}
     with World(configs) as made:
@@ -58,7 +59,7 @@ def world() -> Iterator[World]:
 
 @pytest.mark.parametrize("group", GROUPS, ids=lambda group: group.title)
 def test_rows(world: World, group: Group) -> None:
-    """The plugin answers as the rows say, but for those that say that it does not."""
+    """The plugin answers as the rows say, except where a row says that it differs."""
     rows = [case for case in group.rows if case.differs not in DEADLY]
     asked = [(case.qname, case.qtype) for case in rows]
     policy = group.config.policy()
@@ -81,7 +82,7 @@ def test_rows(world: World, group: Group) -> None:
     TALLY.update(case.differs for case in rows if case.differs)
 
 
-# -- the cluster made by hand
+# -- the hand-made cluster
 
 
 @pytest.mark.parametrize("option", CONFIGS)
@@ -94,7 +95,7 @@ def test_by_hand(world: World, option: str) -> None:
 
 
 def questions(objects: list[Object], config: Config, random: Random, count: int) -> list[Question]:
-    """Names that are and names that are nearly, each with one type or another."""
+    """Names that exist and names that almost exist, with any type."""
     names = names_of(objects, config)
     names += near(names, random, len(names))
     pairs = [(name, qtype) for name in names for qtype in QTYPES]
@@ -137,9 +138,9 @@ def test_random(world: World, template: list[Object]) -> None:
 
 
 def placed(objects: list[Object], number: int) -> list[Object]:
-    """The objects in Namespaces of their own; those whose Namespace is not there are left out.
+    """The objects in new Namespaces; those whose Namespace is missing are left out.
 
-    Their cluster IPs are new as well: the API server frees one only a while after its Service.
+    Their cluster IPs are new as well: the API server frees one only some time after its Service.
     """
     text = json.dumps(objects).replace("10.96.200.", f"10.96.{number % 150 + 50}.")
     text = text.replace("fd00:96::c8", f"fd00:96::{number % 150 + 16:x}")

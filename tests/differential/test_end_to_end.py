@@ -1,5 +1,5 @@
-"""End to end: CoreDNS with its own plugins, and CoreDNS with `grpc` to `grpcdns serve`, on the same
-real API server, asked every name of the cluster made by hand."""
+"""End to end, on one real API server: CoreDNS with its own plugins, and CoreDNS with `grpc` to
+`grpcdns serve`, are asked every name of the hand-made cluster."""
 
 from __future__ import annotations
 

@@ -1,9 +1,8 @@
-"""The rows of tests/conformance once more: over gRPC from `grpcdns serve`, by either transport, and
-through a real CoreDNS with its `grpc` plugin. The cluster comes from a file (`--manifests`)."""
+"""The rows of tests/conformance over gRPC from `grpcdns serve`, with each transport, and through a
+real CoreDNS with its `grpc` plugin. The cluster comes from a file (`--manifests`)."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import Final
@@ -13,6 +12,7 @@ import pytest
 from grpcdns.config.options import Config
 from harness.coredns import CoreDNS
 from harness.grpcdns import Grpcdns
+from harness.objects import write_list
 from harness.ports import Address, free_address
 from harness.waiting import wait_until
 from tests.conformance.case import Case, expected, shown
@@ -38,8 +38,7 @@ THREADS: Final = Config(transport="threads")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[Config, Grpcdns]]:
     """A `grpcdns serve` for each set of options, and one with the other transport."""
     folder = tmp_path_factory.mktemp("served")
-    manifest = folder / "cluster.json"
-    manifest.write_text(json.dumps({"apiVersion": "v1", "kind": "List", "items": OBJECTS}))
+    manifest = write_list(folder / "cluster.json", OBJECTS)
     zone = folder / "outside.zone"
     zone.write_text(ZONE)
     with ExitStack() as stack:

@@ -1,4 +1,4 @@
-"""A cluster, a CoreDNS that serves it under every option at once, and our Handlers beside it."""
+"""A cluster, a CoreDNS that serves it under every set of options, and Handlers of the same API."""
 
 from __future__ import annotations
 
@@ -35,7 +35,8 @@ _FIRST: Final = ("Namespace", "Service", "EndpointSlice", "ServiceImport", "Pod"
 
 
 class World:
-    """``ask`` puts questions to the plugin and to a Handler under one of the options."""
+    """``ask_plugin(name, ...)`` asks CoreDNS and ``ask_ours(handler(name), ...)`` asks grpcdns,
+    under the options of that name."""
 
     def __init__(self, configs: dict[str, Config] = CONFIGS) -> None:
         self.configs = configs
@@ -61,7 +62,7 @@ class World:
                 )
                 for name, config in self.configs.items()
             ]
-            # The harness asks this one whether CoreDNS is up.
+            # For the harness, which asks this block whether CoreDNS is up.
             blocks.append(". {\n    whoami\n}")
             self.coredns = self._stack.enter_context(CoreDNS("\n".join(blocks), timeout=60))
         except BaseException:
@@ -75,7 +76,7 @@ class World:
     # -- the cluster
 
     def put(self, objects: Iterable[Object]) -> list[Object]:
-        """Creates objects, their status too, and waits until CoreDNS has seen them."""
+        """Creates objects with their status, and waits until CoreDNS has seen them."""
         given = list(objects)
         try:
             made = create(self.cluster.api, given)
@@ -86,7 +87,7 @@ class World:
         return made
 
     def remove(self, objects: Iterable[Object]) -> None:
-        """Deletes all but Namespaces, which stay behind empty."""
+        """Deletes all but Namespaces, which stay empty."""
         for obj in objects:
             if obj["kind"] != "Namespace":
                 try:
@@ -96,7 +97,7 @@ class World:
                         raise
 
     def settle(self) -> int:
-        """Waits until every server of CoreDNS has seen all that was done so far."""
+        """Waits until every server of CoreDNS has seen all changes so far."""
         number = next(self._rounds)
         self._listed.clear()
         self.remove(self._sentinels)
@@ -115,7 +116,7 @@ class World:
         return number
 
     def lists(self, config: Config) -> Lists:
-        """What the API listed for a config since the last ``settle``: the source's selectors."""
+        """The API's lists for a config, with the source's selectors; kept until ``settle``."""
         found: dict[Kind, bytes] = dict.fromkeys(Kind, b'{"items": []}')
         for kind, resource in resources_of(config).items():
             path = f"{resource.path}?{urlencode(resource.selectors)}"
@@ -131,11 +132,11 @@ class World:
     # -- both sides
 
     def address(self, name: str) -> Address:
-        """Where CoreDNS serves under these options."""
+        """The address of CoreDNS with these options."""
         return self._ports[name]
 
     def ask_plugin(self, name: str, questions: Sequence[Question]) -> list[Reply | None]:
-        """None where there is no reply, or none that can be read."""
+        """None where no reply came, or one that cannot be parsed."""
         return ask_server(self._ports[name], questions)
 
 
@@ -155,7 +156,7 @@ def ask_ours(handler: Handler, questions: Iterable[Question]) -> list[Reply]:
 
 
 def answer(handler: Handler, message: bytes, depth: int = 0) -> bytes:
-    """Our reply, its look-ups asked of what CoreDNS would ask: the file, then ourselves."""
+    """The reply of grpcdns; look-ups are answered as by CoreDNS: from the file, then by itself."""
     reply = handler.handle(message)
     if reply is None:
         raise AssertionError("not synced")
@@ -186,7 +187,7 @@ def _records(lines: Iterable[str]) -> list[Record]:
 
 
 def create(api: Api, objects: Iterable[Object]) -> list[Object]:
-    """Kind after kind; then the status that creation leaves out."""
+    """Creates one kind after the other, then sets the status, which creation ignores."""
     given = sorted(objects, key=lambda obj: _FIRST.index(obj["kind"]))
     made: list[Object] = []
     for _, group in itertools.groupby(given, key=lambda obj: str(obj["kind"])):
@@ -198,7 +199,7 @@ def create(api: Api, objects: Iterable[Object]) -> list[Object]:
 
 
 def _sentinels(number: int) -> list[Object]:
-    """What is seen last: one object of each kind in a Namespace of its own."""
+    """The objects that are seen last: one of each kind, in their own Namespace."""
     home = f"r{number}-s"
     v4 = f"10.244.{number // 250 + 240}.{number % 250 + 1}"
     made = [
