@@ -2,8 +2,8 @@
 
     a=b   a==b   a!=b   a in (b, c)   a notin (b)   a   !a        joined by commas
 
-The API applies selectors itself. Here they are parsed to find mistakes at the start, and matched for
-objects that come from files.
+The API applies selectors itself. Here they are parsed to find mistakes at the start, and matched
+for objects that come from files.
 """
 
 from __future__ import annotations
