@@ -1,4 +1,4 @@
-"""The source on a real API server: by service account, through restarts, sick and well."""
+"""The source on a real API server: service accounts, restarts, outages."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ HTTP = [port(80, "http")]
 
 @contextmanager
 def watching(config: Config, login: Any = None) -> Iterator[RecordingSink]:
-    """The source, from its start to its stop, once every kind is listed."""
+    """The source, from the moment every kind is listed to its stop."""
     sink = RecordingSink()
     source = KubernetesApi(config, login)
     source.start(sink)
@@ -59,7 +59,7 @@ def kubeconfig(cluster: Cluster) -> str:
 
 
 def test_objects_come_change_and_go(cluster: Cluster, namespace: str, kubeconfig: str) -> None:
-    """With no more rights than to list and watch what is needed."""
+    """With no more rights than to list and watch the needed kinds."""
     api = cluster.api
     with watching(Config(kubeconfig=kubeconfig, pods="verified")) as sink:
         assert "/kubernetes" in " ".join(sink.store.bodies[Kind.SERVICE])
@@ -81,9 +81,7 @@ def test_objects_come_change_and_go(cluster: Cluster, namespace: str, kubeconfig
         wait_until(lambda: not has(sink, Kind.POD, namespace), "the Pod gone")
 
 
-def test_finished_pods_are_left_out_by_the_api(
-    cluster: Cluster, namespace: str, kubeconfig: str
-) -> None:
+def test_the_api_filters_finished_pods(cluster: Cluster, namespace: str, kubeconfig: str) -> None:
     running = cluster.kubelet.run(pod("p", namespace=namespace), ["10.1.9.8"])
     with watching(Config(kubeconfig=kubeconfig, pods="verified")) as sink:
         assert has(sink, Kind.POD, namespace, "p")
@@ -112,7 +110,7 @@ def test_in_cluster(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_service_imports_before_and_after_their_definition(
     make_cluster: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A missing CRD keeps nothing from being ready; once it is there, so are its objects."""
+    """A missing CRD does not hold up readiness; once it exists, its objects are served."""
     caplog.set_level("INFO")
     cluster = make_cluster(controllers=False)
     config = Config(
@@ -132,9 +130,7 @@ def test_service_imports_before_and_after_their_definition(
         wait_until(lambda: has(sink, Kind.SERVICE_IMPORT, "default", "i"), "the import", timeout=30)
 
 
-def test_rights_that_are_missing_are_named(
-    cluster: Cluster, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_missing_rights_are_named(cluster: Cluster, caplog: pytest.LogCaptureFixture) -> None:
     path = cluster.service_account_kubeconfig("less", READ_DNS[1:])
     sink = RecordingSink()
     source = KubernetesApi(Config(kubeconfig=str(path)))
@@ -150,7 +146,7 @@ def test_rights_that_are_missing_are_named(
 
 
 def test_the_api_is_killed_and_comes_back(make_cluster: Any) -> None:
-    """F13, F14: nothing changes while it is away; what went meanwhile is gone afterwards."""
+    """Nothing changes during the outage; an object deleted meanwhile is gone afterwards."""
     cluster = make_cluster(controllers=False)
     api = cluster.api
     for name in ("a", "b"):
@@ -170,14 +166,14 @@ def test_the_api_is_killed_and_comes_back(make_cluster: Any) -> None:
                 has(sink, Kind.SERVICE, "default", "c")
                 and not has(sink, Kind.SERVICE, "default", "a")
             ),
-            "what happened meanwhile",
+            "the changes made meanwhile",
             timeout=60,
         )
         assert has(sink, Kind.SERVICE, "default", "b")
 
 
 class Single:
-    """One watch of a real API, with time limits of its own."""
+    """One watch of a real API, with its own timeouts."""
 
     def __init__(self, login: Any, *, kind: Kind = Kind.SERVICE, read_timeout: float = 5.0) -> None:
         self.clock = FakeClock()
@@ -209,7 +205,7 @@ class Single:
 
 
 def test_f12_a_frozen_api_is_noticed(make_cluster: Any) -> None:
-    """Its links stay open and say nothing; afterwards the watch goes on where it was."""
+    """Its connections stay open and silent; afterwards the watch resumes where it was."""
     cluster = make_cluster(controllers=False)
     path = str(cluster.service_account_kubeconfig("source"))
     single = Single(lambda: from_kubeconfig(path), read_timeout=0.5)
@@ -222,7 +218,7 @@ def test_f12_a_frozen_api_is_noticed(make_cluster: Any) -> None:
 
 
 def test_f14_a_rotated_token_is_read_again(make_cluster: Any) -> None:
-    """The old token is refused from one moment to the next: its account is gone."""
+    """The old token is rejected at once: its account is deleted."""
     cluster = make_cluster(controllers=False)
     path = cluster.service_account_kubeconfig("first")
     second = cluster.service_account_kubeconfig("second").read_text()
@@ -240,10 +236,10 @@ def test_f14_a_rotated_token_is_read_again(make_cluster: Any) -> None:
         assert not sink.noted("forbidden")
 
 
-def test_f11_what_a_real_watch_has_lost_is_mended(
+def test_f11_events_that_a_real_watch_missed_are_repaired(
     cluster: Cluster, namespace: str, kubeconfig: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Events are taken away from the watch before it sees them."""
+    """Events are withheld from the watch."""
     caplog.set_level(logging.WARNING)
     for name in ("keep", "change", "delete"):
         cluster.api.create(service(name, namespace=namespace, ports=HTTP))
@@ -284,7 +280,7 @@ def test_pages_of_a_real_api(cluster: Cluster, namespace: str, kubeconfig: str) 
     assert version.isdecimal()
 
 
-def test_new_options_bring_the_fields_they_need(
+def test_new_options_relist_the_fields_they_need(
     cluster: Cluster, namespace: str, kubeconfig: str
 ) -> None:
     api = cluster.api
@@ -313,7 +309,7 @@ def test_new_options_bring_the_fields_they_need(
 def test_a_kind_waits_for_the_first_list_of_the_one_before(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """But not for long: a list that hangs holds up no other."""
+    """But not for long: a list that hangs does not hold up another."""
     monkeypatch.setattr(source, "TURN", 0.2)
     before, ran = Mock(tried=threading.Event()), threading.Event()
     args = (Mock(run=ran.set), before)

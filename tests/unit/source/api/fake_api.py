@@ -80,7 +80,7 @@ def status(code: int, reason: str = "", message: str = "", **details: Any) -> Js
 
 @dataclass(frozen=True)
 class Body:
-    """Answers with a status and JSON (or what bytes are given)."""
+    """Answers with a status code and JSON (or bytes)."""
 
     body: Json | bytes
     code: int = 200
@@ -89,24 +89,24 @@ class Body:
 
 @dataclass(frozen=True)
 class Lines:
-    """Answers with a stream. `end`: "close" it in order, "cut" it in the middle of a chunk, "hang"
-    (say nothing more), "down" (in order, and nobody listens for the next `tries` sleeps)."""
+    """Answers with a stream. `end`: "close" (in order), "cut" (within a chunk), "hang" (send
+    nothing more), "down" (in order, and the API does not listen for the next `tries` sleeps)."""
 
     events: tuple[Json | bytes, ...]
     end: str = "close"
     lasting: float = 0.0
-    """Seconds that go by on the fake clock before the stream ends."""
+    """Seconds by which the fake clock is advanced before the stream ends."""
     tries: int = 0
 
 
 @dataclass(frozen=True)
 class Reset:
-    """Hangs up without a word."""
+    """Resets the connection."""
 
 
 @dataclass(frozen=True)
 class Do:
-    """Does something else first; then plays `step`."""
+    """Calls `what`, then plays `step`."""
 
     what: Callable[[], object]
     step: Step
@@ -134,14 +134,14 @@ def refuses(code: int, reason: str = "", message: str = "", *, retry_after: str 
 
 @dataclass
 class Request:
-    """One request, as the API saw it."""
+    """One request, as the API received it."""
 
     path: str
     params: dict[str, str]
     headers: dict[str, str]
 
     def __str__(self) -> str:
-        """What matters of it, in a few words."""
+        """What matters about it, in a few words."""
         given = self.params
         version = given.get("resourceVersion")
         words = ["WATCH" if given.get("watch") else "LIST"]
@@ -153,7 +153,7 @@ class Request:
 
 
 class FakeApi:
-    """The server. `finished` is called at the first request that the script has no step for."""
+    """The server. `finished` is called at the first request after the end of the script."""
 
     def __init__(self, script: Sequence[Step], clock: FakeClock) -> None:
         self.requests: list[Request] = []
@@ -189,12 +189,12 @@ class FakeApi:
         return step
 
     def hold(self) -> None:
-        """Says nothing more, until the test is over."""
+        """Sends nothing more until the test is over."""
         self.held.set()
         self._released.wait(30)
 
     def go_down(self, tries: int) -> None:
-        """Nobody listens any more, for so many sleeps of the client."""
+        """Stops listening, for so many sleeps of the client."""
         self._downtime = tries
         self._down()
 
@@ -225,7 +225,7 @@ class _Server(ThreadingHTTPServer):
         super().__init__(address, _Handler)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """The client has hung up: what a stopped one does."""
+        """A stopped client hangs up: no error."""
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -1,10 +1,10 @@
-"""A Watch before a FakeApi, with everything passed in.
+"""A Watch of a FakeApi, with everything passed in.
 
     outcome = play([lists(service("a"), version="10"), watches(added("b", "11"))])
 
-`play` runs one Watch in this very thread, until a request comes for which the script has no step:
-the client is stopped then, and what happened is returned. Nothing waits: the clock is a FakeClock,
-whose sleeps return at once, and which only a step or a sleep moves on.
+`play` runs one Watch in this thread until a request comes after the end of the script: it stops the
+client then and returns what happened. Nothing waits: the clock is a FakeClock, whose sleeps return
+at once, and which only a step or a sleep advances.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from tests.unit.source.fake_clock import FakeClock
 
 
 class RecordingSink:
-    """A sink that keeps a Store, and a list of what it was called with."""
+    """A sink that keeps a Store and a list of its calls."""
 
     def __init__(self) -> None:
         self.store = Store()
@@ -93,7 +93,7 @@ class Outcome:
 
 @dataclass
 class Stage:
-    """A Watch before a FakeApi, with everything passed in. `play` uses one; odd tests too."""
+    """A Watch of a FakeApi, with everything passed in."""
 
     script: Sequence[Step]
     kind: Kind = Kind.SERVICE
@@ -133,7 +133,7 @@ class Stage:
 
     @contextmanager
     def running(self) -> Iterator[None]:
-        """The Watch in a thread of its own, stopped at the end."""
+        """The Watch in a thread, stopped at the end."""
         thread = threading.Thread(target=self.watch.run, daemon=True)
         thread.start()
         try:
@@ -154,7 +154,7 @@ class Stage:
 
 
 def play(script: Sequence[Step], **options: Any) -> Outcome:
-    """Runs a script to its end."""
+    """Runs a Watch to the end of a script."""
     return Stage(script, **options).run()
 
 

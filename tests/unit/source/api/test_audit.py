@@ -1,4 +1,4 @@
-"""F11: events that a watch has silently skipped are found, mended by diff, counted and named."""
+"""The consistency check: events that a watch has missed are found, repaired, counted and named."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from tests.unit.source.api.fake_api import Do, Step, bookmark, lists, refuses, s
 from tests.unit.source.api.stage import Stage
 
 
-class Checked(Stage):
-    """A watch that hangs on its stream, and a check of it in the test's thread."""
+class Audited(Stage):
+    """A watch that hangs on its stream, and an Audit of it in the test's thread."""
 
     @contextmanager
     def watching(self, *objects: Any, **selectors: str) -> Iterator[Audit]:
@@ -39,7 +39,7 @@ class Checked(Stage):
             check.close()
 
     def then(self, *steps: Step) -> threading.Event:
-        """What the API answers from here on; set when the watch hangs again after a relist."""
+        """What the API answers from here on; the event is set when the watch hangs again."""
         again = threading.Event()
         self.api.script[:] = [*steps, Do(again.set, watches(end="hang"))]
         return again
@@ -49,12 +49,12 @@ class Checked(Stage):
         return list(map(str, self.api.requests))
 
 
-def test_lost_events_are_mended_by_one_list(caplog: pytest.LogCaptureFixture) -> None:
+def test_lost_events_are_repaired_by_one_list(caplog: pytest.LogCaptureFixture) -> None:
     """Five events never came: two creations, a change, and two deletions."""
     held = [service(name, "1") for name in ("a", "b", "c", "d")]
     truth = [service("a", "1"), service("b", "12", ip="10.0.0.9")]
     truth += [service("e", "13"), service("f", "14")]
-    stage = Checked([])
+    stage = Audited([])
     with stage.watching(*held) as check:
         again = stage.then(lists(*truth, version="20"), lists(*truth, version="20"))
         check.check(stage.watch, whole=True)
@@ -69,7 +69,7 @@ def test_lost_events_are_mended_by_one_list(caplog: pytest.LogCaptureFixture) ->
 
 
 def test_the_api_is_asked_for_metadata_only() -> None:
-    stage = Checked([])
+    stage = Audited([])
     with stage.watching(service("a", "1")) as check:
         stage.then(lists(service("a", "1"), token="t"), lists())
         check.check(stage.watch, whole=True)
@@ -80,16 +80,16 @@ def test_the_api_is_asked_for_metadata_only() -> None:
 
 
 def test_a_right_count_costs_one_small_request() -> None:
-    stage = Checked([])
+    stage = Audited([])
     with stage.watching(service("a", "1"), service("b", "2")) as check:
         stage.then(lists(service("a", "1"), token="t", remaining=1))
         check.check(stage.watch, whole=False)
     assert stage.seen == ["LIST limit 1"]
 
 
-def test_a_wrong_count_is_looked_into_at_once() -> None:
+def test_a_wrong_count_is_followed_by_a_comparison() -> None:
     held, truth = [service("a", "1")], [service("a", "1"), service("b", "12")]
-    stage = Checked([])
+    stage = Audited([])
     with stage.watching(*held) as check:
         again = stage.then(
             lists(service("a", "1"), token="t", remaining=1), lists(*truth), lists(*truth)
@@ -99,15 +99,15 @@ def test_a_wrong_count_is_looked_into_at_once() -> None:
     assert stage.sink.names() == "a b"
 
 
-def test_behind_a_selector_the_api_does_not_count() -> None:
-    stage = Checked([])
+def test_with_a_selector_nothing_is_counted() -> None:
+    stage = Audited([])
     with stage.watching(service("a", "1"), labelSelector="x=y") as check:
         check.check(stage.watch, whole=False)
     assert stage.seen == []
 
 
-def test_what_the_watch_brings_a_little_later_is_not_lost() -> None:
-    stage = Checked([])
+def test_a_late_event_is_not_a_lost_one() -> None:
+    stage = Audited([])
     with stage.watching(service("a", "1")) as check:
         stage.then(lists(service("a", "1"), service("b", "12")))
         stage.clock.on_sleep = lambda: stage.watch.versions.update({"ns/b": 12})
@@ -116,9 +116,9 @@ def test_what_the_watch_brings_a_little_later_is_not_lost() -> None:
 
 
 @pytest.mark.parametrize("answer", [refuses(500), refuses(403), watches(b"{", end="cut")])
-def test_a_check_that_fails_says_nothing(answer: Step) -> None:
-    """The watch has the same trouble, and says so."""
-    stage = Checked([])
+def test_a_check_that_fails_reports_nothing(answer: Step) -> None:
+    """The watch meets the same error and reports it."""
+    stage = Audited([])
     with stage.watching(service("a", "1")) as check:
         stage.then(answer, answer)
         check.check(stage.watch, whole=True)
@@ -126,16 +126,16 @@ def test_a_check_that_fails_says_nothing(answer: Step) -> None:
 
 
 def test_before_the_first_list_there_is_nothing_to_check() -> None:
-    stage = Checked([])
+    stage = Audited([])
     Audit([stage.watch], stage.client, stage.journal, stage.clock).check(stage.watch, whole=True)
     stage.stop()
     stage.api.stop()
     assert stage.seen == []
 
 
-def test_counts_are_frequent_and_comparisons_rare() -> None:
-    """With their jitter: so that a fleet of us does not ask in step."""
-    stage = Checked([], chance=0.5)
+def test_counts_are_frequent_and_comparisons_are_rare() -> None:
+    """With jitter, so that a fleet of processes does not ask in step."""
+    stage = Audited([], chance=0.5)
     asked: list[tuple[float, bool]] = []
     check = Audit([stage.watch], stage.client, stage.journal, stage.clock)
     start = stage.clock.now()
@@ -168,7 +168,7 @@ def test_compare(ours: dict[str, int], theirs: dict[str, int], found: Difference
     assert bool(found) == (ours != {"a": 5} and found != Difference())
 
 
-def test_only_what_has_not_moved_is_lost() -> None:
+def test_only_a_difference_that_has_not_moved_is_a_loss() -> None:
     found = Difference(frozenset("mn"), frozenset("st"), frozenset("xy"))
     before = {"s": 1, "t": 1, "x": 1, "y": 1}
     now = {"n": 9, "s": 1, "t": 2, "x": 1}
@@ -177,6 +177,6 @@ def test_only_what_has_not_moved_is_lost() -> None:
     )
 
 
-def test_many_differences_are_named_in_part() -> None:
+def test_of_many_differences_only_some_are_named() -> None:
     many = Difference(missing=frozenset(f"ns/{n}" for n in range(9)))
     assert str(many) == "9 missing (ns/0, ns/1, ns/2, ns/3, ns/4 and 4 more)"

@@ -1,7 +1,7 @@
-"""The faults of watching that are known from the field (docs: fault matrix), one test each.
+"""Faults of watching that are known from the field, a test each (docs/operations.md, "Faults").
 
-F10 nulls, F12 half-open links, F13 deletions missed, F14 outages and credentials, F15 memory,
-F16 relists, P1 to P10: what clients of the API have got wrong.
+Ids in names: f10 null fields, f12 half-open connections, f13 missed deletions, f14 outages and
+credentials, f15 memory, f16 relists; p1 to p10 are mistakes that other API clients have made.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ QUIET: Any = {"lasting": 400.0}
 EXPIRED = ("Expired", "too old")
 
 
-def test_f10_null_endpoints_and_ports_are_none() -> None:
+def test_f10_null_endpoints_and_ports_are_empty() -> None:
     slice_ = {
         "kind": "EndpointSlice",
         "metadata": {"name": "s", "namespace": "ns", "resourceVersion": "11", "labels": None},
@@ -48,7 +48,7 @@ def test_f10_null_endpoints_and_ports_are_none() -> None:
     assert sink.get("s", Kind.ENDPOINT_SLICE) == EndpointSlice("ns", "s", "")
 
 
-def test_one_broken_object_is_left_out_and_named_once(caplog: pytest.LogCaptureFixture) -> None:
+def test_one_broken_object_is_skipped_and_logged_once(caplog: pytest.LogCaptureFixture) -> None:
     broken = {**service("b", "12"), "spec": {"clusterIPs": "10.0.0.1"}}
     outcome = play(
         [
@@ -65,34 +65,34 @@ def test_one_broken_object_is_left_out_and_named_once(caplog: pytest.LogCaptureF
     assert "Service ns/b" in lines[0]
 
 
-def test_an_object_that_breaks_later_is_served_no_more_and_comes_back() -> None:
-    """As it would be after a fresh list: two workers must not differ by when they started."""
+def test_an_object_that_breaks_later_is_dropped_until_it_is_readable() -> None:
+    """As after a fresh list: workers must not differ by when they started."""
     broken = {**service("a", "12"), "spec": 7}
     assert play([lists(service("a")), watches(event("MODIFIED", broken))]).sink.names() == ""
     outcome = play([lists(service("a")), watches(event("MODIFIED", broken), modified("a", "13"))])
     assert outcome.sink.names() == "a"
 
 
-def test_f12_a_silent_link_is_given_up() -> None:
+def test_f12_a_silent_watch_is_replaced() -> None:
     stage = Stage([lists(service("a")), watches(bookmark("11"), end="hang")], read_timeout=0.4)
     outcome = stage.run()
     assert outcome.requests[1:] == ["WATCH at '10'", "WATCH at '11'"]
     assert outcome.sink.noted("rewatch") == [{"how": "silent"}]
 
 
-def test_f12_a_list_that_stalls_is_given_up() -> None:
+def test_f12_a_stalled_list_is_retried() -> None:
     outcome = Stage([watches(end="hang")], read_timeout=0.4).run()
     assert outcome.requests == ["LIST at '0' limit 500"] * 2
     assert outcome.sink.noted("api_lost") == [{"error": "timeout"}]
 
 
-def test_a_link_that_breaks_in_the_middle_of_an_event_goes_on_after_the_last_one() -> None:
+def test_a_watch_cut_within_an_event_resumes_after_the_last_whole_one() -> None:
     outcome = play([lists(service("a")), watches(added("b", "12"), end="cut"), watches(**QUIET)])
     assert outcome.requests[2:] == ["WATCH at '12'"] * 2
     assert outcome.sink.noted("rewatch")[0] == {"how": "dropped"}
 
 
-def test_a_list_that_breaks_off_is_no_list() -> None:
+def test_a_list_that_breaks_off_is_discarded() -> None:
     """Half of the objects must never count as all of them."""
     outcome = play([watches(b'{"items":[', end="cut"), lists(service("a"))])
     assert outcome.requests[:2] == ["LIST at '0' limit 500"] * 2
@@ -111,7 +111,7 @@ def test_f13_deleted_while_nobody_watched() -> None:
     assert outcome.sink.names() == "a"
 
 
-def test_f14_an_outage_changes_nothing_and_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
+def test_f14_an_outage_changes_nothing_and_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO")
     outcome = play(
         [lists(service("a")), watches(lasting=5, end="down", tries=10), watches(**QUIET)]
@@ -135,7 +135,7 @@ def test_f14_expired_credentials_are_read_again() -> None:
     assert outcome.sleeps == []
 
 
-def test_f14_credentials_that_stay_wrong_are_named(caplog: pytest.LogCaptureFixture) -> None:
+def test_f14_credentials_that_stay_wrong_are_logged_once(caplog: pytest.LogCaptureFixture) -> None:
     outcome = play([refuses(401, "Unauthorized")] * 6)
     assert outcome.sink.calls == []
     assert "rejects the credentials (401)" in caplog.text
@@ -143,40 +143,40 @@ def test_f14_credentials_that_stay_wrong_are_named(caplog: pytest.LogCaptureFixt
     assert outcome.sleeps == [0.8, 1.6, 3.2]
 
 
-def test_p7_no_credentials_arrive(caplog: pytest.LogCaptureFixture) -> None:
+def test_p7_missing_credentials_are_named(caplog: pytest.LogCaptureFixture) -> None:
     message = 'services is forbidden: User "system:anonymous" cannot list resource "services"'
     play([refuses(403, "Forbidden", message)] * 3)
     assert "the API has received no credentials" in caplog.text
 
 
-def test_forbidden_is_named_once_and_its_end_too(caplog: pytest.LogCaptureFixture) -> None:
+def test_forbidden_is_logged_once_and_so_is_its_end(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO")
     play([refuses(403, "Forbidden", "may not")] * 3 + [lists(service("a"))])
     assert caplog.text.count("not allowed to list and watch") == 1
     assert "the API no longer refuses this kind" in caplog.text
 
 
-def test_a_kind_that_is_not_served_has_no_objects(caplog: pytest.LogCaptureFixture) -> None:
-    """A missing CRD does not keep everything from being ready, and is tried again quietly."""
+def test_a_kind_the_api_does_not_serve_has_no_objects(caplog: pytest.LogCaptureFixture) -> None:
+    """A missing CRD does not hold up readiness, and is retried quietly."""
     caplog.set_level("INFO")
     outcome = play([refuses(404)] * 3 + [lists(service("a"))])
     assert outcome.sink.calls == ["replace"] * 3 + ["replace a"]
     assert caplog.text.count("does not serve this kind") == 1
 
 
-def test_a_kind_that_is_served_no_more_keeps_its_objects() -> None:
+def test_a_kind_the_api_no_longer_serves_keeps_its_objects() -> None:
     outcome = play([lists(service("a")), refuses(410, *EXPIRED), refuses(404)])
     assert outcome.sink.names() == "a"
 
 
-def test_f16_relists_of_all_kinds_do_not_come_at_once() -> None:
-    """Each kind backs off by a time of its own."""
+def test_f16_relists_of_all_kinds_are_spread() -> None:
+    """Each kind backs off with its own jitter."""
     script = [lists(service("a")), refuses(410, *EXPIRED), lists(service("a"))]
     delays = {tuple(play(script, chance=chance).sleeps) for chance in (0.0, 0.3, 0.9)}
     assert delays == {(0.8,), (1.04,), (1.52,)}
 
 
-def test_p1_an_api_that_always_fails_is_asked_ever_less_often() -> None:
+def test_p1_an_api_that_always_fails_is_backed_off_from() -> None:
     outcome = play([refuses(500)] * 30)
     assert len(outcome.sleeps) == 30
     assert sum(outcome.sleeps) > 20 * 30
@@ -189,7 +189,7 @@ def test_p3_the_link_has_a_time_limit_of_its_own() -> None:
     assert bookmarks_every < READ_TIMEOUT
 
 
-def test_p4_a_410_loop_ends_in_backing_off() -> None:
+def test_p4_a_410_loop_backs_off() -> None:
     outcome = play([lists(service("a")), *[refuses(410, *EXPIRED)] * 9])
     assert outcome.requests[:4] == [
         "LIST at '0' limit 500",
@@ -200,8 +200,8 @@ def test_p4_a_410_loop_ends_in_backing_off() -> None:
     assert len(outcome.sleeps) >= 4
 
 
-def test_versions_that_run_backwards_are_a_restored_cluster() -> None:
-    """What the watch tells is then of another history: all is listed anew, at the latest."""
+def test_versions_that_run_backwards_cause_a_relist() -> None:
+    """The cluster was restored, and the watch is of another history: relist at the latest."""
     outcome = play(
         [
             lists(service("a"), version="5000"),
@@ -214,7 +214,7 @@ def test_versions_that_run_backwards_are_a_restored_cluster() -> None:
 
 
 def test_a_terminating_pod_stays_until_it_is_deleted() -> None:
-    """Cases oe-06: the terminating update itself changes nothing."""
+    """The update that sets deletionTimestamp changes nothing."""
     first = lists(pod("p"))
     outcome = play(
         [first, watches(event("MODIFIED", pod("p", "11", ip="", terminating=True)))], kind=Kind.POD
@@ -224,7 +224,7 @@ def test_a_terminating_pod_stays_until_it_is_deleted() -> None:
     assert play([first, watches(gone)], kind=Kind.POD).sink.names(Kind.POD) == ""
 
 
-def test_a_terminating_pod_is_not_taken_up() -> None:
+def test_a_terminating_pod_is_not_added() -> None:
     dying = pod("p", "11", terminating=True)
     assert play([lists(dying)], kind=Kind.POD).sink.names(Kind.POD) == ""
     outcome = play([lists(), watches(event("ADDED", dying))], kind=Kind.POD)
@@ -261,10 +261,10 @@ def test_every_order_of_events_ends_in_the_last_state() -> None:
     assert found.cluster_ips == ("10.0.0.3",)
 
 
-# Relists (F15): what has not changed is neither read again nor kept twice.
+# Relists (f15): an unchanged object is neither read again nor kept twice.
 
 
-def test_f15_a_relist_hands_over_only_what_is_of_another_version() -> None:
+def test_f15_a_relist_passes_on_only_changed_versions() -> None:
     first = [service("a", "1"), service("b", "2"), service("c", "3")]
     again = [service("a", "1"), service("b", "12", ip="10.0.0.2"), service("d", "13")]
     for script in (
@@ -279,7 +279,7 @@ def test_f15_a_relist_hands_over_only_what_is_of_another_version() -> None:
         assert found.cluster_ips == ("10.0.0.2",)
 
 
-def test_f15_by_stream_too() -> None:
+def test_f15_a_streaming_relist_does_too() -> None:
     end = bookmark("10", end="true")
     events = [event("ADDED", service("a", "1")), event("ADDED", service("b", "2"))]
     script: list[Step] = [watches(*events, end), refuses(410, *EXPIRED),
@@ -290,7 +290,7 @@ def test_f15_by_stream_too() -> None:
 
 
 def test_versions_of_another_history_are_not_trusted() -> None:
-    """A restored cluster has given the same number to another object."""
+    """A restored cluster may give the same version to another object."""
     script: list[Step] = [
         lists(service("a", "7"), version="5000"),
         watches(added("x", "120")),
@@ -301,7 +301,7 @@ def test_versions_of_another_history_are_not_trusted() -> None:
     assert found.cluster_ips == ("10.0.0.9",)
 
 
-def test_new_fields_are_read_of_known_versions_too() -> None:
+def test_new_fields_are_read_from_known_versions_too() -> None:
     slice_ = {
         "kind": "EndpointSlice",
         "metadata": {"name": "s", "namespace": "ns", "resourceVersion": "7"},
@@ -322,7 +322,7 @@ def test_new_fields_are_read_of_known_versions_too() -> None:
     assert found.endpoints[0].pod == ""
 
 
-# Stopping (rf-23, P8): no further request, and at once.
+# Stopping: at once, without another request.
 
 
 def test_rf_23_stop_before_the_first_request() -> None:
@@ -412,7 +412,7 @@ def test_selectors_are_part_of_every_request() -> None:
     assert [request.params["labelSelector"] for request in requests] == ["a=b"] * 4
 
 
-def test_an_error_that_is_no_status_is_quoted() -> None:
+def test_an_error_body_that_is_not_a_status_is_quoted() -> None:
     from grpcdns.source.api.decode import decode_status
 
     assert decode_status(b"<html>Bad\n  gateway</html>").message == "<html>Bad gateway</html>"

@@ -1,4 +1,4 @@
-"""Credentials: what a kubeconfig or a service account says, and what is wrong with one."""
+"""Credentials from kubeconfigs and service accounts, and their mistakes."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def test_a_plugin(tmp_path: Path) -> None:
 
 
 def test_a_plugin_that_fails_is_named(tmp_path: Path) -> None:
-    """The package only logs it, and would go on as nobody."""
+    """The package only logs it, and would go on without credentials."""
     user = plugin(tmp_path, "import sys; sys.exit('you are not logged in')")
     with pytest.raises(ValueError, match=r"no credentials: .*you are not logged in"):
         load(str(write(tmp_path, user)))
@@ -139,7 +139,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize(("content", "why"), WRONG.values(), ids=WRONG.keys())
-def test_what_is_no_kubeconfig(tmp_path: Path, content: bytes, why: str) -> None:
+def test_a_file_that_is_not_a_kubeconfig(tmp_path: Path, content: bytes, why: str) -> None:
     path = tmp_path / "kubeconfig"
     path.write_bytes(content)
     with pytest.raises(ValueError, match=why) as error:
@@ -174,7 +174,7 @@ def test_the_process(tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]) 
 
 
 def test_only_that_process_ever_imports_the_package(tmp_path: Path) -> None:
-    """Importing it costs 26 MB and 0.15 s more than all that is used of it here."""
+    """Importing it costs 26 MB and 0.15 s more than everything that is used of it."""
     path = write(tmp_path, {"token": "abc"})
     code = (
         "import sys; import grpcdns.source.api.source, grpcdns.source.manifests.source;"
@@ -232,7 +232,7 @@ def test_a_broken_service_account(service_account: Path, name: str, content: str
         in_cluster(service_account)
 
 
-def test_a_broken_certificate_is_a_users_error() -> None:
+def test_a_broken_certificate_is_a_user_error() -> None:
     with pytest.raises(UserError, match="certificates cannot be used"):
         Login(SERVER, ca="nonsense").tls()
     assert Login("http://127.0.0.1:8080").tls() is None

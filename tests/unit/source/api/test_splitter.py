@@ -1,4 +1,4 @@
-"""A list taken apart while it arrives is the list that JSON's own parser finds."""
+"""A list that is split while it arrives equals what a JSON parser makes of it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def listed(*items: Any, **more: Any) -> dict[str, Any]:
 
 
 def read(body: bytes, size: int) -> tuple[list[str], list[str], str]:
-    """The keys of what was read, of what could not be, and the list's version."""
+    """The keys of the readable and the unreadable objects, and the list's version."""
     reader = ListReader(Decoder(Kind.SERVICE))
     found = []
     for at in range(0, len(body), size):
@@ -44,10 +44,10 @@ SHAPES: dict[str, tuple[bytes, list[str], list[str]]] = {
     "null": (compact({"metadata": {"resourceVersion": "9"}, "items": None}), [], []),
     "no items": (compact({"metadata": {"resourceVersion": "9"}}), [], []),
     "white space": (json.dumps(listed(item("a"), item("b")), indent=2).encode(), ["a", "b"], []),
-    "what looks like a separator inside": (
+    "a separator inside an item": (
         compact(listed(item("a", spec=TRAP), item("b", spec=TRAP), item("c"))),
         ["a", "b", "c"], []),
-    "and in a string": (
+    "a separator inside a string": (
         compact(listed(item("a", spec={"externalName": '},{"metadata":{'}), item("b"))),
         ["a", "b"], []),
     "items of another order": (
@@ -70,14 +70,14 @@ def test_shapes(body: bytes, keys: list[str], bad: list[str], size: int) -> None
 
 
 @pytest.mark.parametrize("size", [1, 50, 100_000])
-def test_a_list_cut_short_is_no_list(size: int) -> None:
+def test_a_list_that_is_cut_short_is_an_error(size: int) -> None:
     body = compact(listed(item("a"), item("b"), item("c")))
     for length in range(len(body)):
         with pytest.raises(Unreadable, match="not a list"):
             read(body[:length], size)
 
 
-def test_pieces_are_given_out_as_they_come() -> None:
+def test_pieces_are_not_buffered() -> None:
     body = compact(listed(*[item(f"s{n}") for n in range(100)]))
     splitter, pieces, most = Splitter(), 0, 0
     for at in range(0, len(body), 100):
@@ -99,7 +99,7 @@ VALUES = st.recursive(
 
 @given(st.lists(VALUES, max_size=5), st.integers(1, 60), st.booleans())
 @settings(max_examples=300, deadline=None)
-def test_whatever_is_in_the_items(values: list[Any], size: int, spaces: bool) -> None:
+def test_any_items(values: list[Any], size: int, spaces: bool) -> None:
     items = [item(f"s{n}", annotations=value) for n, value in enumerate(values)]
     body = json.dumps(listed(*items)).encode() if spaces else compact(listed(*items))
     assert read(body, size) == ([f"ns/s{n}" for n in range(len(values))], [], "9")

@@ -20,7 +20,7 @@ def test_a_bucket_fills_up_to_its_burst() -> None:
     assert [bucket.take(1000.0) for _ in range(4)] == [0.0, 0.0, 0.0, 0.5]
 
 
-def test_a_burst_of_none_is_as_many_as_the_rate() -> None:
+def test_a_burst_of_zero_is_the_rate() -> None:
     clock = FakeClock()
     throttle = Throttle(clock, qps=2.0)
     for _ in range(4):

@@ -1,7 +1,7 @@
-"""What client-go's reflector does, we do: a row for each of its behaviours, by id.
+"""We behave like client-go's reflector: a row for each of its behaviours, by id.
 
-Each row is a script that the API plays, the requests it must see (the last one is the one that
-found the script at its end), the back-offs taken, and what the sink was told.
+A row is a script for the API, the requests the API must see (the last one came when the script had
+ended), the delays between tries, and the calls of the sink.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from tests.unit.source.api.fake_api import (
 from tests.unit.source.api.stage import BACKOFF, Stage, play
 
 QUIET: Final[Any] = {"lasting": 400.0}
-"""A watch that lasted its time."""
+"""A watch that lasted until its timeout."""
 
 
 class Row(NamedTuple):
@@ -275,8 +275,8 @@ def test_rf_18_the_newer_object_is_kept() -> None:
     assert found.cluster_ips == ("10.0.0.2",)
 
 
-def test_rf_24_what_is_left_of_an_object_is_the_same_by_every_way() -> None:
-    """The reduction to what DNS needs applies to streamed, listed and watched objects alike."""
+def test_rf_24_streamed_listed_and_watched_objects_are_the_same() -> None:
+    """All of them are reduced to the fields that DNS needs."""
     by_stream = play([watches(added("a", "3", ip="10.0.0.7"), END)], streaming=True)
     by_list = play([lists(service("a", "3", ip="10.0.0.7"))])
     by_watch = play([lists(), watches(added("a", "13", ip="10.0.0.7"))])
@@ -290,7 +290,7 @@ def test_rf_35_jitter_at_most_doubles_a_delay(chance: float) -> None:
     assert sleeps == [round(delay * (1 + chance), 3) for delay in BACKOFF]
 
 
-def test_rf_35_two_good_minutes_begin_the_delays_anew() -> None:
+def test_rf_35_two_good_minutes_reset_the_delays() -> None:
     outcome = play([A, *[refuses(429)] * 3, watches(lasting=121.0), refuses(429)])
     assert outcome.sleeps == [0.8, 1.6, 3.2, 0.8]
     outcome = play([A, *[refuses(429)] * 3, watches(lasting=100.0), refuses(429)])
@@ -298,7 +298,7 @@ def test_rf_35_two_good_minutes_begin_the_delays_anew() -> None:
 
 
 def test_rf_36_api_restarted_with_other_objects() -> None:
-    """The state is served meanwhile, and what was deleted while nobody watched is gone after."""
+    """The state is served meanwhile; objects deleted during the outage are gone afterwards."""
     outcome = play(
         [
             lists(service("a"), service("b")),
@@ -314,14 +314,14 @@ def test_rf_36_api_restarted_with_other_objects() -> None:
     ]  # fmt: skip
 
 
-def test_rf_37_nothing_is_listed_before_the_list_is_whole() -> None:
+def test_rf_37_only_a_whole_list_counts() -> None:
     outcome = play([lists(service("a"), token="t1"), refuses(403), refuses(500)])
     assert outcome.sink.calls == []
     assert not outcome.sink.store.listed
 
 
-def test_rf_38_streaming_is_the_default_of_every_list_but_the_first() -> None:
-    """The first one is the way of rf-01, which is twice as quick: nothing is served before it."""
+def test_rf_38_every_list_but_the_first_is_streamed() -> None:
+    """The first is a plain list, which is twice as fast: nothing is served before it."""
     stage = Stage([A, refuses(410, *EXPIRED), watches(added("a", "3"), END)])
     stage.watch = Watch(
         stage.watch.resource, Decoder(stage.kind), stage.client, stage.sink, stage.journal,
