@@ -8,6 +8,7 @@ value is kept. A mistake is a ``UserError`` of one line that names the option as
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
@@ -75,6 +76,9 @@ def load(flags: Mapping[str, Any], environ: Mapping[str, str], file: str = "") -
             except ValueError as error:
                 raise UserError(f"{place}: {error}") from error
             origin[name] = place
+    if not (values.get("kubeconfig") or values.get("manifests")):
+        values["kubeconfig"], place = _default_kubeconfig(environ)
+        origin["kubeconfig"] = place or origin["kubeconfig"]
     config = Config(**values)
     _check(config, origin)
     return Loaded(config, origin, file)
@@ -117,6 +121,17 @@ def _from_environ(environ: Mapping[str, str]) -> dict[str, str]:
         ):
             raise unknown("unknown variable", variable, list(by_variable))
     return found
+
+
+def _default_kubeconfig(environ: Mapping[str, str]) -> tuple[str, str]:
+    """The kubeconfig that kubectl would use, and its origin; "" in a Pod, whose service account
+    comes first, and where there is none."""
+    if environ.get("KUBERNETES_SERVICE_HOST"):
+        return "", ""
+    if given := environ.get("KUBECONFIG"):
+        return given, "KUBECONFIG"
+    path = f"{environ.get('HOME', '')}/.kube/config"
+    return (path, "~/.kube/config") if os.path.exists(path) else ("", "")
 
 
 def _check(config: Config, origin: Mapping[str, str]) -> None:

@@ -133,7 +133,7 @@ OPTIONS: Final = (
     Option("metrics", _SERVE, v.host_port, "ADDR",
            "address of Prometheus metrics over HTTP; none by default"),
     Option("kubeconfig", _SOURCE, v.text, "FILE",
-           "kubeconfig of the cluster; in-cluster credentials unless given"),
+           "kubeconfig of the cluster; by default a Pod's own account, else as kubectl finds it"),
     Option("context", _SOURCE, v.text, "NAME",
            "context of the kubeconfig, if not its current one"),
     Option("manifests", _SOURCE, v.many(v.text), "PATH",

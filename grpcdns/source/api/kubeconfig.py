@@ -1,6 +1,6 @@
 """Reads a kubeconfig with the ``kubernetes`` package (the other importer is preflight).
 
-    python -m grpcdns.source.api.kubeconfig KUBECONFIG [CONTEXT]
+    python -m grpcdns.source.api.kubeconfig FILES [CONTEXT]
 
 prints a Login as JSON, or one line of error with exit code 1. It is a separate process because the
 package, once imported, cannot be unloaded (see login.py). Its errors become one line here.
@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import base64
 import logging
+import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -46,16 +48,17 @@ def load(path: str, context: str = "") -> Login:
 
 
 def configuration(path: str, context: str = "") -> Any:
-    """The package's Configuration of a kubeconfig. Raises ValueError with the reason."""
-    expanded = Path(path).expanduser()
-    try:
-        expanded.read_bytes()  # the package treats a missing file as an empty one
-    except OSError as error:
-        raise ValueError(error.strerror) from error
+    """The package's Configuration of a kubeconfig. Raises ValueError with the reason.
+
+    ``path``: a file, or several separated by colons, which are merged as kubectl does it.
+    """
+    files = _existing(path)
+    if len(files) > 1:
+        context = context or _current_context(files)
     reasons = _Reasons()
     logging.getLogger().addHandler(reasons)
     try:
-        found = _configuration(str(expanded), context or None)
+        found = _configuration(os.pathsep.join(map(str, files)), context or None)
     finally:
         logging.getLogger().removeHandler(reasons)
     if not found.api_key.get("BearerToken") and found.username:
@@ -64,6 +67,37 @@ def configuration(path: str, context: str = "") -> Any:
     if not found.api_key.get("BearerToken") and not found.cert_file and reasons.lines:
         raise ValueError(f"no credentials: {reasons.lines[-1]}")
     return found
+
+
+def _existing(path: str) -> list[Path]:
+    """The files that exist: kubectl skips the others, the package would skip even a single one."""
+    files, missing = [], "no file named"
+    for part in filter(None, path.split(os.pathsep)):
+        file = Path(part).expanduser()
+        try:
+            file.read_bytes()
+            files.append(file)
+        except FileNotFoundError as error:
+            missing = str(error.strerror)
+        except OSError as error:
+            raise ValueError(error.strerror) from error
+    if not files:
+        raise ValueError(missing)
+    return files
+
+
+def _current_context(files: Sequence[Path]) -> str:
+    """The first file that sets it wins in kubectl, the last one in the package."""
+    import yaml
+
+    for file in files:
+        try:
+            content = yaml.safe_load(file.read_bytes())
+        except yaml.YAMLError as error:
+            raise ValueError(f"not YAML: {' '.join(str(error).split())}") from error
+        if isinstance(content, dict) and content.get("current-context"):
+            return str(content["current-context"])
+    return ""
 
 
 def _configuration(path: str, context: str | None) -> Any:

@@ -80,8 +80,8 @@ def in_cluster(folder: Path = SERVICE_ACCOUNT) -> Login:
     port = os.environ.get("KUBERNETES_SERVICE_PORT", "")
     if not host or not port:
         raise UserError(
-            "no cluster: not in a Pod (KUBERNETES_SERVICE_HOST is not set); "
-            "give --kubeconfig or --manifests"
+            "no cluster: not in a Pod (KUBERNETES_SERVICE_HOST is not set), and neither KUBECONFIG "
+            "nor ~/.kube/config names one; give --kubeconfig or --manifests"
         )
     try:
         token_file = folder / "token"
@@ -98,7 +98,8 @@ def in_cluster(folder: Path = SERVICE_ACCOUNT) -> Login:
 
 
 def from_kubeconfig(path: str, context: str = "") -> Login:
-    """The Login that a kubeconfig describes, read in a child process. Raises UserError."""
+    """The Login that kubeconfig files (separated by colons) describe, read in a child process.
+    Raises UserError."""
     command = [sys.executable, "-m", "grpcdns.source.api.kubeconfig", path, context]
     try:
         done = subprocess.run(
@@ -110,11 +111,11 @@ def from_kubeconfig(path: str, context: str = "") -> Login:
         )
     except subprocess.TimeoutExpired as error:
         raise UserError(
-            f"--kubeconfig {path}: its credentials plugin took over {LOGIN_TIMEOUT:g} s"
+            f"kubeconfig {path}: its credentials plugin took over {LOGIN_TIMEOUT:g} s"
         ) from error
     if done.returncode != 0:
         lines = done.stderr.decode("utf-8", "replace").strip().splitlines() or ["no reason given"]
-        raise UserError(f"--kubeconfig {path}: {lines[-1]}")
+        raise UserError(f"kubeconfig {path}: {lines[-1]}")
     return msgspec.json.decode(done.stdout, type=Login)
 
 

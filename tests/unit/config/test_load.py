@@ -149,6 +149,37 @@ def test_policy_takes_every_answer_option() -> None:
     assert config.policy() == msgspec.structs.replace(Policy(), **chosen)
 
 
+HOME = {"HOME": "{home}", "KUBECONFIG": ""}
+KUBECONFIGS = {
+    "of a flag": ({"kubeconfig": "/a"}, {"KUBECONFIG": "/b"}, "/a", "--kubeconfig"),
+    "of KUBECONFIG": ({}, {"KUBECONFIG": "/b:/c", "HOME": "{home}"}, "/b:/c", "KUBECONFIG"),
+    "in the home": ({}, HOME, "{home}/.kube/config", "~/.kube/config"),
+    "of no home": ({}, {"HOME": "{home}/none"}, "", "default"),
+    "in a Pod": (
+        {}, HOME | {"KUBECONFIG": "/b", "KUBERNETES_SERVICE_HOST": "10.96.0.1"}, "", "default"
+    ),
+    "with manifests": ({"manifests": ["/m"]}, {"KUBECONFIG": "/b"}, "", "default"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("flags", "env", "value", "origin"), KUBECONFIGS.values(), ids=KUBECONFIGS.keys()
+)
+def test_the_kubeconfig_is_found_as_kubectl_does(
+    flags: dict[str, Any], env: dict[str, str], value: str, origin: str, tmp_path: Path
+) -> None:
+    (tmp_path / ".kube").mkdir()
+    (tmp_path / ".kube" / "config").touch()
+    environ = {name: text.format(home=tmp_path) for name, text in env.items()}
+    loaded = load(flags, environ)
+    assert loaded.config.kubeconfig == value.format(home=tmp_path)
+    assert loaded.origin["kubeconfig"] == origin
+
+
+def test_a_context_of_the_kubeconfig_that_was_found() -> None:
+    assert load({"context": "c"}, {"KUBECONFIG": "/b"}).config.context == "c"
+
+
 def test_json_round_trip() -> None:
     config = Config(zones=("a.",), api_qps=2.5, manifests=("x", "y"), zonal=True)
     assert Config.from_json(config.to_json()) == config

@@ -123,6 +123,24 @@ def test_the_rest_of_a_cluster(tmp_path: Path) -> None:
     assert found.tls() is not None
 
 
+def test_files_are_merged_as_kubectl_does(tmp_path: Path) -> None:
+    """The first file wins, for the current context too; a file that is not there is skipped."""
+    paths = []
+    for number in (1, 2):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        server = {"server": f"https://192.0.2.{number}"}
+        paths.append(write(folder, {"token": f"t{number}"}, server))
+    second = json.loads(paths[1].read_text())
+    second["contexts"].append({"name": "other", "context": {"cluster": "o", "user": "u"}})
+    second["clusters"].append({"name": "o", "cluster": {"server": "https://192.0.2.9"}})
+    paths[1].write_text(json.dumps(second | {"current-context": "other"}))
+    both = f"{tmp_path}/none:{paths[0]}:{paths[1]}"
+    assert load(both) == Login("https://192.0.2.1", "Bearer t1")
+    assert load(both, "other") == Login("https://192.0.2.9", "Bearer t1")
+    assert load(f"{paths[1]}:{paths[0]}") == Login("https://192.0.2.9", "Bearer t2")
+
+
 def test_a_context_by_name(tmp_path: Path) -> None:
     path = str(write(tmp_path, {"token": "abc"}))
     assert load(path, "main").token == "Bearer abc"
@@ -166,7 +184,7 @@ def test_a_certificate_file_that_is_not_there(tmp_path: Path) -> None:
 def test_the_process(tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
     path = str(write(tmp_path, {"token": "abc"}))
     assert from_kubeconfig(path) == Login(SERVER, "Bearer abc")
-    with pytest.raises(UserError, match=f"--kubeconfig {path}: .*none"):
+    with pytest.raises(UserError, match=f"kubeconfig {path}: .*none"):
         from_kubeconfig(path, "none")
     assert main([path]) == 0
     assert b"Bearer abc" in capfdbinary.readouterr().out
