@@ -23,6 +23,7 @@ _ARENAS: Final = 2
 
 def main(name: str, run: Callable[[], int]) -> int:
     """Run a child process; returns its exit code. A `UserError` is one line on stderr."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the supervisor decides what it means
     die_with_parent()
     few_heaps()
     try:

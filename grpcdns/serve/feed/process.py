@@ -45,7 +45,6 @@ class FeedProcess:
         self._http = MetricsServer(config.metrics, metrics.routes()) if config.metrics else None
 
     def serve(self) -> int:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
         self._snapshots.restore()
         if self._http is not None:
             self._http.start()

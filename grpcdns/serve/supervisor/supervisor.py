@@ -4,9 +4,11 @@
 
 It restarts a child that died, after a jittered delay if it died young. It kills a child that gives
 no heartbeat: CoreDNS has no health check, and a frozen worker would cost it 5 s a query. SIGTERM
-and SIGINT drain the workers, then end the feed. SIGHUP, and a change of the configuration file,
-reload the options that can be reloaded. A child that cannot start because of the user's options
-ends everything with its line and exit code 2.
+and SIGINT drain the workers, then end the feed. While they drain, further SIGTERMs are ignored
+(`timeout`, an init or a service manager may signal a process more than once), and a second SIGINT
+kills them. SIGHUP, and a change of the configuration file, reload the options that can be reloaded.
+A child that cannot start because of the user's options ends everything with its line and exit code
+2.
 
 It loads little and serves nothing, so that it neither dies nor grows.
 """
@@ -42,6 +44,8 @@ DRAIN: Final = 8.0
 """Seconds that the workers have to drain (`worker.process.GRACE` and a little)."""
 FEED_STOP: Final = 5.0
 _FILE_EVERY: Final = 1.0
+_KEY_PRESS: Final = 0.1
+"""Seconds within which SIGINTs come from one key press: an init may relay the terminal's signal."""
 
 
 def run(config: Config, reload: Callable[[], Config] | None = None, file: str = "") -> int:
@@ -53,6 +57,8 @@ def run(config: Config, reload: Callable[[], Config] | None = None, file: str = 
         folder.write_config(config)
         return Supervisor(folder, config, reload, file).run()
     finally:
+        for number in (signal.SIGTERM, signal.SIGINT):  # one more must not change the exit code
+            signal.signal(number, signal.SIG_IGN)
         folder.remove()
 
 
@@ -69,6 +75,8 @@ class Supervisor:
         self._file_seen = _signature(file)
         self._file_due = 0.0
         self._signals: list[int] = []
+        self._interrupted = 0.0
+        """When the first SIGINT came (`time.monotonic`); 0.0: none has."""
         self._code = 0
         self._selector = selectors.DefaultSelector()
         path = str(folder.path)
@@ -90,9 +98,9 @@ class Supervisor:
         for end in (reader, writer):
             end.setblocking(False)
         self._selector.register(reader, selectors.EVENT_READ, None)
-        before = signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)
-        caught = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD)
-        handlers = {number: signal.signal(number, self._note_signal) for number in caught}
+        signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD):
+            signal.signal(number, self._note_signal)
         try:
             for child in self._children:
                 self._start(child)
@@ -102,9 +110,7 @@ class Supervisor:
         finally:
             for child in self._children:
                 child.send(signal.SIGKILL)
-            signal.set_wakeup_fd(before)
-            for number, handler in handlers.items():
-                signal.signal(number, handler)
+            signal.set_wakeup_fd(-1)
             self._selector.close()
             reader.close()
             writer.close()
@@ -120,6 +126,7 @@ class Supervisor:
                 if number == signal.SIGHUP:
                     self._reload()
                 elif number != signal.SIGCHLD:
+                    self._interrupted = time.monotonic() if number == signal.SIGINT else 0.0
                     _log.info("%s: draining", signal.Signals(number).name)
                     return
             if not self._reap_and_restart():
@@ -241,13 +248,11 @@ class Supervisor:
                 self._wait(children, time.monotonic() + 1.0)
 
     def _wait(self, children: list[Child], deadline: float) -> bool:
-        """Whether all have ended in time; a second signal is the end of patience."""
+        """Whether all have ended by the deadline, or before a second SIGINT."""
         while any(child.pid for child in children):
             for child in children:
                 self._reap(child)
-            if time.monotonic() >= deadline or any(
-                number in (signal.SIGTERM, signal.SIGINT) for number in self._take_signals()
-            ):
+            if self._is_interrupted_again() or time.monotonic() >= deadline:
                 return not any(child.pid for child in children)
             for key, _ in self._selector.select(0.02):
                 if key.data is None:
@@ -255,6 +260,13 @@ class Supervisor:
                 else:
                     key.data.hear()
         return True
+
+    def _is_interrupted_again(self) -> bool:
+        if signal.SIGINT not in self._take_signals():
+            return False
+        now = time.monotonic()
+        self._interrupted = self._interrupted or now
+        return now - self._interrupted > _KEY_PRESS
 
 
 def _merge(old: Config, new: Config) -> Config:

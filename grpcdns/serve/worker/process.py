@@ -39,6 +39,10 @@ GRACE: Final = 6.0
 """Seconds that calls in flight have while draining: CoreDNS waits 5."""
 MESSAGE_LIMIT: Final = 10.0
 """Seconds that a caller may take to send its message."""
+SIGNALS: Final = frozenset({signal.SIGTERM, signal.SIGHUP})
+"""What the main thread waits for. They are blocked in every thread, so that another SIGTERM while
+it drains stays pending: some supervisors signal every process of a group or control group, ours
+included."""
 _HOUSEKEEPING: Final = 1.0
 _COLLECT_EVERY: Final = 30
 
@@ -72,10 +76,7 @@ class WorkerProcess:
         self._probe = Probe(run.probe(number), pressure, heartbeat.beat)
 
     def serve(self) -> int:
-        """Run until SIGTERM, in the main thread; the signals are blocked in every thread."""
-        waited = {signal.SIGTERM, signal.SIGHUP}
-        signal.pthread_sigmask(signal.SIG_BLOCK, waited)
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        """Run until SIGTERM, in the main thread."""
         sys.setswitchinterval(SWITCH_INTERVAL)
         gc.disable()
         gc.collect()  # garbage of the imports; the index leaves none
@@ -83,7 +84,7 @@ class WorkerProcess:
         self._receiver.start()
         self._probe.start()
         for count in _forever():
-            caught = signal.sigtimedwait(waited, _HOUSEKEEPING)
+            caught = signal.sigtimedwait(SIGNALS, _HOUSEKEEPING)
             if caught is None:
                 self._keep_house(count)
             elif caught.si_signo == signal.SIGHUP:
@@ -171,6 +172,9 @@ def _forever() -> Iterator[int]:
 
 
 def main() -> int:
+    # Before grpcio starts its threads, which inherit the mask: a thread that does not block SIGTERM
+    # would let it kill the process whenever the main thread is not waiting.
+    signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     run, number = RunDir(sys.argv[1]), int(sys.argv[2])
     beat_fd = int(sys.argv[3]) if len(sys.argv) > 3 else None
 
