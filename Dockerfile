@@ -1,4 +1,4 @@
-# grpcdns as a container: non-root, nothing to write but /run/grpcdns and /tmp.
+# grpcdns as a container: non-root, writes only to /run/grpcdns and /tmp.
 
 FROM python:3.11-slim AS build
 WORKDIR /src
@@ -11,7 +11,7 @@ RUN /opt/grpcdns/bin/pip install --no-cache-dir --no-deps .
 
 FROM python:3.11-slim
 COPY --from=build /opt/grpcdns /opt/grpcdns
-# The same user as CoreDNS's image, so that CoreDNS may connect to the sockets.
+# The user of CoreDNS's image, so that CoreDNS may connect to the sockets.
 RUN install -d -o 65532 -g 65532 -m 0750 /run/grpcdns
 ENV PATH=/opt/grpcdns/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
 USER 65532:65532

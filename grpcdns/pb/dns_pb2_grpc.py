@@ -45,7 +45,7 @@ class DnsServiceServicer:
     """Missing associated documentation comment in .proto file."""
 
     def Query(self, request, context):
-        """Answers one query. UNAVAILABLE means "not now": CoreDNS then asks its next upstream.
+        """Answers one query. On UNAVAILABLE, CoreDNS asks its next upstream.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
