@@ -1,8 +1,8 @@
-# What there is to do here. `make` alone lists it.
+# `make` lists the targets.
 #
-# Everything runs in .venv, which is made from requirements-dev.lock on first use and again when the
-# lock changes. Needed on the machine: make and Python 3.11 or newer, nothing else: CoreDNS and
-# the other servers of the tests are built once into ~/.cache/grpcdns (GRPCDNS_CACHE).
+# Everything runs in .venv, which is created from requirements-dev.lock on first use and updated when
+# the lock changes. The machine needs only make and Python 3.11 or newer. CoreDNS and the other servers
+# of the tests are built once into ~/.cache/grpcdns (GRPCDNS_CACHE).
 
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
@@ -18,10 +18,10 @@ COMPILE := env -u PIP_FIND_LINKS CUSTOM_COMPILE_COMMAND="make lock" $(PY) -m pip
 .DEFAULT_GOAL := help
 .PHONY: help install demo test test-fast differential soak bench fuzz lint format proto docs lock coverage clean
 
-help:           ## this list
+help:           ## list the targets
 	@sed -n 's/^\([a-z-]*\): .*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
 
-install: $(INSTALLED) ## the virtual environment, from the lock
+install: $(INSTALLED) ## create the virtual environment from the lock
 
 $(INSTALLED):
 	@test -n "$(PYTHON)" || { echo "make: no Python 3.11 or newer found: set PYTHON=" >&2; exit 1; }
@@ -31,36 +31,36 @@ $(INSTALLED):
 	@rm -f $(VENV)/installed-*
 	@touch $@
 
-demo: install ## CoreDNS in front of grpcdns on 127.0.0.1:1053; KEEP=1 stays up
+demo: install ## run CoreDNS in front of grpcdns on 127.0.0.1:1053; KEEP=1 stays up
 	@$(PY) -m examples.demo
 
-test: install ## everything, real servers included
+test: install ## run all tests, with real servers
 	$(PYTEST) -n $(JOBS) --dist loadscope
 
-test-fast: install ## what needs no real server and no patience: under a minute
+test-fast: install ## run the tests that need no real server and are quick: under a minute
 	$(PYTEST) -n $(JOBS) --dist loadscope -m "not servers and not slow"
 
-differential: install ## CoreDNS and us asked the same, at length; DIFFERENTIAL_CLUSTERS=, DIFFERENTIAL_SEED=
+differential: install ## compare many more answers with CoreDNS; DIFFERENTIAL_CLUSTERS=, DIFFERENTIAL_SEED=
 	DIFFERENTIAL_QUESTIONS=$(or $(DIFFERENTIAL_QUESTIONS),40000) DIFFERENTIAL_EXAMPLES=$(or $(DIFFERENTIAL_EXAMPLES),500) \
 		DIFFERENTIAL_CLUSTERS=$(or $(DIFFERENTIAL_CLUSTERS),100) \
 		$(PYTEST) -n $(JOBS) --dist loadscope --timeout 3600 tests/differential tests/conformance tests/unit/core
 
-bench: install ## ours and CoreDNS side by side, into docs/benchmarks.md; SIZE=, BENCH_ROUNDS=
+bench: install ## measure grpcdns and CoreDNS, into docs/benchmarks.md; SIZE=, BENCH_ROUNDS=
 	$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-bench.lock
 	$(PY) -m bench --write
 
-soak: install ## the faults at full length: churn, kills, outages, 10 million queries; most of an hour
+soak: install ## run the fault tests at full length: kills, outages, churn, 10 million queries; most of an hour
 	SOAK_SECONDS=$(or $(SOAK_SECONDS),60) $(PYTEST) -q -s tests/system/faults/test_processes.py \
 		tests/system/faults/test_workers.py tests/system/faults/test_api.py
 	SOAK_SECONDS=$(or $(SOAK_SECONDS),600) $(PYTEST) -q -s tests/system/faults/test_churn.py
 	SOAK_SIZE=$(or $(SOAK_SIZE),10000) $(PYTEST) -q -s tests/system/faults/test_bounds.py
 	SOAK_QUERIES=$(or $(SOAK_QUERIES),10000000) $(PYTEST) -q -s tests/system/faults/test_leak.py
 
-fuzz: install ## every part fuzzed, guided by coverage; FUZZ_SECONDS=60 each
+fuzz: install ## fuzz every part, guided by coverage; FUZZ_SECONDS=60 for each, FUZZ_TARGETS=
 	$(PY) -m pip install --quiet --disable-pip-version-check "atheris==3.0.0"
 	$(PY) -m tests.fuzz.run --seconds $(or $(FUZZ_SECONDS),60) $(FUZZ_TARGETS)
 
-lint: install ## style, types, layers, security rules, locks, licences, advisories
+lint: install ## check style, types, layers, security rules, locks, licences, advisories
 	$(PY) -m ruff check
 	$(PY) -m ruff format --check
 	$(PY) -m mypy
@@ -68,26 +68,26 @@ lint: install ## style, types, layers, security rules, locks, licences, advisori
 	$(PYTEST) -q tests/project
 	$(PY) -m tools.audit
 
-format: install ## what ruff can mend by itself
+format: install ## fix what ruff can fix
 	$(PY) -m ruff check --fix
 	$(PY) -m ruff format
 
-proto: install ## grpcdns/pb, from proto/dns.proto
+proto: install ## generate grpcdns/pb from proto/dns.proto
 	$(PY) proto/generate.py
 
-docs: install ## the option table in README.md, from the options
+docs: install ## write the option table of README.md
 	$(PY) -m tools.generate_docs
 
-lock: install ## the locks anew, from pyproject.toml; UPGRADE=1 takes newer versions
+lock: install ## write the locks from pyproject.toml; UPGRADE=1 takes newer versions
 	$(COMPILE) $(if $(UPGRADE),--upgrade) --output-file requirements.lock pyproject.toml
 	$(COMPILE) $(if $(UPGRADE),--upgrade) --extra dev --constraint requirements.lock \
 		--output-file requirements-dev.lock pyproject.toml
 	$(COMPILE) $(if $(UPGRADE),--upgrade) --extra bench --constraint requirements-dev.lock \
 		--output-file requirements-bench.lock pyproject.toml
 
-coverage: install ## branch coverage of the tests that need no real server
+coverage: install ## measure branch coverage of the tests that need no real server
 	$(PY) -m coverage run -m pytest -q -m "not servers"
 	$(PY) -m coverage report --show-missing --skip-covered
 
-clean: ## all that was made here, the cache of servers excepted
+clean: ## delete everything generated, except the cache of servers
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage*

@@ -1,9 +1,9 @@
-"""What `make lint` asks of the dependencies: the locks fit, the licences allow use, no advisories.
+"""Checks the dependencies: the locks fit, the licences are allowed, no advisories are known.
 
-    python -m tests.project.audit
+    python -m tools.audit
 
-The locks and the licences are checked from what is installed, without network; the advisories
-need it, and are skipped loudly where there is none.
+Locks and licences are checked from the installed packages, without network. Advisories need the
+network; without it they are skipped with a message on stderr.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ LOCKS: Final = (RUNTIME, DEV, ROOT / "requirements-bench.lock")
 """Each is an extension of the one before it."""
 
 LOCKED_FOR: Final = {"python_version": "3.11", "python_full_version": "3.11.0"}
-"""The oldest Python, for which the locks are made whatever Python reads them."""
+"""The oldest supported Python: the locks are made for it, whatever Python runs this."""
 
 ALLOWED: Final = re.compile(
     r"MIT|MIT-0|ISC|PSF-2\.0|MPL-2\.0|Apache-2\.0|0BSD|BSD-[23]-Clause"
-    # as metadata older than SPDX has it
+    # in metadata older than SPDX
     r"|BSD|MIT License|BSD License|BSD [23]-Clause License|[23]-Clause BSD License|Apache 2\.0"
     r"|Mozilla Public License 2\.0 \(MPL 2\.0\)",
 )
-"""Licences that let anyone run and pass on grpcdns with what it needs."""
+"""Licences that let anyone use and distribute grpcdns with its dependencies."""
 
 
 def pins(lock: Path) -> dict[str, str]:
@@ -45,14 +45,14 @@ def pins(lock: Path) -> dict[str, str]:
 
 
 def required(extra: str = "") -> list[Requirement]:
-    """What pyproject.toml asks for."""
+    """The requirements in pyproject.toml."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     lines = [*project["dependencies"], *(project["optional-dependencies"][extra] if extra else [])]
     return [Requirement(line) for line in lines]
 
 
 def closure(wanted: list[Requirement]) -> Iterator[str]:
-    """The names of everything that ``wanted`` needs, by the metadata of what is installed."""
+    """The names of all packages that ``wanted`` needs, by the metadata of the installed ones."""
     todo, seen = [(r, "") for r in wanted], set()
     while todo:
         requirement, extra = todo.pop()
@@ -70,26 +70,26 @@ def closure(wanted: list[Requirement]) -> Iterator[str]:
 
 
 def lock_faults(lock: Path, extra: str = "") -> Iterator[str]:
-    """Where a lock is not what pyproject.toml asks for; each a line."""
+    """Where a lock does not fit pyproject.toml, a line each."""
     pinned = pins(lock)
     for requirement in required(extra):
         version = pinned.get(canonicalize_name(requirement.name))
         if version is None or not requirement.specifier.contains(version, prereleases=True):
-            yield f"{lock.name}: {requirement} is not what is locked ({version}): run `make lock`"
+            yield f"{lock.name}: {requirement} does not fit {version}: run `make lock`"
     needed = set(closure(required(extra)))
     for name in sorted(needed - pinned.keys()):
-        yield f"{lock.name}: {name} is needed and not locked: run `make lock`"
+        yield f"{lock.name}: {name} is needed but not locked: run `make lock`"
     for name in sorted(pinned.keys() - needed):
-        yield f"{lock.name}: {name} is locked and not needed: run `make lock`"
+        yield f"{lock.name}: {name} is locked but not needed: run `make lock`"
 
 
 def text_faults(lock: Path) -> Iterator[str]:
-    """What a lock must not have, or lack, whatever is installed; each a line."""
+    """What a lock must not have, or must have, whatever is installed; a line each."""
     text = lock.read_text()
     if bare := re.findall(r"^\S+==\S+\n", text, re.MULTILINE):
         yield f"{lock.name}: no hash for {bare[0].strip()}"
     if leaked := re.search(r"^.*(://|--index|--find-links|--trusted).*$", text, re.MULTILINE):
-        yield f"{lock.name}: names a place: {leaked[0]}"
+        yield f"{lock.name}: names a registry: {leaked[0]}"
     base = LOCKS[max(LOCKS.index(lock) - 1, 0)]
     for name, version in pins(base).items():
         if name in pins(lock) and pins(lock)[name] != version:
@@ -97,7 +97,7 @@ def text_faults(lock: Path) -> Iterator[str]:
 
 
 def licences(name: str) -> list[str]:
-    """The licences a package says it has."""
+    """The licences that a package declares."""
     about = metadata.metadata(name)
     texts = [text for key in ("License-Expression", "License") for text in about.get_all(key) or []]
     stated = texts[0].partition("\n")[0] if texts else ""
@@ -111,11 +111,11 @@ def licence_faults() -> Iterator[str]:
     for name in pins(RUNTIME):
         stated = licences(name)
         if not stated or not all(ALLOWED.fullmatch(one) for one in stated):
-            yield f"{name}: licence {' / '.join(stated) or 'unknown'} is not one that is allowed"
+            yield f"{name}: licence {' / '.join(stated) or 'unknown'} is not allowed"
 
 
 def advisories() -> Iterator[str]:
-    """Known vulnerabilities of what is locked, from the Python advisory database."""
+    """Known vulnerabilities of the locked packages, from the Python advisory database."""
     command = ["pip_audit", "--disable-pip", "--require-hashes", "--progress-spinner", "off"]
     run = subprocess.run(
         [sys.executable, "-m", *command, "--timeout", "20", "-r", str(RUNTIME)],
@@ -123,7 +123,7 @@ def advisories() -> Iterator[str]:
         text=True,
     )
     if run.returncode == 0:
-        print("advisories: none known for what is locked")
+        print("advisories: none known for the locked packages")
     elif run.stdout.strip():
         yield f"advisories:\n{run.stdout}"
     else:
@@ -139,7 +139,7 @@ def main() -> int:
         *licence_faults(),
         *advisories(),
     ]  # fmt: skip
-    print("\n".join(faults) or "locks and licences: in order")
+    print("\n".join(faults) or "locks and licences: ok")
     return 1 if faults else 0
 
 

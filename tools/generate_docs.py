@@ -1,4 +1,4 @@
-"""Writes the option table into README.md, from the one table of options: ``make docs``."""
+"""Writes the option table of README.md from grpcdns.config.options: ``make docs``."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ def table() -> str:
 
 
 def with_table(text: str) -> str:
-    """The README with the table of now."""
+    """The README with the current table."""
     parts = re.fullmatch(f"(.*{re.escape(BEGIN)}\n).*(\n{re.escape(END)}.*)", text, re.DOTALL)
     if parts is None:
-        raise SystemExit(f"README.md: no place for the options ({BEGIN} ... {END})")
+        raise SystemExit(f"README.md has no markers for the options ({BEGIN} ... {END})")
     return f"{parts[1]}\n{table()}\n{parts[2]}"
 
 
