@@ -25,7 +25,6 @@ from bench.samples import Results
 from bench.setup import Setup, say
 from bench.tables import figure, table_of
 from grpcdns.core.answers.policy import Policy
-from grpcdns.core.cluster.index import Entries
 from grpcdns.core.cluster.objects import (
     Endpoint,
     EndpointSlice,
@@ -37,6 +36,7 @@ from grpcdns.core.cluster.objects import (
     key_of,
     pack,
 )
+from grpcdns.core.cluster.store import Entries
 from grpcdns.core.handler import Handler
 from harness.paths import ROOT
 

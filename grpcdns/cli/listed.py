@@ -87,7 +87,7 @@ def read(config: Config, seconds: float) -> Cluster:
 def index_of(policy: Policy, objects: dict[Kind, dict[str, bytes]]) -> Index:
     index = Index(needed_kinds(policy))
     for kind, bodies in objects.items():
-        for entries in index.steps(kind, [bodies.items()]):
+        for entries in index.store.steps(kind, [bodies.items()]):
             index.apply_all(kind, entries, 0, set())
     return index
 

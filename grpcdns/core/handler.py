@@ -19,8 +19,9 @@ from typing import Final, cast
 from grpcdns.core.answers.answer import Answer, Lookup
 from grpcdns.core.answers.cluster_zones import answer
 from grpcdns.core.answers.policy import Policy, Zones, needed_kinds
-from grpcdns.core.cluster.index import Entries, Index, Tag
+from grpcdns.core.cluster.index import Index, Tag
 from grpcdns.core.cluster.objects import Change, Kind
+from grpcdns.core.cluster.store import Entries, Listed
 from grpcdns.core.dns import wire
 from grpcdns.core.dns.wire import (
     IN,
@@ -200,12 +201,12 @@ class Handler:
         """Take a Change into the index; says whether it was news."""
         return self._apply_all(change.kind, ((change.key, change.body),), change.at) > 0
 
-    def replace(self, kind: Kind, batches: Iterable[Entries], at: int) -> Iterator[int]:
+    def replace(self, kind: Kind, batches: Iterable[Listed], at: int) -> Iterator[int]:
         """Take a complete list of a kind, a batch a step: the caller can answer in between.
 
         Yields how many objects were news; the kind counts as listed at the end.
         """
-        for entries in self.index.steps(kind, batches):
+        for entries in self.index.store.steps(kind, batches):
             yield self._apply_all(kind, entries, at)
 
     def _apply_all(self, kind: Kind, entries: Entries, at: int) -> int:

@@ -17,7 +17,6 @@ from __future__ import annotations
 import copy
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from enum import IntEnum
-from itertools import islice
 from typing import Final, cast
 
 import msgspec
@@ -35,7 +34,7 @@ from grpcdns.core.cluster.objects import (
     unpack,
 )
 from grpcdns.core.cluster.reasons import Observer, Reason
-from grpcdns.core.cluster.store import Store
+from grpcdns.core.cluster.store import Entries, Store
 from grpcdns.core.cluster.visible import (
     cluster_addresses,
     external_addresses,
@@ -48,15 +47,11 @@ from grpcdns.core.cluster.visible import (
 from grpcdns.core.dns.names import address_from_text, address_to_text
 
 Tag = str | bytes
-Entries = Collection[tuple[str, bytes | None]]
-"""What became of objects of a kind: each one's key, and its packed form, None when it is gone."""
 
 MAX_SLICES: Final = 2048
 MAX_ENDPOINTS: Final = 8192
 """What one answer is made from at most: a bound on the time it takes. A message holds 4,093
 addresses."""
-_GONE_STEP: Final = 16
-"""Objects of a list's end, those that are gone, that are taken at once."""
 _MANY: Final = 16
 """Slices of a Service from which on they are chosen before they are unpacked."""
 
@@ -232,34 +227,14 @@ class Index:
     # -- taking Changes
 
     def apply_all(self, kind: Kind, entries: Entries, at: int, tags: set[Tag]) -> int:
-        """Take what became of some objects (None: gone); adds to ``tags``. How many were news."""
-        bodies, take, news = self.store.bodies[kind], _TAKE[kind], 0
-        for key, body in entries:
-            known = bodies.get(key)
-            if known == body:
-                continue
-            old = None if known is None else unpack(kind, known)
-            if body is None:
-                new = None
-                del bodies[key]
-            else:
-                new = unpack(kind, body)
-                bodies[key] = body
+        """Take entries; adds the tags of what they touch. Returns how many made a difference."""
+        take, count = _TAKE[kind], 0
+        for key, before, after in self.store.take(kind, entries):
+            old = None if before is None else unpack(kind, before)
+            new = None if after is None else unpack(kind, after)
             take(self, key, old, new, at, tags)
-            news += 1
-        return news
-
-    def steps(self, kind: Kind, batches: Iterable[Entries]) -> Iterator[Entries]:
-        """A complete list of a kind, as entries for `apply_all`: what there is, batch by batch, and
-        then what there is no more. The kind counts as listed when the iterator is exhausted."""
-        gone = set(self.store.bodies[kind])
-        for batch in batches:
-            gone.difference_update([key for key, _ in batch])
-            yield batch
-        rest = iter(sorted(gone))
-        while keys := tuple(islice(rest, _GONE_STEP)):
-            yield [(key, None) for key in keys]
-        self.store.listed.add(kind)
+            count += 1
+        return count
 
     def _bump(self, serial: Serial, at: int) -> None:
         self.serials[serial] = max(self.serials[serial], at)

@@ -16,11 +16,11 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
 
 from grpcdns.core.answers.policy import Policy, needed_kinds
 from grpcdns.core.cluster.objects import Change, Kind
-from grpcdns.core.cluster.store import Store
+from grpcdns.core.cluster.store import Entries, Store, in_batches
 from grpcdns.serve import link
 from grpcdns.serve.feed.subscriber import Subscriber
 from grpcdns.source.sink import Packed
@@ -28,7 +28,7 @@ from grpcdns.source.sink import Packed
 _log = logging.getLogger(__name__)
 
 _BATCH = 64
-"""The most Changes in one frame while a list is applied."""
+"""Objects of a list that are taken at once: the most Changes in one frame."""
 
 
 class Broadcast:
@@ -61,12 +61,11 @@ class Broadcast:
     def replace(self, kind: Kind, objects: Collection[Packed]) -> int:
         pairs = ((key, body) for key, body, _ in objects)
         first = kind not in self.live
-        steps = self.store.replace(kind, pairs, self._stamp())
+        steps = self.store.steps(kind, in_batches(pairs, _BATCH))
         count = 0
-        while batch := self._send_some(steps, kind):
-            count += len(batch)
+        while (made := self._take_next(kind, steps)) is not None:
+            count += made
         with self.lock:
-            self.store.listed.add(kind)
             self.live.add(kind)
             if first:
                 self._list_first(kind)
@@ -75,16 +74,12 @@ class Broadcast:
 
     def upsert(self, kind: Kind, key: str, body: bytes, triggered: float = 0.0) -> None:
         with self.lock:
-            change = self.store.upsert(kind, key, body, self._stamp(), triggered)
-            if change is not None:
-                self._send((change,), kind)
+            self._take(kind, ((key, body),), triggered)
         self.heard(kind)
 
     def delete(self, kind: Kind, key: str) -> None:
         with self.lock:
-            change = self.store.delete(kind, key, self._stamp())
-            if change is not None:
-                self._send((change,), kind)
+            self._take(kind, ((key, None),))
         self.heard(kind)
 
     def heard(self, kind: Kind) -> None:
@@ -145,17 +140,22 @@ class Broadcast:
         """The time as a serial, which never goes back."""
         return max(int(self._clock()), self.serial)
 
-    def _send_some(self, steps: Iterable[Change], kind: Kind) -> list[Change]:
-        """Send the next few Changes of a list and return them; the lock is free in between."""
-        batch: list[Change] = []
+    def _take_next(self, kind: Kind, steps: Iterator[Entries]) -> int | None:
+        """Take the next step of a list; None at its end. The lock is free between steps."""
         with self.lock:
-            for change in steps:
-                batch.append(change)
-                if len(batch) == _BATCH:
-                    break
-            if batch:
-                self._send(tuple(batch), kind)
-        return batch
+            entries = next(steps, None)
+            return None if entries is None else self._take(kind, entries)
+
+    def _take(self, kind: Kind, entries: Entries, triggered: float = 0.0) -> int:
+        """Send what the entries change; returns how many Changes that is."""
+        at = self._stamp()
+        changes = tuple(
+            Change(kind, key, after, at, triggered)
+            for key, _, after in self.store.take(kind, entries)
+        )
+        if changes:
+            self._send(changes, kind)
+        return len(changes)
 
     def _send(self, changes: tuple[Change, ...], kind: Kind) -> None:
         self.changes += len(changes)

@@ -17,8 +17,8 @@ from typing import Final, cast
 import msgspec
 
 from grpcdns.core.answers.policy import Policy
-from grpcdns.core.cluster.index import Entries
 from grpcdns.core.cluster.objects import Change, EndpointSlice, Kind, unpack
+from grpcdns.core.cluster.store import Entries
 from grpcdns.core.handler import Deferred, Handler
 from grpcdns.serve.worker.later import Later
 from grpcdns.serve.worker.upstream import Upstream

@@ -16,8 +16,8 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import Final, TypeVar
 
-from grpcdns.core.cluster.index import Entries
 from grpcdns.core.cluster.objects import Kind
+from grpcdns.core.cluster.store import Entries
 from grpcdns.serve import link
 from grpcdns.serve.worker.answerer import Answerer
 

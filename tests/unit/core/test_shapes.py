@@ -14,7 +14,6 @@ from grpcdns.core.answers.policy import Policy
 from grpcdns.core.cluster import index
 from grpcdns.core.cluster.multimap import MultiMap
 from grpcdns.core.cluster.objects import (
-    Change,
     Endpoint,
     EndpointSlice,
     Kind,
@@ -354,23 +353,47 @@ def test_key_map() -> None:
 
 
 def test_store() -> None:
-    """What the feed keeps: each state is turned into the Changes that lead to it."""
+    """Each list and event is turned into what it changes, and held."""
     store = Store()
     other: Service = with_(SVC, name="t")
-    first = list(store.replace(Kind.SERVICE, [(key_of(SVC), pack(SVC))], 1))
-    assert first == [change(SVC)]
+    svc, others = (key_of(SVC), pack(SVC)), (key_of(other), pack(other))
+    assert list(store.steps(Kind.SERVICE, [[svc]])) == [[svc]]
     assert store.listed == {Kind.SERVICE}
-    assert list(store.replace(Kind.SERVICE, [(key_of(SVC), pack(SVC))], 2)) == []
-    assert list(store.replace(Kind.SERVICE, [(key_of(SVC), None)], 2)) == []
-    second = list(store.replace(Kind.SERVICE, [(key_of(other), pack(other))], 3))
-    assert second == [change(other, 3), change(SVC, 3, gone=True)]
-    assert store.upsert(Kind.SERVICE, key_of(other), pack(other), 4) is None
-    assert store.upsert(Kind.SERVICE, key_of(SVC), pack(SVC), 4, 1.5) == Change(
-        Kind.SERVICE, "ns/s", pack(SVC), 4, 1.5
-    )
-    assert store.delete(Kind.SERVICE, "ns/none", 5) is None
-    assert store.delete(Kind.SERVICE, "ns/s", 5) == change(SVC, 5, gone=True)
+    assert store.replace(Kind.SERVICE, [svc]) == 1
+    assert store.bodies[Kind.SERVICE] == dict([svc])
+    assert store.replace(Kind.SERVICE, [svc]) == 0
+    assert store.replace(Kind.SERVICE, [(key_of(SVC), None)]) == 0, "as it is held"
+    found = [list(store.take(Kind.SERVICE, step)) for step in store.steps(Kind.SERVICE, [[others]])]
+    assert found == [[(others[0], None, others[1])], [(svc[0], svc[1], None)]]
+    assert store.update(Kind.SERVICE, [others]) == 0
+    assert store.update(Kind.SERVICE, [svc, others, ("ns/none", None)]) == 1
+    assert store.update(Kind.SERVICE, [("ns/none", None)]) == 0
+    assert list(store.take(Kind.SERVICE, [(svc[0], None)])) == [(*svc, None)]
+    assert store.bodies[Kind.SERVICE] == dict([others])
     assert len(store) == 1
+
+
+def test_store_does_not_hold_what_its_caller_cannot_read() -> None:
+    store = Store()
+    for key, _, _ in store.take(Kind.SERVICE, [("ns/a", b"1"), ("ns/b", b"2"), ("ns/c", b"3")]):
+        if key == "ns/b":
+            break
+    assert store.bodies[Kind.SERVICE] == {"ns/a": b"1"}
+
+
+def test_what_a_list_lacks_goes_in_steps() -> None:
+    store = Store()
+    store.replace(Kind.SERVICE, [(f"ns/{number:02}", b"") for number in range(40)])
+    store.listed.clear()
+    steps = store.steps(Kind.SERVICE, [[("ns/00", None)], [("ns/40", b"x")]])
+    sizes = []
+    for entries in steps:
+        assert not store.listed
+        store.update(Kind.SERVICE, entries)
+        sizes.append(len(entries))
+    assert sizes == [0, 1, 16, 16, 7]
+    assert store.listed == {Kind.SERVICE}
+    assert store.bodies[Kind.SERVICE] == {"ns/00": b"", "ns/40": b"x"}
 
 
 @pytest.mark.parametrize("body", [b"", b"\xc1", b"\x92\xa1\xff\xa1x", b"\x91\x01"])

@@ -46,16 +46,16 @@ class RecordingSink:
         assert set(same) <= self.store.bodies[kind].keys()
         self.same.append(" ".join(map(_short, same)))
         self.calls.append(f"replace {' '.join(sorted(map(_short, keys)))}".strip())
-        pairs = ((key, body) for key, body, _ in packed)
-        return len(list(self.store.replace(kind, pairs, 0)))
+        pairs = [(key, body) for key, body, _ in packed]
+        return self.store.replace(kind, pairs)
 
-    def upsert(self, kind: Kind, key: str, body: bytes, triggered: float = 0.0) -> None:
+    def upsert(self, kind: Kind, key: str, body: bytes, triggered: float = 0.0) -> None:  # noqa: ARG002
         self.calls.append(f"upsert {_short(key)}")
-        self.store.upsert(kind, key, body, 0, triggered)
+        self.store.update(kind, [(key, body)])
 
     def delete(self, kind: Kind, key: str) -> None:
         self.calls.append(f"delete {_short(key)}")
-        self.store.delete(kind, key, 0)
+        self.store.update(kind, [(key, None)])
 
     def heard(self, kind: Kind) -> None:  # noqa: ARG002
         self.heard_count += 1
