@@ -194,7 +194,7 @@ def _configuration(config: Config) -> Any:
         try:
             return kubeconfig.configuration(config.kubeconfig, config.context)
         except ValueError as error:
-            raise UserError(f"--kubeconfig {config.kubeconfig}: {error}") from error
+            raise UserError(f"kubeconfig {config.kubeconfig}: {error}") from error
     login = in_cluster()
     return client.Configuration(
         host=login.host,

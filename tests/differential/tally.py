@@ -7,8 +7,9 @@ from collections.abc import Iterable
 from typing import Final
 
 from grpcdns.config.options import Config
+from grpcdns.core.inspect.differences import Facts
 from tests.conformance.reply import Reply
-from tests.differential.expected import Facts, Seen, explain
+from tests.differential.expected import explain, seen_of
 
 TALLY: Final[Counter[str]] = Counter()
 """Questions by test ("asked, ..."), intended differences by id."""
@@ -33,7 +34,7 @@ def compare(
             wrong.append(f"{qname} {qtype}: a record twice: {_text(mine)}")
         if theirs is not None and theirs.comparable() == mine.comparable():
             continue
-        key = explain(Seen(config, facts, qname, qtype, theirs, mine))
+        key = explain(seen_of(config, facts, (qname, qtype), theirs, mine), theirs, mine)
         TALLY[key or "unexpected"] += 1
         if key is None:
             wrong.append(f"{qname} {qtype}\n  plugin: {_text(theirs)}\n  ours:   {_text(mine)}")

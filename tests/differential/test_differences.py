@@ -13,6 +13,7 @@ import pytest
 
 from grpcdns.config.options import Config
 from grpcdns.core.handler import Handler
+from grpcdns.core.inspect.differences import DIFFERENCES, facts_of
 from harness.api import ApiError, Object
 from harness.coredns import CoreDNS
 from harness.objects import namespace, port, service_import
@@ -21,9 +22,9 @@ from harness.ports import Address, free_address
 from harness.waiting import wait_until
 from tests.conformance.cluster import CROSSING, HTTP, external, ready, sliced, svc
 from tests.conformance.groups import GROUPS
-from tests.conformance.loading import ask
+from tests.conformance.loading import ask, handler_of
 from tests.conformance.reply import Reply, query, read_reply
-from tests.differential.expected import EXPECTED
+from tests.differential.expected import EXPECTED, explain, seen_of
 from tests.differential.options import CONFIGS, server_block
 from tests.differential.world import World, ask_ours, ask_server
 
@@ -44,8 +45,18 @@ def test_document_table_and_rows_agree() -> None:
     in_rows = {case.differs for group in GROUPS for case in group.rows if case.differs}
     own_tests = {name.split("_")[1].upper() for name in globals() if re.match(r"test_d\d+_", name)}
     assert explained == set(documented)
+    assert set(DIFFERENCES) == set(documented)
     assert set(EXPECTED) <= set(documented)
     assert in_rows | own_tests == set(documented), "each has a row or its own test"
+
+
+def id_of(
+    world: World, asked: tuple[str, str], theirs: Reply | None, ours: Reply, size: int = 0
+) -> str | None:
+    """The id that the product's table gives."""
+    facts = facts_of(world.handler("default").index, CONFIG.policy())
+    seen = seen_of(CONFIG, facts, asked, theirs, ours, size)
+    return explain(seen, theirs, ours, DIFFERENCES)
 
 
 # -- a CoreDNS and a handler for one question or two
@@ -80,36 +91,40 @@ Both = Callable[[str, str], tuple[Reply, Reply]]
 
 @pytest.mark.servers
 @pytest.mark.slow
-def test_d4_case_of_the_zone(both: Both) -> None:
+def test_d4_case_of_the_zone(world: World, both: Both) -> None:
     lower, upper = both("ns.dns.cluster.local.", "A"), both("ns.dns.CLUSTER.local.", "A")
     assert [one.rcode for one in (*lower, *upper)] == ["NOERROR", "NOERROR", "NXDOMAIN", "NOERROR"]
     assert lower[1].answer == ("ns.dns.cluster.local. 5 IN A 10.96.0.10",)
     assert upper[1].answer == ("ns.dns.CLUSTER.local. 5 IN A 10.96.0.10",)
-    _, apex = both("CLUSTER.local.", "NS")
+    theirs, apex = both("CLUSTER.local.", "NS")
+    assert id_of(world, ("ns.dns.CLUSTER.local.", "A"), *upper) == "D4"
+    assert id_of(world, ("CLUSTER.local.", "NS"), theirs, apex) == "D4"
     assert [record.lower() for record in apex.answer] == [f"cluster.local. 5 in ns svc1.{T}"]
 
 
 @pytest.mark.servers
 @pytest.mark.slow
 @pytest.mark.parametrize("extra", ["x.", "0.", "x.y.", "x.y.z."])
-def test_d6_labels_before_a_whole_reverse_name(both: Both, extra: str) -> None:
+def test_d6_labels_before_a_whole_reverse_name(world: World, both: Both, extra: str) -> None:
     name = "a." + "0." * 27 + "0.0.d.f.ip6.arpa."
     for reply in both(name, "PTR"):
         assert reply.answer == (f"{name} 5 IN PTR fd00--a.hdls.{T}",)
     theirs, ours = both(extra + name, "PTR")
     assert theirs.answer == (f"{extra}{name} 5 IN PTR fd00--a.hdls.{T}",)
     assert (ours.rcode, ours.answer) == ("NXDOMAIN", ())
+    assert id_of(world, (extra + name, "PTR"), theirs, ours) == "D6"
 
 
 @pytest.mark.servers
 @pytest.mark.slow
-def test_d17_case_of_names_in_records(both: Both) -> None:
+def test_d17_case_of_names_in_records(world: World, both: Both) -> None:
     asked = "hdls.testns.SVC.cluster.LOCAL."
     theirs, ours = both(asked, "SRV")
     assert theirs.answer == (f"{asked} 5 IN SRV 0 100 80 fd00--a.hdls.testns.svc.cluster.LOCAL.",)
     assert theirs.additional == ("fd00--a.hdls.testns.svc.cluster.LOCAL. 5 IN AAAA fd00::a",)
     assert ours.answer == (f"{asked} 5 IN SRV 0 100 80 fd00--a.hdls.{T}",)
     assert ours.additional == (f"fd00--a.{asked} 5 IN AAAA fd00::a",)
+    assert id_of(world, (asked, "SRV"), theirs, ours) == "D17"
 
 
 MAPPED: Final = "::ffff:10.9.8.7"
@@ -169,6 +184,7 @@ def test_d11_look_up_without_a_reply(world: World) -> None:
     assert (theirs.rcode, theirs.answer) == ("NOERROR", ())
     ours = ask_ours(world.handler("default"), [asked])[0]
     assert ours.answer == (f"lost.{T} 5 IN CNAME www.lost.example.",)
+    assert id_of(world, asked, theirs, ours) == "D11"
 
 
 @pytest.mark.servers
@@ -187,6 +203,8 @@ def test_d12_more_than_a_message_holds(world: World) -> None:
     assert "tc" in theirs.flags
     assert 3000 < len(theirs.answer) < MANY
     check_crowd(world.handler("default"), set(crowd))
+    raw = ask(world.handler("default"), query(*asked)) or b""
+    assert id_of(world, asked, theirs, read_reply(raw), len(raw)) == "D12"
 
 
 def check_crowd(handler: Handler, crowd: set[str]) -> None:
@@ -220,4 +238,20 @@ def test_d14_loop_through_two_zones(world: World) -> None:
             pass  # it has crashed already
         wait_until(lambda: not coredns.process.running, "CoreDNS crashed", timeout=60)
         assert "stack overflow" in coredns.log_text
+    assert id_of(world, asked, None, ours) == "D14"
     world.remove(CROSSING)
+
+
+@pytest.mark.servers
+@pytest.mark.slow
+@pytest.mark.parametrize("qtype", ["SOA", "NS"])
+def test_d18_apex_of_a_network(world: World, both: Both, qtype: str) -> None:
+    """The plugin has in-addr.arpa as its zone, grpcdns the network."""
+    name = "96.10.in-addr.arpa."
+    config = Config(zones=("cluster.local.", name), dns_service=CONFIG.dns_service)
+    handler = handler_of(world.lists(config), config.policy())
+    ours = ask_ours(handler, [(name, qtype)])[0]
+    assert [record.split(" ")[3] for record in ours.answer] == [qtype]
+    theirs, _ = both(name, qtype)
+    seen = seen_of(config, facts_of(handler.index, config.policy()), (name, qtype), theirs, ours)
+    assert explain(seen, theirs, ours, DIFFERENCES) == "D18"

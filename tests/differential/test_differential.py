@@ -21,14 +21,15 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, note, seed, settings
 
 from grpcdns.config.options import Config
+from grpcdns.core.inspect.differences import DIFFERENCES, facts_of, is_silent
 from harness.api import Object
 from harness.waiting import WaitError, wait_until
-from tests.conformance.case import Group, expected, shown
+from tests.conformance.case import Case, Group, expected, shown
 from tests.conformance.cluster import ASKABLE, NAMELESS
 from tests.conformance.groups import GROUPS
 from tests.conformance.questions import QTYPES, names_of, near
 from tests.conformance.random_cluster import clusters
-from tests.differential.expected import facts_of, is_silent
+from tests.differential.expected import explain, seen_of
 from tests.differential.options import CONFIGS
 from tests.differential.tally import TALLY, compare
 from tests.differential.world import Question, World, ask_ours, create
@@ -79,7 +80,23 @@ def test_rows(world: World, group: Group) -> None:
     except WaitError:
         pytest.fail("\n".join(wrong))
     TALLY["asked, rows"] += len(rows)
+    check_ids(world, f"rows: {group.title}", [case for case in rows if case.differs])
     TALLY.update(case.differs for case in rows if case.differs)
+
+
+def check_ids(world: World, option: str, rows: list[Case]) -> None:
+    """The product's table gives each difference the id that its row has."""
+    config, handler = world.configs[option], world.handler(option)
+    facts = facts_of(handler.index, config.policy())
+    asked = [(case.qname, case.qtype) for case in rows]
+    replies = zip(asked, world.ask_plugin(option, asked), ask_ours(handler, asked), strict=True)
+    found = [
+        explain(seen_of(config, facts, pair, theirs, ours), theirs, ours, DIFFERENCES)
+        for pair, theirs, ours in replies
+    ]
+    assert [*zip(asked, found, strict=True)] == [
+        *zip(asked, (case.differs for case in rows), strict=True)
+    ]
 
 
 # -- the hand-made cluster
@@ -87,10 +104,11 @@ def test_rows(world: World, group: Group) -> None:
 
 @pytest.mark.parametrize("option", CONFIGS)
 def test_by_hand(world: World, option: str) -> None:
-    config, facts = world.configs[option], facts_of([*ASKABLE, *NAMELESS])
+    config, handler = world.configs[option], world.handler(option)
+    facts = facts_of(handler.index, config.policy())
     asked = questions([*ASKABLE, *NAMELESS], config, Random(f"{SEED}{option}"), QUESTIONS)
-    asked = [one for one in asked if not is_silent(facts, one)]
-    ours = ask_ours(world.handler(option), asked)
+    asked = [one for one in asked if not is_silent(facts, *one)]
+    ours = ask_ours(handler, asked)
     compare("by hand", config, facts, asked, world.ask_plugin(option, asked), ours)
 
 
@@ -122,12 +140,12 @@ def test_random(world: World, template: list[Object]) -> None:
     made = world.put(objects)
     try:
         random = Random(f"{SEED}{number}")
-        facts = facts_of([*objects, *ASKABLE, *NAMELESS])
         for option in _suspects or CONFIGS:
-            config = world.configs[option]
+            config, handler = world.configs[option], world.handler(option)
+            facts = facts_of(handler.index, config.policy())
             asked = questions(objects, config, random, 600 if _suspects else 200)
-            asked = [one for one in asked if not is_silent(facts, one)]
-            ours = ask_ours(world.handler(option), asked)
+            asked = [one for one in asked if not is_silent(facts, *one)]
+            ours = ask_ours(handler, asked)
             try:
                 compare("random", config, facts, asked, world.ask_plugin(option, asked), ours)
             except AssertionError:

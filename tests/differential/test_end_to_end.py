@@ -10,11 +10,11 @@ from typing import Final
 
 import pytest
 
+from grpcdns.core.inspect.differences import facts_of, is_silent
 from harness.coredns import CoreDNS
 from harness.grpcdns import Grpcdns
 from tests.conformance.cluster import ASKABLE, NAMELESS
 from tests.conformance.questions import QTYPES, names_of, near
-from tests.differential.expected import facts_of, is_silent
 from tests.differential.options import CONFIGS, flags
 from tests.differential.tally import compare
 from tests.differential.world import World, ask_server, create
@@ -37,14 +37,15 @@ def world() -> Iterator[World]:
 
 @pytest.mark.parametrize("option", CHOSEN)
 def test_served(world: World, option: str) -> None:
-    config, facts, random = CONFIGS[option], facts_of(OBJECTS), Random(f"{SEED}{option}")
+    config, random = CONFIGS[option], Random(f"{SEED}{option}")
+    facts = facts_of(world.handler(option).index, config.policy())
     names = names_of(OBJECTS, config)
     names += near(names, random, len(names) // 2)
     pairs = [(name, qtype) for name in names for qtype in QTYPES]
     asked = [
         pair
         for pair in random.sample(pairs, min(QUESTIONS, len(pairs)))
-        if not is_silent(facts, pair)
+        if not is_silent(facts, *pair)
     ]
     kubeconfig = world.cluster.service_account_kubeconfig(f"grpcdns-{CHOSEN.index(option)}")
     upstream = str(world.address(option))

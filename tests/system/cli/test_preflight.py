@@ -363,7 +363,7 @@ def test_an_api_that_dies_halfway(
         (["--configmap", "coredns"], "--configmap"),
         (["--timeout", "soon"], "--timeout"),
         (["--manifests", "."], "--manifests: preflight asks a cluster"),
-        (["--kubeconfig", "/nowhere"], "--kubeconfig /nowhere: No such file"),
+        (["--kubeconfig", "/nowhere"], "kubeconfig /nowhere: No such file"),
         (["--zones", "a..b"], "--zones"),
     ],
 )
