@@ -21,6 +21,7 @@ from grpcdns.core.cluster.objects import Change, EndpointSlice, Kind, unpack
 from grpcdns.core.cluster.store import Entries
 from grpcdns.core.handler import Deferred, Handler
 from grpcdns.serve.worker.later import Later
+from grpcdns.serve.worker.transport.contract import Uncounted
 from grpcdns.serve.worker.upstream import Upstream
 
 _log = logging.getLogger(__name__)
@@ -33,10 +34,14 @@ _REPORTS_EVERY: Final = 10.0
 
 
 class Answerer:
-    """One worker's answers, and the state that they are made from. Every method is thread-safe."""
+    """One worker's answers, and the state that they are made from. Every method is thread-safe.
 
-    def __init__(self, policy: Policy, upstream: str) -> None:
+    ``probe`` is the message of our own probe, None for none.
+    """
+
+    def __init__(self, policy: Policy, upstream: str, probe: bytes | None = None) -> None:
         self._lock = threading.Lock()
+        self._probe = probe
         self._policy = policy
         self._upstream = Upstream(upstream)
         self._reported = 0.0
@@ -49,6 +54,8 @@ class Answerer:
 
     def answer(self, message: bytes) -> bytes | Later | None:
         """`Servicer`: what the transports call."""
+        if message == self._probe:
+            return self._answer_probe(message)
         with self._lock:
             result = self._handler.handle(message)
         if isinstance(result, Deferred):
@@ -138,6 +145,11 @@ class Answerer:
             self.programming_seconds,
         )
         yield from self._upstream.samples()
+
+    def _answer_probe(self, message: bytes) -> Uncounted:
+        """REFUSED, as for any name outside the zones; it waits as long as a query does."""
+        with self._lock:
+            return Uncounted(message[:2] + b"\x80\x05" + message[4:])
 
     def _use_policy(self) -> None:
         cap = RESTORED_TTL if self.restored else None
