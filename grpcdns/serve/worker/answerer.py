@@ -19,6 +19,7 @@ import msgspec
 from grpcdns.core.answers.policy import Policy
 from grpcdns.core.cluster.objects import Change, EndpointSlice, Kind, unpack
 from grpcdns.core.cluster.store import Entries
+from grpcdns.core.dns.wire import RCODE_NAMES, TYPE_NAMES
 from grpcdns.core.handler import Deferred, Handler
 from grpcdns.serve.worker.later import Later
 from grpcdns.serve.worker.transport.contract import Uncounted
@@ -118,7 +119,9 @@ class Answerer:
         by_type: dict[str, int] = {}
         by_rcode: dict[str, int] = {}
         for (qtype, rcode), count in answers.items():
-            type_name, rcode_name = _type_name(qtype), _rcode_name(rcode)
+            # Fixed sets: callers must not be able to make new label values.
+            type_name = TYPE_NAMES.get(qtype, "other")
+            rcode_name = RCODE_NAMES.get(rcode, "other")
             by_type[type_name] = by_type.get(type_name, 0) + count
             by_rcode[rcode_name] = by_rcode.get(rcode_name, 0) + count
         yield from (("dns_requests_total", f'type="{k}"', v) for k, v in by_type.items())
@@ -187,23 +190,3 @@ def histogram(
         yield f"{name}_bucket", f'le="{bound}"', total
     yield f"{name}_sum", "", seconds
     yield f"{name}_count", "", total
-
-
-# Fixed sets: callers must not be able to make new label values.
-_TYPES: Final = {
-    1: "A", 2: "NS", 5: "CNAME", 6: "SOA", 12: "PTR", 15: "MX", 16: "TXT", 28: "AAAA", 33: "SRV",
-    35: "NAPTR", 43: "DS", 48: "DNSKEY", 64: "SVCB", 65: "HTTPS", 251: "IXFR", 252: "AXFR",
-    255: "ANY",
-}  # fmt: skip
-_RCODES: Final = {
-    0: "NOERROR", 1: "FORMERR", 2: "SERVFAIL", 3: "NXDOMAIN", 4: "NOTIMP", 5: "REFUSED",
-    16: "BADVERS",
-}  # fmt: skip
-
-
-def _type_name(qtype: int) -> str:
-    return _TYPES.get(qtype, "other")
-
-
-def _rcode_name(rcode: int) -> str:
-    return _RCODES.get(rcode, "other")
