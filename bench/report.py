@@ -1,7 +1,7 @@
-"""Writes the tables and plots of docs/benchmarks.md from the results. The text is written by hand.
+"""docs/benchmarks.md: its tables and plots are written here, from the results; its words are not.
 
-A table is between ``<!-- bench:NAME -->`` and ``<!-- /bench -->``. The results are JSON files in
-docs/benchmarks/, one for each measurement, with the plots next to them.
+A table stands between ``<!-- bench:NAME -->`` and ``<!-- /bench -->``. Results are kept as JSON in
+docs/benchmarks/, one file a measurement, and the plots beside them.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Final
 
-from bench import summary, targets
+from bench import targets
 from bench.samples import Results
 from harness.paths import ROOT
 
@@ -51,7 +51,7 @@ def saved() -> dict[str, Results]:
 
 
 def write() -> None:
-    """Writes the page's blocks, and the plots."""
+    """The page's blocks, and the plots."""
     found = saved()
     PAGE.write_text(fill(PAGE.read_text(), blocks_of(found)))
     from bench import plots
@@ -60,9 +60,8 @@ def write() -> None:
 
 
 def blocks_of(found: Mapping[str, Results]) -> dict[str, str]:
-    """The content of the page's blocks: tables, and below each how it was measured."""
+    """What stands in the page's blocks: tables, and under each how it was taken."""
     blocks = {name: _block(name, results) for name, results in found.items()}
-    blocks["summary"] = summary.table(found)
     blocks["targets"] = targets.table(found)
     machine = FOLDER / "machine.json"
     if machine.exists():
@@ -77,7 +76,7 @@ def _block(name: str, results: Results) -> str:
 
 
 def fill(page: str, blocks: dict[str, str]) -> str:
-    """The page with new content in its blocks; a block without new content stays."""
+    """The page with each block's content in its place; a block that is not given stays."""
 
     def put(match: re.Match[str]) -> str:
         content = blocks.get(match[2])
@@ -87,13 +86,13 @@ def fill(page: str, blocks: dict[str, str]) -> str:
 
 
 def notes(size: int, rounds: int, seconds: float) -> list[str]:
-    """How the results were measured, and how busy the machine was."""
+    """How results were taken, and how busy the machine was."""
     busy = f"load average {os.getloadavg()[1]:.0f}, its own load included"
     return [f"{size:,} Services", f"{rounds} rounds", f"{seconds:g} s a run", busy]
 
 
 def note_machine() -> None:
-    """Saves which machine and versions the figures are from."""
+    """What the figures were taken on."""
     FOLDER.mkdir(exist_ok=True)
     facts = [
         f"{os.cpu_count()} x {_processor()}, {_memory()} GB",

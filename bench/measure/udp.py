@@ -1,9 +1,8 @@
-"""Over UDP through CoreDNS, as clients ask: CoreDNS with `grpc` to grpcdns, with `grpc` to another
-CoreDNS, and with `kubernetes` itself.
+"""Over UDP through CoreDNS, as clients ask: `grpc` to ours, `grpc` to CoreDNS, `kubernetes` inside.
 
-Each without and with cache. dnsperf measures the requests per second (`bench/load` without
-dnsperf), `bench/load` with 64 callers measures the latencies. CPU time is that of the CoreDNS in
-front and of the server behind it, together.
+Each without cache and with it. dnsperf for the questions a second (our own generator where there is
+none), and our own, with 64 callers, for the latencies. CPU is that of the CoreDNS in front and of
+what is behind it, together.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ INSIDE: Final = "kubernetes in process"
 
 
 class Path(NamedTuple):
-    """A CoreDNS in front, and all processes involved."""
+    """A CoreDNS in front, and all the processes that take part."""
 
     name: str
     case: str
@@ -65,7 +64,7 @@ def _inside(stack: ExitStack, case: str, setup: Setup) -> Path:
 def _measure(setup: Setup, results: Results, paths: list[Path]) -> None:
     for path in paths:
         servers.answering(path.address, setup.names)
-        _own(path, setup, 2.0)  # all names, to warm up the memos
+        _own(path, setup, 2.0)  # all names, so that every memo is warm
     for number, backwards in rounds(setup.rounds):
         for path in reversed(paths) if backwards else paths:
             pids = [pid for root in path.roots for pid in usage.family(root)]
@@ -116,7 +115,7 @@ def table(results: Results) -> str:
 
 
 def _ratios(results: Results) -> str:
-    heads = ("case", "compared", "req/s", "CPU per query")
+    heads = ("case", "compared", "req/s", "CPU a query")
     rows = []
     for case in results.cases():
         for over in (OURS, OURS_2):

@@ -1,8 +1,9 @@
-"""The command line: ``grpcdns COMMAND``. One module a command, imported when it is called.
+"""The command line: ``grpcdns COMMAND``. Each command is one module, imported when it is called.
 
-A command's module has ``add_arguments(parser)`` and ``run(args) -> int`` (the exit code), and its
-docstring's first line is its summary's long form. Exit codes: 0 as asked, 1 it could not be done, 2
-what was asked makes no sense (``UserError``: one line on stderr).
+A command's module has ``add_arguments(parser)`` and ``run(args) -> int`` (the exit code). Its
+docstring is the text of ``--help`` and ends with examples. Exit codes: 0 success, 1 failure, 2 a
+mistake in the command line or the options. A failure is one line on stderr, and with ``--json``
+also ``{"error": ...}`` on stdout.
 """
 
 from __future__ import annotations
@@ -20,24 +21,24 @@ from grpcdns.config.options import UserError
 
 COMMANDS: Final = {
     "serve": "answer CoreDNS's grpc plugin",
-    "query": "ask a server over gRPC, print what dig prints",
-    "check": "ask a server for its health, for probes",
-    "explain": "why a name gets the answer it gets",
-    "compare": "ask the DNS in use and grpcdns for every record, show what differs",
-    "zone": "the cluster's records as a zone file",
+    "query": "query a server over gRPC and print the reply as dig does",
+    "check": "check the health of servers, for probes",
+    "explain": "explain why a name gets its answer",
+    "compare": "query both DNS servers for every record and show the differences",
+    "zone": "print the cluster's records as a zone file",
     "corefile": "write a Corefile for this cluster, or check one",
-    "preflight": "whether a cluster has all that serve needs",
-    "completion": "a completion script for bash, zsh or fish",
+    "preflight": "check whether a cluster has all that serve needs",
+    "completion": "print a completion script for bash, zsh or fish",
 }
 """Command -> what it does; its module is ``grpcdns.cli.<command>``."""
 
 
 class NotDone(Exception):
-    """What was asked could not be done: why, in one line. Exit code 1."""
+    """The command failed: why, in one line. Exit code 1."""
 
 
 class Command(Protocol):
-    """What each command's module has."""
+    """The module of a command."""
 
     __doc__: str | None
 
@@ -49,7 +50,7 @@ class Command(Protocol):
 
 
 class Parser(argparse.ArgumentParser):
-    """argparse, except that a mistake is a ``UserError`` and an option is never abbreviated."""
+    """argparse, but a mistake is a ``UserError``, and options cannot be abbreviated."""
 
     def __init__(self, prog: str, description: str | None = None) -> None:
         super().__init__(
@@ -73,7 +74,7 @@ class Parser(argparse.ArgumentParser):
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs one command line; the process's exit code."""
+    """Run one command line; returns the exit code."""
     words = list(sys.argv[1:] if argv is None else argv)
     try:
         return _dispatch(words)
@@ -86,7 +87,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
-        # Whoever read our output has gone; leave nothing for the interpreter to flush.
+        # The reader of our output is gone: leave nothing for the interpreter to flush.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
 
@@ -101,9 +102,18 @@ def parser_of(name: str) -> Parser:
     module = command(name)
     parser = Parser(f"grpcdns {name}", module.__doc__)
     module.add_arguments(parser)
-    words = [str(a.metavar) for a in parser._actions if not a.option_strings]
-    parser.usage = " ".join([parser.prog, *words, "[OPTION...]"])
+    words = [_usage_of(action) for action in parser._actions if not action.option_strings]
+    needed = [
+        _usage_of(action) for action in parser._actions if action.required and action.option_strings
+    ]
+    parser.usage = " ".join([parser.prog, *words, *needed, "[OPTION...]"])
     return parser
+
+
+def _usage_of(action: argparse.Action) -> str:
+    if action.option_strings:
+        return f"{action.option_strings[0]} {action.metavar}"
+    return f"[{action.metavar}]" if action.nargs == "?" else str(action.metavar)
 
 
 def _dispatch(words: list[str]) -> int:
@@ -115,8 +125,16 @@ def _dispatch(words: list[str]) -> int:
         print(f"grpcdns {__version__}")
         return 0
     if first not in COMMANDS:
-        raise unknown("unknown command", first, list(COMMANDS))
-    return command(first).run(parser_of(first).read(words[1:]))
+        raise UserError(f"{unknown('unknown command', first, list(COMMANDS))}; see grpcdns --help")
+    args = parser_of(first).read(words[1:])
+    try:
+        return command(first).run(args)
+    except (NotDone, UserError) as error:
+        if getattr(args, "json", False):
+            import json
+
+            print(json.dumps({"error": str(error)}))
+        raise
 
 
 def _usage() -> str:
@@ -129,6 +147,6 @@ def _usage() -> str:
             "",
             *(f"  {name:<{width}}  {summary}" for name, summary in COMMANDS.items()),
             "",
-            "grpcdns COMMAND --help says more; grpcdns --version, which one this is.",
+            "grpcdns COMMAND --help: its options, with examples; grpcdns --version: the version.",
         ]
     )

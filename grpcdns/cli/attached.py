@@ -1,8 +1,8 @@
-"""What a running ``grpcdns serve`` knows, asked as one of its workers would ask.
+"""The objects of a running ``grpcdns serve``, received from its feed as a worker receives them.
 
-Nothing is added to what the worker serves. The feed lists every object to whoever connects to the
-link, a unix socket in the private run folder (0700): this connects, takes the lists and goes. So
-it works for the user that grpcdns runs as, on its machine or in its container, and for nobody else.
+The feed lists every object to each connection of the link, a unix socket in the private run folder
+(0700). `read` connects, receives the lists and disconnects. So it works for the user that grpcdns
+runs as, on the same machine or in the same container, and for no other.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from grpcdns.cli import NotDone
 from grpcdns.cli.listed import Cluster, index_of
 from grpcdns.config.options import Config
 from grpcdns.core.answers.policy import Zones, needed_kinds
-from grpcdns.core.cluster.objects import Change, Kind
+from grpcdns.core.cluster.objects import Kind
+from grpcdns.core.cluster.store import Store
 from grpcdns.serve import link
 from grpcdns.serve.rundir import RunDir
 
@@ -26,67 +27,81 @@ NAME = "explain"
 
 
 def read(address: str, seconds: float) -> Cluster:
-    """What the feed behind the worker at ``address`` has told it. Raises NotDone."""
+    """The objects that the feed of the worker at ``address`` has, all kinds that answers need.
+
+    Raises NotDone when that takes longer than ``seconds``, and at once when the feed reports why a
+    kind is missing.
+    """
     sock, config = _dial(address)
-    snapshot = _Snapshot()
-    needed = needed_kinds(config.policy())
+    received = _Received(needed_kinds(config.policy()))
+    why = "the feed has closed the connection"
     try:
         with sock:
             sock.settimeout(seconds)
             sock.sendall(link.to_frame(link.Hello(NAME, live=False)))
             end = time.monotonic() + seconds
             for message in link.receive(sock, link.Reader()):
-                snapshot.take(message)
-                if needed <= snapshot.complete:
+                received.take(message)
+                if received.is_whole or received.problems:
                     break
                 sock.settimeout(max(0.001, end - time.monotonic()))
     except (OSError, link.LinkError) as error:
-        if missing := sorted(kind.name.lower() for kind in needed - snapshot.complete):
-            raise NotDone(f"{address}: {', '.join(missing)} not listed: {error}") from error
-    index = index_of(config.policy(), snapshot.objects)
-    index.serials = [snapshot.serial] * len(index.serials)
+        why = f"nothing more from the feed: {error}"
+    if not received.is_whole:
+        kinds = ", ".join(sorted(kind.name.lower() for kind in received.missing)) or "its state"
+        why = "; ".join(received.problems) or why
+        raise NotDone(f"{address}: not complete ({kinds}): {why}")
+    index = index_of(config.policy(), received.store)
+    index.serials = [received.serial] * len(index.serials)
     zones = Zones(config.policy())
-    return Cluster(config, index, zones, address, snapshot.heard, snapshot.restored)
+    state = received.state
+    return Cluster(config, index, zones, address, state.heard, state.saved)
 
 
-class _Snapshot:
+class _Received:
     """The messages of one connection, put together."""
 
-    def __init__(self) -> None:
-        self.objects: dict[Kind, dict[str, bytes]] = {}
-        self.complete: set[Kind] = set()
+    def __init__(self, needed: frozenset[Kind]) -> None:
+        self.store = Store()
+        self.state = link.State(restored=False)
         self.serial = 0
-        self.heard = 0.0
-        self.restored = 0.0
+        self._needed = needed
+        self._has_state = False
+
+    @property
+    def missing(self) -> frozenset[Kind]:
+        return self._needed - self.store.listed
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether every kind is complete, and the feed has said how old the data is."""
+        return self._has_state and not self.missing
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        return self.state.problems
 
     def take(self, message: link.Message) -> None:
         if isinstance(message, link.Listing):
-            self.objects[message.kind] = {}
+            self.store.bodies[message.kind].clear()
+            self.store.listed.discard(message.kind)
             self.serial = max(self.serial, message.at)
         elif isinstance(message, link.Objects):
-            self.objects.setdefault(message.kind, {}).update(message.entries)
+            self.store.update(message.kind, message.entries)
         elif isinstance(message, link.Listed):
-            self.complete.add(message.kind)
+            self.store.listed.add(message.kind)
         elif isinstance(message, link.Changes):
             for change in message.changes:
-                self._apply(change)
+                self.store.update(change.kind, [(change.key, change.body)])
+                self.serial = max(self.serial, change.at)
         elif isinstance(message, link.State):
-            self.restored = message.saved if message.restored else 0.0
-            self.heard = message.heard
-
-    def _apply(self, change: Change) -> None:
-        bodies = self.objects.setdefault(change.kind, {})
-        if change.body is None:
-            bodies.pop(change.key, None)
-        else:
-            bodies[change.key] = change.body
-        self.serial = max(self.serial, change.at)
+            self.state, self._has_state = message, True
 
 
 def _dial(address: str) -> tuple[socket.socket, Config]:
-    """The feed of the ``grpcdns serve`` that listens on ``address``, and its options.
+    """A connection to the feed of the ``grpcdns serve`` that listens on ``address``; its options.
 
-    A supervisor that was killed leaves its folder behind: one where nobody answers is passed over.
+    A supervisor that was killed leaves its folder behind: a folder without a feed is skipped.
     Raises NotDone.
     """
     refused = False
@@ -100,7 +115,7 @@ def _dial(address: str) -> tuple[socket.socket, Config]:
         except (OSError, ValueError) as error:
             refused |= isinstance(error, PermissionError)
         sock.close()
-    why = "; another user's run folder is there: be that user" if refused else ""
+    why = "; there is a run folder of another user: run this as that user" if refused else ""
     raise NotDone(f"{address}: no grpcdns serve on this machine listens there{why}")
 
 
@@ -111,7 +126,7 @@ def _folders() -> Iterator[Path]:
 
 
 def _is_private(folder: Path) -> bool:
-    """Whether it is what it seems: /tmp is everybody's, and anybody may make such a name there."""
+    """Whether only its owner can have made it: anybody can create such a name in /tmp."""
     try:
         found = folder.lstat()
     except OSError:

@@ -1,11 +1,14 @@
-"""Ask the DNS now in use and grpcdns for every record of the cluster, and show what differs.
+"""Query the DNS server in use and grpcdns for every record of a cluster, and show the differences.
 
-The names are those of the cluster's objects, read once (--manifests, --kubeconfig, or the Pod's
-own). What is compared: rcode, and the answer's records as a set; of ExternalNames the records of
-the cluster's own zones, for the rest is the upstream's. What differs is asked again, so that a
-change that one of both had seen a moment before does not count.
+The names are those of the cluster's objects, read once: from --manifests, or through the API
+(--kubeconfig, or the Pod's service account). Compared are the rcode and the answer's records as a
+set; of an ExternalName only records in the cluster's zones, as the others are the upstream's. A
+difference is queried again, so that a change that only one server has seen does not count.
 
-Exit code 0: the same; 1: something differs; 2: not everything could be asked.
+Exit code 0: no difference; 1: differences; 2: a server gave no reply to some queries.
+
+Example:
+    grpcdns compare --with 10.96.0.10 --kubeconfig ~/.kube/config --server 127.0.0.1:5301
 """
 
 from __future__ import annotations
@@ -19,7 +22,7 @@ from typing import Any, Final
 
 import msgspec
 
-from grpcdns.cli import NotDone, grpc_client, listed
+from grpcdns.cli import NotDone, grpc_client, listed, servers
 from grpcdns.cli.comparer import DIFFERENT, FAILED, SAME, Compared, Comparer, Settings
 from grpcdns.cli.listed import Cluster
 from grpcdns.cli.output import Output, plural, print_json
@@ -29,28 +32,28 @@ from grpcdns.core.dns.wire import Question
 from grpcdns.core.inspect.zone import all_questions
 
 _AGAIN: Final = 2
-"""Times that what differs is asked again."""
+"""How often a difference is queried again."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    grpc_client.add_arguments(parser)
+    servers.add_arguments(parser)
     parser.add_argument(
         "--with",
         dest="other",
         metavar="ADDR",
         required=True,
-        help="the DNS in use: IP, IP:PORT or [v6]:PORT",
+        help="the DNS server in use: IP, IP:PORT or [v6]:PORT",
     )
-    parser.add_argument("--ttl-too", action="store_true", help="compare the records' TTLs as well")
-    parser.add_argument("--parallel", metavar="COUNT", default="16", help="questions at once [16]")
-    parser.add_argument("--rate", metavar="COUNT", default="1000", help="questions a second [1000]")
+    parser.add_argument("--ttl-too", action="store_true", help="compare TTLs, too")
+    parser.add_argument("--parallel", metavar="COUNT", default="16", help="queries in flight [16]")
+    parser.add_argument("--rate", metavar="COUNT", default="1000", help="queries per second [1000]")
     parser.add_argument("--json", action="store_true", help="print JSON")
     listed.add_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     settings = _settings(args)
-    paper = Output()
+    out = Output()
     found = listed.read(listed.settings(args).config, 30.0)
     questions = list(all_questions(found.index, found.zones))
     began = time.monotonic()
@@ -59,7 +62,7 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         print_json(_data(compared, settings, took))
     else:
-        _show(paper, compared, settings, took)
+        _show(out, compared, settings, took)
     if any(one.outcome == FAILED for one in compared):
         return 2
     return 1 if any(one.outcome == DIFFERENT for one in compared) else 0
@@ -71,21 +74,21 @@ def _settings(args: argparse.Namespace) -> Settings:
         ipaddress.ip_address(host.strip("[]"))
     except ValueError as error:
         raise UserError(
-            f"--with: {args.other!r} is not an IP address, with a port or not"
+            f"--with: {args.other!r} is not an IP address with or without a port"
         ) from error
     try:
         parallel = values.integer(1, 1000)(args.parallel)
         rate = values.number(0.1, 1e6)(args.rate)
     except ValueError as error:
         raise UserError(f"--parallel or --rate: {error}") from error
-    servers = grpc_client.servers(args)
-    if len(servers) > 1:
-        raise UserError("--server: one at a time")
+    addresses = servers.addresses(args)
+    if len(addresses) > 1:
+        raise UserError("--server: only one")
     return Settings(
-        server=servers[0],
+        server=addresses[0],
         host=host.strip("[]"),
         port=int(port),
-        seconds=grpc_client.timeout(args),
+        seconds=servers.seconds(args),
         parallel=parallel,
         rate=rate,
         ttl=args.ttl_too,
@@ -114,7 +117,7 @@ async def _compare(
 
 
 class _progress:  # noqa: N801 - a context manager that reads as a verb
-    """A bar on stderr where that is a terminal; nothing where it is not."""
+    """A progress bar on stderr, if that is a terminal."""
 
     def __init__(self, total: int, quiet: bool) -> None:
         from rich.console import Console
@@ -140,7 +143,7 @@ class _progress:  # noqa: N801 - a context manager that reads as a verb
         self._progress.stop()
 
 
-# -- on paper
+# -- output
 
 
 def _counts(compared: Sequence[Compared]) -> dict[str, int]:
@@ -161,18 +164,18 @@ def _data(compared: Sequence[Compared], settings: Settings, took: float) -> dict
     }
 
 
-def _show(paper: Output, compared: Sequence[Compared], settings: Settings, took: float) -> None:
+def _show(out: Output, compared: Sequence[Compared], settings: Settings, took: float) -> None:
     if not compared:
-        raise NotDone("the cluster has no names to ask for")
+        raise NotDone("the cluster has no names to query")
     for one in compared:
         if one.outcome == DIFFERENT:
-            _show_difference(paper, one)
+            _show_difference(out, one)
         elif one.outcome == FAILED:
-            paper.line((f"{one.name} {one.qtype}", "bold"), ": ", (one.error, "red"))
+            out.line((f"{one.name} {one.qtype}", "bold"), ": ", (one.error, "red"))
     counts = _counts(compared)
     dns = f"{settings.host}#{settings.port}"
-    paper.line(f"{dns} (DNS) and {settings.server} (grpcdns):")
-    paper.line(
+    out.line(f"{dns} (DNS) and {settings.server} (grpcdns):")
+    out.line(
         f"{plural(len(compared), 'question')}, ",
         (f"{counts[SAME]:,} answered the same", "green"),
         ", ",
@@ -183,13 +186,13 @@ def _show(paper: Output, compared: Sequence[Compared], settings: Settings, took:
     )
 
 
-def _show_difference(paper: Output, one: Compared) -> None:
+def _show_difference(out: Output, one: Compared) -> None:
     rcode = one.dns_rcode if one.dns_rcode == one.grpcdns_rcode else ""
-    paper.line((f"{one.name} {one.qtype}", "bold"), f": {rcode}" if rcode else "")
+    out.line((f"{one.name} {one.qtype}", "bold"), f": {rcode}" if rcode else "")
     if not rcode:
-        paper.line(("- DNS      ", "red"), one.dns_rcode, indent=2)
-        paper.line(("+ grpcdns  ", "green"), one.grpcdns_rcode, indent=2)
+        out.line(("- DNS      ", "red"), one.dns_rcode, indent=2)
+        out.line(("+ grpcdns  ", "green"), one.grpcdns_rcode, indent=2)
     for record in one.only_dns:
-        paper.line(("- DNS      ", "red"), record, indent=2)
+        out.line(("- DNS      ", "red"), record, indent=2)
     for record in one.only_grpcdns:
-        paper.line(("+ grpcdns  ", "green"), record, indent=2)
+        out.line(("+ grpcdns  ", "green"), record, indent=2)

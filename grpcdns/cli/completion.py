@@ -1,8 +1,11 @@
-"""A completion script for a shell, made from the commands' own flags.
+"""Print a completion script for a shell, made from the commands' flags.
 
 bash: source <(grpcdns completion bash)
 zsh:  source <(grpcdns completion zsh)
 fish: grpcdns completion fish | source
+
+Example:
+    grpcdns completion bash
 """
 
 from __future__ import annotations
@@ -32,7 +35,9 @@ _BASH_CASE = '    {}) COMPREPLY=($(compgen -W "{}" -- "$word")); return ;;'
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("shell", metavar="SHELL", choices=("bash", "zsh", "fish"), help="which one")
+    parser.add_argument(
+        "shell", metavar="SHELL", choices=("bash", "zsh", "fish"), help="bash, zsh or fish"
+    )
 
 
 def run(args: argparse.Namespace) -> int:

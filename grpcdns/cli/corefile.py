@@ -1,14 +1,19 @@
 """Write a Corefile for this cluster, or check one.
 
-Without --check: the zones are those of --zones and --external-zones, the Service networks come from
-the cluster's ServiceCIDR objects, the Pod networks from the Nodes' podCIDRs, asked once of the API
-(--kubeconfig, or the Pod's own) or of --manifests. What cannot be found out is marked MISSING.
+Without --check, print a Corefile. Its zones are those of --zones and --external-zones. The networks
+of Services and Pods are read once from the cluster's ServiceCIDRs and the Nodes' podCIDRs, through
+the API (--kubeconfig, or the Pod's service account) or from --manifests. What cannot be found is
+marked MISSING.
 
-With --check FILE (- is standard input): says, by line, what will not work behind grpc, and why.
-With --zones the Corefile's zones are compared with them.
+With --check FILE (- is standard input), report by line what does not work behind grpc, and why.
+With --zones, also compare the Corefile's zones with them.
 
 Exit code 0: written, or nothing found but notes; 1: there are errors or warnings, or a part of the
 Corefile is MISSING.
+
+Examples:
+    grpcdns corefile --zones cluster.local --kubeconfig ~/.kube/config
+    grpcdns corefile --check Corefile --zones cluster.local,10.96.0.0/12
 """
 
 from __future__ import annotations
@@ -20,7 +25,7 @@ from pathlib import Path
 from typing import Final
 
 from grpcdns.cli import listed
-from grpcdns.cli.networks import Networks, find_networks
+from grpcdns.cli.cidrs import Networks, find_networks
 from grpcdns.cli.output import Output, plural, print_json
 from grpcdns.config import values
 from grpcdns.config.load import Loaded
@@ -34,22 +39,22 @@ _STYLES: Final = {"error": "bold red", "warning": "bold yellow", "note": "bold c
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--check", metavar="FILE", help="check this Corefile instead")
+    parser.add_argument("--check", metavar="FILE", help="check this Corefile and write none")
     parser.add_argument("--json", action="store_true", help="print JSON")
     many = {"action": "append", "metavar": "CIDR"}
-    parser.add_argument("--service-cidr", help="the Services' network, again for another", **many)  # type: ignore[arg-type]
-    parser.add_argument("--pod-cidr", help="the Pods' network, again for another", **many)  # type: ignore[arg-type]
+    parser.add_argument("--service-cidr", help="network of the Services; repeat for more", **many)  # type: ignore[arg-type]
+    parser.add_argument("--pod-cidr", help="network of the Pods; repeat for more", **many)  # type: ignore[arg-type]
     parser.add_argument(
-        "--listen", metavar="ADDR", action="append", help="a worker's address, again for another"
+        "--listen", metavar="ADDR", action="append", help="address of a worker; repeat for more"
     )
     parser.add_argument(
         "--forward",
         metavar="TO",
         default="/etc/resolv.conf",
-        help="who answers for all other names [/etc/resolv.conf]",
+        help="DNS servers for all other names [/etc/resolv.conf]",
     )
     parser.add_argument(
-        "--tls", metavar="FILES", default="", help="CERT KEY CA, for workers on TCP addresses"
+        "--tls", metavar="FILES", default="", help="CERT KEY CA, for workers on TCP"
     )
     listed.add_arguments(parser)
 
@@ -148,10 +153,10 @@ def _data(finding: Finding) -> dict[str, str | int]:
     }
 
 
-def _show(paper: Output, path: str, lines: list[str], findings: list[Finding]) -> None:
+def _show(out: Output, path: str, lines: list[str], findings: list[Finding]) -> None:
     for finding in findings:
         trap = finding.trap
-        paper.line(
+        out.line(
             (f"{path}:{finding.line}", "bold"),
             ": ",
             (trap.level, _STYLES[trap.level]),
@@ -159,13 +164,13 @@ def _show(paper: Output, path: str, lines: list[str], findings: list[Finding]) -
             (f"[{trap.name}]", "dim"),
         )
         if finding.line <= len(lines):
-            paper.line((lines[finding.line - 1].strip(), "cyan"), indent=6)
-        paper.line(trap.why, indent=4)
-        paper.line(("-> ", "bold"), trap.mend, indent=4)
-        paper.line()
+            out.line((lines[finding.line - 1].strip(), "cyan"), indent=6)
+        out.line(trap.why, indent=4)
+        out.line(("-> ", "bold"), trap.mend, indent=4)
+        out.line()
     counts = Counter(one.trap.level for one in findings)
     if not findings:
-        paper.line((f"{path}: nothing found", "green"))
+        out.line((f"{path}: nothing found", "green"))
     else:
         shown = [plural(counts[level], level) for level in LEVELS if counts[level]]
-        paper.line((f"{path}: {', '.join(shown)}", "bold"))
+        out.line((f"{path}: {', '.join(shown)}", "bold"))

@@ -1,11 +1,17 @@
-"""Say why a name gets the answer it gets: the objects it comes from, what was left out and for
-which reason, what may have been meant, and how old the data is.
+"""Explain why a name gets its answer: the objects it is made from, what was left out and why,
+which names may have been meant, and how old the data is.
 
-Without --server the cluster is read once (--manifests, --kubeconfig, or the Pod's own). With it,
-the worker at ADDR is asked for its answer, and the explanation is made from what its feed has told
-it; that takes the same user on the same machine, or in the same container.
+Without --server, the cluster is read once: from --manifests, or through the API (--kubeconfig, or
+the Pod's service account). With --server, the data is that of the feed behind the worker at ADDR,
+and the worker is queried, too: this needs the user that grpcdns runs as, on the same machine or in
+the same container.
 
-Exit code 0: the name has records; 1: it has none, or the worker answers otherwise.
+Exit code 0: the name has records; 1: it has none, the worker's answer differs, or the data is not
+complete (stderr says what is missing, and why).
+
+Examples:
+    grpcdns explain web.default.svc.cluster.local --kubeconfig ~/.kube/config
+    grpcdns explain -x 10.96.0.10 --server unix:///run/grpcdns/0.sock
 """
 
 from __future__ import annotations
@@ -16,13 +22,11 @@ from typing import Any, Final
 
 import msgspec
 
-from grpcdns.cli import NotDone, listed
+from grpcdns.cli import NotDone, listed, servers
 from grpcdns.cli import question as arguments
 from grpcdns.cli.listed import Cluster
 from grpcdns.cli.output import Cell, Output, ago, plural, print_json
 from grpcdns.cli.readback import read_back
-from grpcdns.config import values
-from grpcdns.config.options import UserError
 from grpcdns.core.answers.cluster_zones import answer
 from grpcdns.core.dns.wire import Question, question_of
 from grpcdns.core.inspect.explain import Explanation, explain
@@ -33,37 +37,33 @@ _COLOURS: Final = {"NOERROR": "bold green", "NXDOMAIN": "bold yellow"}
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     arguments.add_arguments(parser)
-    parser.add_argument("--server", metavar="ADDR", help="a running worker's address")
-    parser.add_argument("--timeout", metavar="DURATION", default="10s", help="wait this long [10s]")
+    parser.add_argument("--server", metavar="ADDR", help="address of a running worker")
+    parser.add_argument(
+        "--timeout", metavar="DURATION", default="10s", help="for the data, and for a reply [10s]"
+    )
     parser.add_argument("--json", action="store_true", help="print JSON")
+    servers.add_tls_arguments(parser)
     listed.add_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     asked = question_of(*arguments.read(args))
     question = asked._replace(wire=asked.wire.lower())
-    seconds = listed.seconds(args.timeout)
+    seconds = servers.seconds(args)
     if args.server:
         from grpcdns.cli import attached
 
-        found = attached.read(_address(args.server), seconds)
+        found = attached.read(servers.address(args.server), seconds)
     else:
         found = listed.read(listed.settings(args).config, seconds)
     why = _as_read(explain(question, found.index, found.zones), question, found)
-    said = _ask(found.where, question, seconds) if args.server else None
-    agrees = said is None or said.agrees(why)
+    worker = _query(args, found.where, question, seconds) if args.server else None
+    agrees = worker is None or worker.agrees(why)
     if args.json:
-        print_json(_data(why, found, said))
+        print_json(_data(why, found, worker))
     else:
-        _show(Output(), why, found, said)
+        _show(Output(), why, found, worker)
     return 0 if agrees and (why.answer or why.lookups) else 1
-
-
-def _address(text: str) -> str:
-    try:
-        return str(values.listen_address(text))
-    except ValueError as error:
-        raise UserError(f"--server: {error}") from error
 
 
 def _as_read(why: Explanation, question: Question, found: Cluster) -> Explanation:
@@ -79,37 +79,36 @@ def _as_read(why: Explanation, question: Question, found: Cluster) -> Explanatio
 # -- the worker's own answer
 
 
-class Said(msgspec.Struct, frozen=True):
-    """What the worker answers; ``error`` when it does not."""
+class OfWorker(msgspec.Struct, frozen=True):
+    """The worker's answer; ``error``: why there is none."""
 
     rcode: str = ""
     answer: tuple[str, ...] = ()
     error: str = ""
 
     def agrees(self, why: Explanation) -> bool:
-        """Whether it is the explained answer, but for what the upstream added."""
+        """Whether it is the explained answer, TTL and case included, apart from the upstream's
+        records."""
         own, has = set(why.answer), set(self.answer)
         return self.rcode == why.rcode and (own <= has if why.lookups else own == has)
 
 
-def _ask(address: str, question: Question, seconds: float) -> Said:
+def _query(args: argparse.Namespace, address: str, question: Question, seconds: float) -> OfWorker:
     from grpcdns.cli import grpc_client
 
     query = make_query(question.name, question.qtype)
     try:
-        with grpc_client.channel(
-            argparse.Namespace(tls_ca=None, tls_name=None), address
-        ) as channel:
+        with grpc_client.channel(args, address) as channel:
             reply = parse_message(grpc_client.ask(channel, query, seconds))
     except (NotDone, BadMessage) as error:
-        return Said(error=str(error))
-    return Said(rcode_to_text(reply.rcode), tuple(record.to_text() for record in reply.answer))
+        return OfWorker(error=str(error))
+    return OfWorker(rcode_to_text(reply.rcode), tuple(record.to_text() for record in reply.answer))
 
 
-# -- on paper
+# -- output
 
 
-def _data(why: Explanation, found: Cluster, said: Said | None) -> dict[str, Any]:
+def _data(why: Explanation, found: Cluster, worker: OfWorker | None) -> dict[str, Any]:
     data: dict[str, Any] = msgspec.to_builtins(why)
     data["data"] = {
         "from": found.where,
@@ -117,61 +116,61 @@ def _data(why: Explanation, found: Cluster, said: Said | None) -> dict[str, Any]
         "restored": found.restored,
         "changed": why.serial,
     }
-    if said is not None:
-        data["worker"] = msgspec.to_builtins(said) | {"agrees": said.agrees(why)}
+    if worker is not None:
+        data["worker"] = msgspec.to_builtins(worker) | {"agrees": worker.agrees(why)}
     return data
 
 
-def _show(paper: Output, why: Explanation, found: Cluster, said: Said | None) -> None:
+def _show(out: Output, why: Explanation, found: Cluster, worker: OfWorker | None) -> None:
     count = plural(len(why.answer), "record")
     status: Cell = (why.rcode, _COLOURS.get(why.rcode, "bold red"))
-    paper.line((f"{why.name} {why.qtype}", "bold"), ": ", status, f", {count}")
-    paper.line(f"asks for {why.asks}", (f", in zone {why.zone}" if why.zone else ""), indent=2)
+    out.line((f"{why.name} {why.qtype}", "bold"), ": ", status, f", {count}")
+    out.line(f"asks for {why.asks}", (f", in zone {why.zone}" if why.zone else ""), indent=2)
     if why.answer or why.lookups:
-        paper.heading("Answer")
+        out.heading("Answer")
         for record in why.answer:
-            paper.line((record, "green"), indent=2)
+            out.line((record, "green"), indent=2)
         for name in dict.fromkeys(why.lookups):
-            upstream = found.config.upstream or "nobody: --upstream is none"
-            paper.line(f"{name} is asked of {upstream}", indent=2)
+            upstream = found.config.upstream or "no server: --upstream is none"
+            out.line(f"{name} is looked up at {upstream}", indent=2)
     if why.sources:
-        paper.heading("Made from" if why.answer else "Looked at")
-        paper.rows(
+        out.heading("Made from" if why.answer else "Looked at")
+        out.rows(
             (one.kind, one.key, one.says if one.found else ("not there", "red"))
             for one in why.sources
         )
     if why.left_out:
-        paper.heading("Left out")
-        paper.rows((one.what, one.part, (one.reason, "yellow")) for one in why.left_out)
+        out.heading("Left out")
+        out.rows((one.what, one.part, (one.reason, "yellow")) for one in why.left_out)
     if why.suggestions:
-        paper.heading("Did you mean")
-        paper.rows(((one.name, "cyan"), one.qtype, one.why) for one in why.suggestions)
-    _show_age(paper, why, found)
-    if said is not None:
-        _show_worker(paper, why, found, said)
+        out.heading("Did you mean")
+        out.rows(((one.name, "cyan"), one.qtype, one.why) for one in why.suggestions)
+    _show_age(out, why, found)
+    if worker is not None:
+        _show_worker(out, why, found, worker)
 
 
-def _show_age(paper: Output, why: Explanation, found: Cluster) -> None:
+def _show_age(out: Output, why: Explanation, found: Cluster) -> None:
     now = time.time()
-    paper.heading("Data")
+    out.heading("Data")
     if found.restored:
         saved = ago(now - found.restored)
-        paper.line(("from a snapshot", "yellow"), f" saved {saved}: the API is away", indent=2)
+        out.line(("from a snapshot", "yellow"), f" saved {saved}: the API is unreachable", indent=2)
     elif found.heard:
-        paper.line(f"of {found.where}, heard of {ago(now - found.heard)}", indent=2)
+        out.line(f"from {found.where}, confirmed {ago(now - found.heard)}", indent=2)
     else:
-        paper.line(f"of {found.where}, live", indent=2)
+        out.line(f"from {found.where}, of unknown age", indent=2)
     if why.serial:
-        paper.line(f"last changed {ago(now - why.serial)} (serial {why.serial})", indent=2)
+        out.line(f"last changed {ago(now - why.serial)} (serial {why.serial})", indent=2)
 
 
-def _show_worker(paper: Output, why: Explanation, found: Cluster, said: Said) -> None:
-    paper.heading("The worker")
-    if said.error:
-        paper.line(("gives no answer: ", "bold red"), said.error, indent=2)
-    elif said.agrees(why):
-        paper.line(f"at {found.where} answers just so", indent=2)
+def _show_worker(out: Output, why: Explanation, found: Cluster, worker: OfWorker) -> None:
+    out.heading("The worker")
+    if worker.error:
+        out.line(("gives no answer: ", "bold red"), worker.error, indent=2)
+    elif worker.agrees(why):
+        out.line(f"at {found.where} gives this answer", indent=2)
     else:
-        paper.line(("answers otherwise: ", "bold red"), said.rcode, indent=2)
-        for record in said.answer:
-            paper.line(record, indent=4)
+        out.line(("gives another answer: ", "bold red"), worker.rcode, indent=2)
+        for record in worker.answer:
+            out.line(record, indent=4)

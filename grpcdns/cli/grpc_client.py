@@ -1,12 +1,12 @@
-"""The gRPC client of the commands: a channel to a server, and a one-line reason when it fails.
+"""The gRPC client of the commands: a channel to a server, and one line that says why it failed.
 
-The only importer of grpc in ``cli``.
+The only importer of grpc in ``cli``. A unix socket is plaintext, as `grpcdns serve` serves it: TLS
+flags are for TCP addresses.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,8 +17,7 @@ import grpc.aio
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from grpcdns.cli import NotDone
-from grpcdns.config import values
-from grpcdns.config.options import Config, UserError
+from grpcdns.config.options import UserError
 from grpcdns.pb import dns_pb2
 
 SERVICE: Final = "coredns.dns.DnsService"
@@ -32,41 +31,10 @@ class Failed(NotDone):
     """The server gave no answer: the address, gRPC's status and its words."""
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The flags that say which server, and how to reach it."""
-    parser.add_argument(
-        "--server",
-        metavar="ADDR",
-        action="append",
-        help="unix:///path, HOST:PORT or [v6]:PORT [GRPCDNS_SERVER, or the first --listen default]",
-    )
-    parser.add_argument("--timeout", metavar="DURATION", default="5s", help="wait this long [5s]")
-    parser.add_argument("--tls-ca", metavar="FILE", help="use TLS; CA (PEM) of the server")
-    parser.add_argument("--tls-cert", metavar="FILE", help="certificate (PEM) to show the server")
-    parser.add_argument("--tls-key", metavar="FILE", help="the certificate's private key (PEM)")
-    parser.add_argument("--tls-name", metavar="NAME", help="the name in the server's certificate")
-
-
-def servers(args: argparse.Namespace) -> list[str]:
-    """The addresses that were given, else the variable's, else the first default worker's."""
-    given = args.server or [os.environ.get("GRPCDNS_SERVER") or Config().listen[0]]
-    try:
-        return list(values.many(values.listen_address)(given))
-    except ValueError as error:
-        raise UserError(f"--server: {error}") from error
-
-
-def timeout(args: argparse.Namespace) -> float:
-    try:
-        return float(values.duration(0.001, 3600)(args.timeout))
-    except ValueError as error:
-        raise UserError(f"--timeout: {error}") from error
-
-
 @contextmanager
 def channel(args: argparse.Namespace, address: str) -> Iterator[grpc.Channel]:
-    """A channel to ``address``; what fails in the block is raised as ``Failed``."""
-    options, credentials = _how(args)
+    """A channel to ``address``. An error of gRPC in the block is raised as ``Failed``."""
+    options, credentials = _how(args, address)
     if credentials is not None:
         opened = grpc.secure_channel(address, credentials, options=options)
     else:
@@ -79,10 +47,10 @@ def channel(args: argparse.Namespace, address: str) -> Iterator[grpc.Channel]:
 
 
 class Asker:
-    """Asks one server many things at once: ``async with Asker(args, address) as asker``."""
+    """Many queries to one server at once: ``async with Asker(args, address, 5.0) as asker``."""
 
     def __init__(self, args: argparse.Namespace, address: str, seconds: float) -> None:
-        options, credentials = _how(args)
+        options, credentials = _how(args, address)
         self._address = address
         self._seconds = seconds
         self._channel = (
@@ -97,7 +65,7 @@ class Asker:
         )
 
     async def ask(self, message: bytes) -> bytes:
-        """A DNS message for a DNS message. Raises ``Failed``."""
+        """One ``Query``: a DNS message in, a DNS message out. Raises ``Failed``."""
         try:
             reply = await self._query(dns_pb2.DnsPacket(msg=message), timeout=self._seconds)
         except grpc.aio.AioRpcError as error:
@@ -112,20 +80,20 @@ class Asker:
 
 
 def _how(
-    args: argparse.Namespace,
+    args: argparse.Namespace, address: str
 ) -> tuple[list[tuple[str, Any]], grpc.ChannelCredentials | None]:
-    """A channel's options, and its credentials where there is TLS."""
+    """A channel's options, and its credentials; None for plaintext."""
     options: list[tuple[str, Any]] = list(_OPTIONS)
+    parts = [_read(args, name) for name in ("tls_ca", "tls_key", "tls_cert")]
+    if parts[0] is None or address.startswith("unix:"):
+        return options, None
     if args.tls_name:
         options.append(("grpc.ssl_target_name_override", args.tls_name))
-    if not args.tls_ca:
-        return options, None
-    parts = [_read(args, name) for name in ("tls_ca", "tls_key", "tls_cert")]
     return options, grpc.ssl_channel_credentials(*parts)
 
 
 def ask(channel: grpc.Channel, message: bytes, seconds: float) -> bytes:
-    """One ``Query``: a DNS message for a DNS message."""
+    """One ``Query``: a DNS message in, a DNS message out."""
     query = channel.unary_unary(
         f"/{SERVICE}/Query",
         request_serializer=dns_pb2.DnsPacket.SerializeToString,

@@ -1,15 +1,16 @@
-"""A cluster, read once: the options that say which, and its objects in an index.
+"""A cluster, listed once: the options that say which, and its objects in an index.
 
-    cluster.add_arguments(parser)
-    found = cluster.load(args)        index, zones, config
+    listed.add_arguments(parser)
+    found = listed.read(listed.settings(args).config, 30.0)      index, zones, config
 
-The options are those of ``grpcdns serve`` that say where records come from and what answers are
-like, with their variables and TOML keys; so a command run beside a worker sees what it sees.
+The options are those of ``grpcdns serve`` for the source and for answers, with their variables and
+TOML keys: a command that runs beside a worker reads what the worker reads.
 """
 
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import threading
 import time
@@ -18,24 +19,26 @@ from dataclasses import dataclass
 from typing import Final
 
 from grpcdns.cli import NotDone
-from grpcdns.config import values
 from grpcdns.config.load import Loaded, load
-from grpcdns.config.options import OPTIONS, Config, UserError
+from grpcdns.config.options import OPTIONS, Config
 from grpcdns.core.answers.policy import Policy, Zones, needed_kinds
 from grpcdns.core.cluster.index import Index
 from grpcdns.core.cluster.objects import Kind
+from grpcdns.core.cluster.store import Store
 from grpcdns.source.make import make_source
 from grpcdns.source.sink import Packed
 
 _GROUPS: Final = ("Where records come from", "Answers")
 _LIVE_ONLY: Final = frozenset({"snapshot", "snapshot-max-age", "startup-timeout"})
+PATIENCE: Final = 3.0
+"""Seconds for an API that is unreachable to answer after all."""
 OFFERED: Final = tuple(o for o in OPTIONS if o.group in _GROUPS and o.name not in _LIVE_ONLY)
 
 
 @dataclass(frozen=True)
 class Cluster:
-    """``heard``: when its data was heard from last, in unix seconds; ``restored``: when the
-    snapshot that it is from was saved, 0.0 for live data."""
+    """``heard``: when the source last confirmed the data, 0.0 if unknown. ``restored``: when the
+    snapshot was saved that the data is from, 0.0 if it is from none. Both in unix seconds."""
 
     config: Config
     index: Index
@@ -64,14 +67,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def settings(args: argparse.Namespace) -> Loaded:
-    """The options as flags, variables and file give them."""
+    """The options, from flags, variables and file."""
     flags = {o.name: given for o in OFFERED if (given := getattr(args, o.field)) is not None}
     return load(flags, os.environ, args.config)
 
 
 def read(config: Config, seconds: float) -> Cluster:
-    """All objects that the options ask for, listed once. Raises NotDone when they are not to be
-    had within ``seconds``, `UserError` when the options make no sense."""
+    """All objects that the options ask for. Raises NotDone when they cannot be listed within
+    ``seconds``, `UserError` for a mistake in the options."""
     source = make_source(config)
     collector = Collector(needed_kinds(config.policy()))
     try:
@@ -80,52 +83,43 @@ def read(config: Config, seconds: float) -> Cluster:
     finally:
         source.stop()
     where = ", ".join(config.manifests) or config.kubeconfig or "the Pod's cluster"
-    index = index_of(config.policy(), collector.objects)
+    index = index_of(config.policy(), collector.store)
     return Cluster(config, index, Zones(config.policy()), where, time.time())
 
 
-def index_of(policy: Policy, objects: dict[Kind, dict[str, bytes]]) -> Index:
+def index_of(policy: Policy, store: Store) -> Index:
+    """An index of the objects of a store."""
     index = Index(needed_kinds(policy))
-    for kind, bodies in objects.items():
-        for entries in index.store.steps(kind, [bodies.items()]):
+    for kind in store.listed:
+        for entries in index.store.steps(kind, [store.bodies[kind].items()]):
             index.apply_all(kind, entries, 0, set())
     return index
 
 
-def seconds(text: str) -> float:
-    """``--timeout``."""
-    try:
-        return float(values.duration(0.001, 3600)(text))
-    except ValueError as error:
-        raise UserError(f"--timeout: {error}") from error
-
-
 class Collector:
-    """A `Sink` that keeps what it is given until every needed kind is listed."""
+    """A `Sink` that keeps the objects of one list of every needed kind."""
 
     def __init__(self, needed: Iterable[Kind]) -> None:
-        self.objects: dict[Kind, dict[str, bytes]] = {}
+        self.store = Store()
         self._needed = frozenset(needed)
         self._changed = threading.Condition()
         self._problems: dict[Kind | None, str] = {}
         self._refused = False
+        self._lost_at = math.inf
 
     def replace(self, kind: Kind, objects: Collection[Packed]) -> int:
         with self._changed:
-            known = self.objects.get(kind, {})
-            self.objects[kind] = {
-                key: known[key] if body is None else body for key, body, _ in objects
-            }
+            count = self.store.replace(kind, [(key, body) for key, body, _ in objects])
             self._changed.notify_all()
-        return len(objects)
+        return count
 
     def upsert(self, kind: Kind, key: str, body: bytes, triggered: float = 0.0) -> None:  # noqa: ARG002
         with self._changed:
-            self.objects.setdefault(kind, {})[key] = body
+            self.store.update(kind, [(key, body)])
 
     def delete(self, kind: Kind, key: str) -> None:
         with self._changed:
-            self.objects.get(kind, {}).pop(key, None)
+            self.store.update(kind, [(key, None)])
 
     def heard(self, kind: Kind) -> None: ...
 
@@ -134,13 +128,22 @@ class Collector:
             with self._changed:
                 self._problems[kind] = str(fields.get("error", what))
                 self._refused |= what == "forbidden"
+                self._lost_at = min(self._lost_at, time.monotonic())
                 self._changed.notify_all()
 
     def wait(self, seconds: float) -> None:
-        """Until every needed kind is listed. Raises NotDone after ``seconds``, or when the API
-        refuses a kind: asking again will not help."""
+        """Until every needed kind is listed.
+
+        Raises NotDone after ``seconds``; at once when the API refuses a kind, as a retry would not
+        help; and `PATIENCE` seconds after the API was found unreachable.
+        """
+        end = time.monotonic() + seconds
         with self._changed:
-            self._changed.wait_for(lambda: self._refused or not self._missing, seconds)
+            while self._missing and not self._refused:
+                left = min(end, self._lost_at + PATIENCE) - time.monotonic()
+                if left <= 0:
+                    break
+                self._changed.wait(left)
             if self._missing:
                 kinds = ", ".join(sorted(kind.name.lower() for kind in self._missing))
                 why = "; ".join(dict.fromkeys(self._problems.values())) or "no list yet"
@@ -148,4 +151,4 @@ class Collector:
 
     @property
     def _missing(self) -> frozenset[Kind]:
-        return self._needed - self.objects.keys()
+        return self._needed - self.store.listed

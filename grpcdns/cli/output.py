@@ -1,5 +1,6 @@
-"""What commands for people print: headings, aligned rows, colours on a terminal and plain text
-where the output is piped. Nothing is wrapped or cut: lines can be copied and searched.
+"""Output for people: headings, aligned rows, colours on a terminal, plain text in a pipe.
+
+Nothing is wrapped or cut, so that lines can be copied and searched.
 """
 
 from __future__ import annotations
@@ -16,13 +17,13 @@ Cell = str | tuple[str, str]
 
 
 class Output:
-    """Prints to stdout; ``console`` can be another for tests."""
+    """Prints to stdout, or to ``console``."""
 
     def __init__(self, console: Console | None = None) -> None:
         self.console = console or Console(highlight=False, markup=False, emoji=False)
 
     def line(self, *cells: Cell, indent: int = 0) -> None:
-        """Cells side by side."""
+        """One line of cells."""
         line = Text(" " * indent)
         for cell in cells:
             text, style = (cell, "") if isinstance(cell, str) else cell
@@ -30,12 +31,12 @@ class Output:
         self.console.print(line, soft_wrap=True)
 
     def heading(self, text: str, style: str = "bold") -> None:
-        """An empty line, and the heading."""
+        """An empty line and the heading."""
         self.console.print()
         self.line((text, style))
 
     def rows(self, rows: Iterable[Sequence[Cell]], indent: int = 2) -> None:
-        """Rows of cells in columns; the last column is as long as it likes."""
+        """Rows of cells, aligned in columns; the last column has any width."""
         table = [list(row) for row in rows]
         widths: dict[int, int] = {}
         for row in table:
@@ -53,7 +54,7 @@ class Output:
 
 
 def print_json(value: Any) -> None:
-    """A value as one line of JSON, with non-ASCII escaped as it comes from hostile names."""
+    """A value as one line of JSON in ASCII: names can hold any octets."""
     import json
 
     print(json.dumps(msgspec.to_builtins(value)))
@@ -64,7 +65,7 @@ def plural(count: int, word: str) -> str:
 
 
 def ago(seconds: float) -> str:
-    """A span in the unit that one would say it in."""
+    """A span of time in its largest fitting unit."""
     if seconds < 1:
         return "just now"
     for size, word in ((86400, "d"), (3600, "h"), (60, "min")):
@@ -78,5 +79,5 @@ def _text(cell: Cell) -> str:
 
 
 def _printable(text: str) -> str:
-    """Control characters would act on the terminal."""
+    """The text without control characters, which would act on the terminal."""
     return "".join(char if char.isprintable() else "?" for char in text)

@@ -9,6 +9,9 @@ The rights are those of --as: in a Pod its own account, with an operator's kubec
 (kube-system/coredns), which need not exist yet. --as self: the kubeconfig's own user.
 
 Exit code 0: no check failed; 1: one did, or nothing could be asked; 2: the options make no sense.
+
+Example:
+    grpcdns preflight --zones cluster.local,10.96.0.0/12,10.244.0.0/16 --kubeconfig ~/.kube/config
 """
 
 from __future__ import annotations
@@ -16,7 +19,7 @@ from __future__ import annotations
 import argparse
 from typing import Final
 
-from grpcdns.cli import listed
+from grpcdns.cli import listed, servers
 from grpcdns.cli.output import Cell, Output, plural, print_json
 from grpcdns.config import values
 from grpcdns.config.options import UserError
@@ -71,7 +74,7 @@ def run(args: argparse.Namespace) -> int:
         given,
         (namespace, name),
         (*config.zones, *config.external_zones) if has_zones else (),
-        listed.seconds(args.timeout),
+        servers.seconds(args),
     )
     if output == "json":
         print_json(found)

@@ -1,6 +1,12 @@
-"""Query a grpcdns (or any server of CoreDNS's DnsService) over gRPC and print what dig prints.
+"""Query grpcdns, or any server of CoreDNS's DnsService, over gRPC, and print the reply as dig does.
 
-Exit code 0: there was a reply, whatever it says; 1: there was none.
+With more than one --server, the next one is queried when one gives no reply.
+
+Exit code 0: there was a reply, whatever its rcode; 1: there was none.
+
+Examples:
+    grpcdns query kubernetes.default.svc.cluster.local
+    grpcdns query -x 10.96.0.1 --short --server unix:///run/grpcdns/1.sock
 """
 
 from __future__ import annotations
@@ -9,7 +15,7 @@ import argparse
 import json
 import time
 
-from grpcdns.cli import NotDone, dig, grpc_client, question
+from grpcdns.cli import NotDone, dig, grpc_client, question, servers
 from grpcdns.dnsclient.messages import BadMessage, make_query, parse_message
 
 
@@ -17,16 +23,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     question.add_arguments(parser)
     parser.add_argument("--edns", action="store_true", help="send an OPT record, as dig does")
     parser.add_argument("--json", action="store_true", help="print JSON")
-    parser.add_argument("--short", action="store_true", help="print the answers' data alone")
-    grpc_client.add_arguments(parser)
+    parser.add_argument("--short", action="store_true", help="print only the data of the answer")
+    servers.add_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     name, qtype = question.read(args)
     query = make_query(name, qtype, edns=args.edns)
-    seconds = grpc_client.timeout(args)
+    seconds = servers.seconds(args)
     failed: list[str] = []
-    for address in grpc_client.servers(args):
+    for address in servers.addresses(args):
         began = time.perf_counter()
         try:
             with grpc_client.channel(args, address) as channel:
@@ -34,7 +40,9 @@ def run(args: argparse.Namespace) -> int:
         except grpc_client.Failed as error:
             failed.append(str(error))
             continue
-        print(_shown(args, address, raw, (time.perf_counter() - began) * 1000))
+        shown = _shown(args, address, raw, (time.perf_counter() - began) * 1000)
+        if shown:
+            print(shown)
         return 0
     raise NotDone("; ".join(failed))
 

@@ -1,9 +1,13 @@
-"""Answer CoreDNS's grpc plugin: starts one process that watches the cluster and one worker for
-each --listen address, and keeps them running.
+"""Answer CoreDNS's grpc plugin: start one process that watches the cluster and one worker for each
+--listen address, and keep them running.
 
 Every option can also be set by a variable, GRPCDNS_ and the option's name (GRPCDNS_LOG_LEVEL), and
-by a key of that name in the TOML file given with --config. A flag wins over a variable, a variable
-over the file. A switch may be given a value (--zonal=false).
+by a key of the same name in the TOML file given with --config. A flag wins over a variable, a
+variable over the file. A switch takes a value, too (--zonal=false).
+
+Examples:
+    grpcdns serve --zones cluster.local,10.96.0.0/12,10.244.0.0/16
+    grpcdns serve --kubeconfig ~/.kube/config --listen 127.0.0.1:5301 --print-config
 """
 
 from __future__ import annotations
@@ -22,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--print-config",
         action="store_true",
-        help="print every option's value and where it came from, and stop",
+        help="print the value of every option and where it is set, and exit",
     )
     groups: dict[str, argparse._ArgumentGroup] = {}
     for option in OPTIONS:
@@ -36,7 +40,7 @@ def run(args: argparse.Namespace) -> int:
     environ = dict(os.environ)
 
     def again() -> Config:
-        """The options as they are now: for a reload."""
+        """The options as file and variables have them now, for a reload."""
         return load(flags, environ, args.config).config
 
     loaded = load(flags, environ, args.config)
@@ -49,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _argument(option: Option) -> dict[str, Any]:
-    """How argparse reads an option: as text, which ``load`` parses as it parses a variable's."""
+    """The argument of an option: its text, which ``load`` parses as it parses a variable's."""
     shown = option.show(option.default)
     text = option.help + (f" [{shown}]" if shown and option.metavar else "")
     argument: dict[str, Any] = {"help": text.replace("%", "%%")}

@@ -1,14 +1,19 @@
 """Print the records of a zone as a zone file, as they would be answered now.
 
-The cluster is read once (--manifests, --kubeconfig, or the Pod's own). ZONE is one of --zones or
---external-zones; the first that is no reverse zone unless given.
+The cluster is read once: from --manifests, or through the API (--kubeconfig, or the Pod's service
+account). ZONE is one of --zones or --external-zones; by default the first that is no reverse zone.
+The records are packed as for a reply and read back by another library: a difference is an error.
+
+Examples:
+    grpcdns zone --kubeconfig ~/.kube/config
+    grpcdns zone 10.in-addr.arpa --zones cluster.local,10.0.0.0/8 --manifests cluster/
 """
 
 from __future__ import annotations
 
 import argparse
 
-from grpcdns.cli import listed
+from grpcdns.cli import listed, servers
 from grpcdns.cli.output import print_json
 from grpcdns.cli.readback import read_back
 from grpcdns.config import values
@@ -22,13 +27,15 @@ from grpcdns.dnsclient.messages import Parsed
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("zone", metavar="ZONE", nargs="?", help="the zone [the first forward one]")
-    parser.add_argument("--timeout", metavar="DURATION", default="30s", help="wait this long [30s]")
-    parser.add_argument("--json", action="store_true", help="print JSON, a record a line")
+    parser.add_argument(
+        "--timeout", metavar="DURATION", default="30s", help="for reading the cluster [30s]"
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON, one record per line")
     listed.add_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    found = listed.read(listed.settings(args).config, listed.seconds(args.timeout))
+    found = listed.read(listed.settings(args).config, servers.seconds(args))
     zone = _zone(args.zone, found.zones)
     found.index.serials = [int(found.heard)] * len(found.index.serials)
     records = read_back(question_of(zone, ANY), records_of_zone(zone, found.index, found.zones))
@@ -38,7 +45,7 @@ def run(args: argparse.Namespace) -> int:
         return 0
     print(f"; {name_to_text(zone)} of {found.where}, {len(records)} records")
     if not any(record.rtype == NS for record in records):
-        print(f"; no NS: the DNS Service {found.config.dns_service} is not there (--dns-service)")
+        print(f"; no NS: there is no DNS Service {found.config.dns_service} (--dns-service)")
     for record in records:
         print(record.to_text())
     return 0

@@ -119,7 +119,7 @@ _SERVE, _SOURCE, _ANSWERS, _LOG = "Serving", "Where records come from", "Answers
 
 # fmt: off
 OPTIONS: Final = (
-    Option("listen", _SERVE, v.many(v.listen_address), "ADDR",
+    Option("listen", _SERVE, v.many(v.listen_address, distinct=True), "ADDR",
            "address of a worker; repeat for another worker: unix:///path, HOST:PORT, [v6]:PORT"),
     Option("socket-group", _SERVE, v.text, "GROUP",
            "group, by name or number, that may connect to the unix sockets (mode 0660)"),

@@ -109,15 +109,20 @@ def choice(*words: str) -> Parser:
     return parse
 
 
-def many(parse_item: Parser) -> Parser:
-    """A tuple, from "a,b" or a list of such; duplicates are dropped, the order is kept."""
+def many(parse_item: Parser, *, distinct: bool = False) -> Parser:
+    """A tuple, from "a,b" or a list of such, in order. Duplicates are dropped, with ``distinct``
+    refused."""
 
     def parse(value: Any) -> tuple[Any, ...]:
         parts = value if isinstance(value, list | tuple) else [value]
         items = [item.strip() for part in parts for item in text(part).split(",")]
         values = [parse_item(item) for item in items if item]
         flat = [v for value in values for v in (value if isinstance(value, tuple) else (value,))]
-        return tuple(dict.fromkeys(flat))
+        once = tuple(dict.fromkeys(flat))
+        if distinct and len(once) < len(flat):
+            twice = next(value for value in once if flat.count(value) > 1)
+            raise ValueError(f"{twice} is given twice")
+        return once
 
     return parse
 
@@ -195,16 +200,16 @@ def listen_address(value: Any) -> str:
             raise ValueError(f"{path} is longer than 107 bytes, the limit of a unix socket's path")
         return f"unix://{path}"
     if not _has_port(address):
-        raise ValueError(f"{address!r} is neither unix:///path nor HOST:PORT")
+        hint = _hint(address)
+        raise ValueError(f"{address!r} is neither unix:///path nor HOST:PORT{hint}")
     return host_port(address)
 
 
 def host_port(value: Any) -> str:
     """HOST:PORT or [v6]:PORT; ":PORT" is every address of the machine."""
     address = text(value)
-    if not _has_port(address):
-        hint = f" (:{address} is that port on all addresses)" if address.isdecimal() else ""
-        raise ValueError(f"{address!r} is not HOST:PORT{hint}")
+    if not _has_port(address) or "://" in address:
+        raise ValueError(f"{address!r} is not HOST:PORT{_hint(address)}")
     host, _, port = address.rpartition(":")
     if ":" in host and not (host.startswith("[") and host.endswith("]")):
         raise ValueError(f"{address!r}: write an IPv6 address in brackets, [::1]:{port}")
@@ -229,7 +234,19 @@ def upstream_address(value: Any) -> str:
         ipaddress.ip_address(address.rpartition(":")[0].strip("[]"))
         return host_port(address)
     except ValueError:
-        raise ValueError(f"{address!r} is not an IP address with or without a port") from None
+        raise ValueError(
+            f"{address!r} is not an IP address with or without a port, as 10.0.0.1:53"
+        ) from None
+
+
+def _hint(address: str) -> str:
+    """What may have been meant, in brackets."""
+    if address.isdecimal():
+        return f" (127.0.0.1:{address}; on all addresses :{address})"
+    scheme, colon, rest = address.partition("://")
+    if colon and scheme != "unix" and _has_port(rest):
+        return f" (without {scheme}://: {rest})"
+    return ""
 
 
 def _has_port(address: str) -> bool:

@@ -60,6 +60,9 @@ class State(msgspec.Struct, frozen=True, array_like=True, tag="state"):
     heard: float = 0.0
     """When the API was last heard about the kind that has been silent longest (unix seconds), as of
     this message: `explain` shows it."""
+    problems: tuple[str, ...] = ()
+    """Why kinds that answers need are not listed, one line each: for `explain`. That a list has not
+    come yet is no problem."""
 
 
 class Ask(msgspec.Struct, frozen=True, array_like=True, tag="ask"):

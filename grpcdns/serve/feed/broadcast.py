@@ -53,6 +53,8 @@ class Broadcast:
         self.repairs: dict[Kind | None, int] = {}
         self.lost: dict[Kind | None, float] = {}
         """Kinds whose API does not answer, and since when (unix seconds)."""
+        self.problems: dict[Kind | None, str] = {}
+        """Why a kind is not listed, or all of them; until it is."""
         self._wake = wake
         self._clock = clock
 
@@ -67,6 +69,7 @@ class Broadcast:
             count += made
         with self.lock:
             self.live.add(kind)
+            self.problems.pop(kind, None)
             if first:
                 self._list_first(kind)
         self.heard(kind)
@@ -92,9 +95,12 @@ class Broadcast:
                 self.lost.setdefault(kind, self._clock())
             elif what == "api_back":
                 self.lost.pop(kind, None)
+                self.problems.pop(kind, None)
             elif what == "repaired":
                 found = sum(value for value in fields.values() if isinstance(value, int))
                 self.repairs[kind] = self.repairs.get(kind, 0) + found
+            if what in ("api_lost", "forbidden", "absent"):
+                self._set_problem(kind, str(fields.get("error", what)))
 
     # -- snapshot and workers
 
@@ -186,9 +192,18 @@ class Broadcast:
                 self._send_state(subscriber)
         self._wake()
 
+    def _set_problem(self, kind: Kind | None, error: str) -> None:
+        if self.problems.get(kind) != error:
+            self.problems[kind] = error
+            for subscriber in self.subscribers:
+                self._send_state(subscriber)
+
     def _send_state(self, subscriber: Subscriber) -> None:
         restored = bool(self.restored) and not subscriber.live
         heard = min((self.heard_at.get(kind, 0.0) for kind in self.needed), default=0.0)
         saved = self.restored if restored else 0.0
-        subscriber.state = link.to_frame(link.State(restored, saved, heard))
+        missing = self.needed - self.store.listed
+        problems = (self.problems.get(kind) or self.problems.get(None) for kind in sorted(missing))
+        texts = tuple(dict.fromkeys(filter(None, problems)))
+        subscriber.state = link.to_frame(link.State(restored, saved, heard, texts))
         self._push(subscriber, subscriber.state)

@@ -1,1 +1,1 @@
-"""The benchmarks: the generator detects wrong answers, every measurement runs."""
+"""The benchmark itself: the generator tells right from wrong, every measurement runs."""

@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import socket
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -14,10 +15,13 @@ import pytest
 
 from grpcdns.cli import main
 from grpcdns.config.options import Config
+from harness.certificates import Authority
 from harness.cluster import Cluster
 from harness.grpcdns import Grpcdns
+from harness.kubeconfig import write_kubeconfig
 from harness.objects import service
 from harness.paths import EXAMPLES
+from harness.ports import free_address
 from harness.waiting import wait_until
 
 MANIFESTS = ("--manifests", str(EXAMPLES))
@@ -89,10 +93,10 @@ def test_a_running_worker(tmp_path: Path, explain: Run) -> None:
     with Grpcdns("--manifests", folder, "--upstream", "none") as ours:
         code, text = explain(WEB, "--server", ours.listen[1])
         assert code == 0
-        assert "answers just so" in text
+        assert "gives this answer" in text
         assert "ClusterIP 10.96.7.7" in text
         assert "last changed" in text
-        assert re.search(r"heard of (just now|\d+ s ago)", text)
+        assert re.search(r"confirmed (just now|\d+ s ago)", text)
 
         web = folder / "web.yaml"
         web.write_text(web.read_text().replace("10.96.7.7", "10.96.7.8"))
@@ -106,7 +110,7 @@ def test_a_running_worker(tmp_path: Path, explain: Run) -> None:
 def test_a_worker_with_other_options_is_explained_with_them(explain: Run) -> None:
     with Grpcdns(*MANIFESTS, "--zones", "cluster.lan", "--upstream", "none") as ours:
         code, text = explain("web.default.svc.cluster.lan", "--server", ours.listen[0])
-        assert (code, "answers just so" in text) == (0, True)
+        assert (code, "gives this answer" in text) == (0, True)
 
 
 def test_a_worker_that_is_frozen(explain: Run) -> None:
@@ -143,6 +147,43 @@ def test_a_cluster(cluster: Cluster, namespace: str, explain: Run) -> None:
     kubeconfig = str(cluster.admin_kubeconfig)
     code, text = explain(f"svc.{namespace}.svc.cluster.local", "--kubeconfig", kubeconfig)
     assert (code, f"Service    {namespace}/svc  ClusterIP" in text) == (0, True)
+
+
+def test_a_running_worker_without_rights_says_so_at_once(cluster: Cluster, explain: Run) -> None:
+    """What the feed's log knows: the status, and what is not allowed."""
+    kubeconfig = str(cluster.service_account_kubeconfig("nobody", ()))
+    with Grpcdns("--kubeconfig", kubeconfig).start(ready=False) as ours:
+        code, text = wait_until(
+            lambda: next(
+                found
+                for found in [explain(WEB, "--server", ours.listen[0], "--timeout", "60s")]
+                if "forbidden" in found[1]
+            ),
+            "the feed has been refused",
+        )
+    assert code == 1
+    assert "not complete (endpoint_slice, namespace, service): 403 " in text
+
+
+def test_an_api_that_is_away_is_said_within_five_seconds(tmp_path: Path, explain: Run) -> None:
+    authority = Authority(tmp_path)
+    path = write_kubeconfig(tmp_path / "kubeconfig", free_address(), authority.cert, token="t")
+    began = time.monotonic()
+    code, text = explain(WEB, "--kubeconfig", str(path), "--timeout", "60s")
+    assert time.monotonic() - began < 5.0
+    assert (code, "Connection refused" in text) == (1, True)
+
+
+def test_a_worker_over_tls(tmp_path: Path, explain: Run) -> None:
+    authority = Authority(tmp_path)
+    pair = authority.issue("grpcdns.test", hosts=["grpcdns.test"])
+    address = str(free_address())
+    options = ("--upstream", "none", "--tls-cert", str(pair.cert), "--tls-key", str(pair.key))
+    with Grpcdns(*MANIFESTS, *options, listen=(address,)).start(ready=False):
+        words = [WEB, "--server", address, "--tls-ca", str(authority.cert)]
+        words += ["--tls-name", "grpcdns.test"]
+        wait_until(lambda: explain(*words)[0] == 0, "the worker answers over TLS")
+        assert "gives this answer" in explain(*words)[1]
 
 
 def test_a_cluster_that_refuses(cluster: Cluster, explain: Run) -> None:

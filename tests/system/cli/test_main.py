@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import NamedTuple
 import pytest
 
 from grpcdns import __version__
-from grpcdns.cli import COMMANDS, main
+from grpcdns.cli import COMMANDS, main, parser_of
 
 SCRIPT = Path(sys.executable).with_name("grpcdns")
 
@@ -22,8 +23,8 @@ class Wrong(NamedTuple):
 
 
 WRONG = [
-    Wrong("serv", "unknown command serv (did you mean serve?)"),
-    Wrong("frobnicate", "unknown command frobnicate"),
+    Wrong("serv", "unknown command serv (did you mean serve?); see grpcdns --help"),
+    Wrong("frobnicate", "unknown command frobnicate; see grpcdns --help"),
     Wrong("serve --zonez a", "unknown option --zonez (did you mean --zones?)"),
     Wrong("serve --zon=a", "unknown option --zon (did you mean --zones?)"),
     Wrong("serve --ttl", "--ttl: expected one argument (see grpcdns serve --help)"),
@@ -39,6 +40,24 @@ WRONG = [
     Wrong("explain a..b", "a..b: label '' has 0 octets, not 1 to 63"),
     Wrong("explain -x a.b", "a.b: not an IP address"),
     Wrong("query a.b --server here", "--server: 'here' is neither unix:///path nor HOST:PORT"),
+    Wrong(
+        "query a.b --server http://h:53",
+        "--server: 'http://h:53' is not HOST:PORT (without http://: h:53)",
+    ),
+    Wrong(
+        "check --server 5301",
+        "--server: '5301' is neither unix:///path nor HOST:PORT "
+        "(127.0.0.1:5301; on all addresses :5301)",
+    ),
+    Wrong(
+        "serve --metrics 9153",
+        "--metrics: '9153' is not HOST:PORT (127.0.0.1:9153; on all addresses :9153)",
+    ),
+    Wrong(
+        "serve --upstream foo",
+        "--upstream: 'foo' is not an IP address with or without a port, as 10.0.0.1:53",
+    ),
+    Wrong("serve --listen :1 --listen unix:///a --listen :1", "--listen: [::]:1 is given twice"),
     Wrong("query a.b --timeout 5", "--timeout: '5' is not a duration such as 500ms, 5s or 1m30s"),
     Wrong("check --tls-ca /none", "--tls-ca /none: No such file or directory"),
     Wrong(
@@ -72,6 +91,32 @@ def test_help_of_each_command(name: str, capsys: pytest.CaptureFixture[str]) -> 
         main([name, "--help"])
     assert stop.value.code == 0
     assert capsys.readouterr().out.startswith(f"usage: grpcdns {name} ")
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_has_examples_that_work(name: str) -> None:
+    parser = parser_of(name)
+    _, _, examples = (parser.description or "").partition("Example")
+    lines = [line.strip() for line in examples.splitlines()[1:] if line.strip()]
+    assert lines, "no example"
+    for line in lines:
+        words = shlex.split(line)
+        assert words[:2] == ["grpcdns", name]
+        parser.read(words[2:])
+
+
+@pytest.mark.parametrize(
+    ("name", "usage"),
+    [
+        ("query", "grpcdns query NAME [TYPE] [OPTION...]"),
+        ("zone", "grpcdns zone [ZONE] [OPTION...]"),
+        ("compare", "grpcdns compare --with ADDR [OPTION...]"),
+        ("completion", "grpcdns completion SHELL [OPTION...]"),
+        ("serve", "grpcdns serve [OPTION...]"),
+    ],
+)
+def test_usage_says_what_is_needed(name: str, usage: str) -> None:
+    assert parser_of(name).usage == usage
 
 
 @pytest.mark.parametrize(

@@ -81,6 +81,17 @@ def test_short_gives_the_data_alone(server: str, capsys: Captured) -> None:
     assert sorted(capsys.readouterr().out.split()) == ["192.168.50.11", "192.168.50.12"]
 
 
+def test_short_prints_nothing_for_nothing(server: str, capsys: Captured) -> None:
+    assert main(["query", "none.default.svc.cluster.local", "--short", server]) == 0
+    assert capsys.readouterr().out == ""
+
+
+def test_a_failure_is_json_too(nobody: str, capsys: Captured) -> None:
+    assert main(["query", XECHO, "--json", nobody]) == 1
+    caught = capsys.readouterr()
+    assert json.loads(caught.out) == {"error": caught.err.removeprefix("grpcdns: ").rstrip("\n")}
+
+
 def test_json(server: str, capsys: Captured) -> None:
     assert main(["query", XECHO, "--json", server]) == 0
     reply = json.loads(capsys.readouterr().out)
@@ -133,6 +144,18 @@ def test_check_fails_when_one_does_not_serve(server: str, nobody: str, capsys: C
 def test_check_of_an_unknown_service(server: str, capsys: Captured) -> None:
     assert main(["check", server, "--service", "other.Service"]) == 1
     assert ": NOT_FOUND: " in capsys.readouterr().out
+
+
+def test_check_of_unix_and_tls_addresses_in_one_call(tmp_path: Path, capsys: Captured) -> None:
+    authority = Authority(tmp_path)
+    pair = authority.issue("grpcdns.test", hosts=["grpcdns.test"])
+    listen = (f"unix://{tmp_path}/0.sock", str(free_address()))
+    options = ("--tls-cert", pair.cert, "--tls-key", pair.key)
+    words = ["check", *(f"--server={one}" for one in listen)]
+    words += [f"--tls-ca={authority.cert}", "--tls-name=grpcdns.test"]
+    with Grpcdns("--manifests", EXAMPLES, *options, listen=listen).start(ready=False):
+        wait_until(lambda: main(words) == 0, "both serve")
+    assert capsys.readouterr().out.endswith("".join(f"{one}: SERVING\n" for one in listen))
 
 
 @pytest.fixture(scope="module")

@@ -75,4 +75,4 @@ def test_a_zone_without_dns_service_says_why_it_has_no_ns(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     text = printed(["--dns-service", "kube-system/no-such"], capsys)
-    assert "; no NS: the DNS Service kube-system/no-such is not there" in text
+    assert "; no NS: there is no DNS Service kube-system/no-such (--dns-service)" in text

@@ -113,7 +113,7 @@ BAD = [
     Bad("upstream", "foo", "not an IP address with or without a port"),
     Bad("upstream", "10.0.0.1:x", "not an IP address"),
     Bad("upstream", "::1:x", "not an IP address"),
-    Bad("metrics", "9153", r"not HOST:PORT \(:9153 is that port on all addresses\)"),
+    Bad("metrics", "9153", r"not HOST:PORT \(127\.0\.0\.1:9153; on all addresses :9153\)"),
     Bad("metrics", "localhost", "not HOST:PORT$"),
     Bad("external-apex", "a.b", "not a DNS label"),
     Bad("snapshot", "a\nb", "line break"),

@@ -1,5 +1,5 @@
-"""The networks of a cluster: those of its Services from the ServiceCIDR objects, those of its Pods
-from the Nodes. Asked once, of the API or of manifests; grpcdns itself never needs them.
+"""The networks of a cluster's Services and Pods, read once from the API or from manifests: Services
+from the ServiceCIDR objects, Pods from the Nodes. Only ``corefile`` needs them.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _SUFFIXES: Final = (".yaml", ".yml", ".json")
 
 
 class Networks(NamedTuple):
-    """CIDRs, and remarks on what could not be found out."""
+    """CIDRs, and remarks on what could not be found."""
 
     services: tuple[str, ...]
     pods: tuple[str, ...]
@@ -34,7 +34,7 @@ class Networks(NamedTuple):
 
 
 def find_networks(config: Config) -> Networks:
-    """Raises NotDone when the API cannot be reached, `UserError` when nobody knows where it is."""
+    """Raises NotDone when the API is unreachable, `UserError` when no option says where it is."""
     missing: list[str] = []
     if config.manifests:
         objects = [*_manifests(config.manifests)]
@@ -63,7 +63,7 @@ def _from_api(config: Config, missing: list[str]) -> tuple[list[Any], list[Any]]
                 missing.append(f"{what} cannot be listed: {error}")
                 found.append([])
             except Unreachable as error:
-                raise NotDone(f"the API cannot be reached: {error}") from error
+                raise NotDone(f"the API is unreachable: {error}") from error
     finally:
         connection.close()
     return found[0], found[1]
