@@ -7,6 +7,9 @@ COPY requirements.lock ./
 RUN /opt/grpcdns/bin/pip install --no-cache-dir --require-hashes -r requirements.lock
 COPY pyproject.toml README.md LICENSE ./
 COPY grpcdns grpcdns
+# docker build --build-arg REVISION=$(git rev-parse HEAD): shown by grpcdns_build_info.
+ARG REVISION=""
+RUN printf '%s\n' "$REVISION" > grpcdns/REVISION
 RUN /opt/grpcdns/bin/pip install --no-cache-dir --no-deps .
 
 FROM python:3.11-slim

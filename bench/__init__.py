@@ -1,10 +1,15 @@
-"""What `make bench` runs: ours and CoreDNS side by side on one cluster, measured in alternation.
+"""Benchmarks (`make bench`): grpcdns and CoreDNS on the same cluster, measured in alternation.
 
-    python -m bench                          everything, into docs/benchmarks.md
-    python -m bench grpc --size 1000 --seconds 2      one measurement, shown and not written
+python -m bench --write                           everything, into docs/benchmarks.md
+python -m bench grpc --size 1000 --seconds 2      one measurement, printed only
 
-One module a measurement (`bench.measure`), one a thing that they need: `cluster` (a cluster's
-objects, and questions about them), `fill` (a real API server with those objects), `servers` (what
-is measured), `load` (who asks), `usage` (CPU and memory of processes), `samples` (what was found),
-`report` (tables and plots).
+measure/    one module for each measurement
+setup       a filled cluster and the questions, for all measurements
+cluster     the objects of the cluster, and the questions about them
+fill        puts the objects into a real API server
+servers     the servers that are measured;  echo  is one of them
+load        the load generators: load/ (in Go) and dnsperf
+usage       CPU time and memory of processes
+samples     the results
+report      writes docs/benchmarks.md, with  summary, targets, tables, plots
 """

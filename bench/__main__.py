@@ -1,8 +1,8 @@
 """Measures grpcdns and CoreDNS side by side.
 
-Without --write the tables are printed and nothing is kept; with it the results go to
-docs/benchmarks/ and the tables and plots of docs/benchmarks.md are made anew. --report does the
-latter alone, from the results that are there.
+Without --write the tables are only printed. With it the results are written to docs/benchmarks/,
+and the tables and plots of docs/benchmarks.md are updated. --report only updates them, from the
+results in docs/benchmarks/.
 """
 
 from __future__ import annotations
@@ -44,18 +44,18 @@ def _measure(args: argparse.Namespace, names: list[str]) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument(
-        "measurement", nargs="*", help=f"all unless given: {', '.join(report.MEASUREMENTS)}"
+        "measurement", nargs="*", help=f"default: all of {', '.join(report.MEASUREMENTS)}"
     )
     parser.add_argument(
         "--size", type=int, default=int(os.environ.get("SIZE", "10000")), help="Services"
     )
     parser.add_argument(
         "--rounds", type=int, default=int(os.environ.get("BENCH_ROUNDS", "5")),
-        help="how often each is measured",
+        help="how many times each is measured",
     )  # fmt: skip
-    parser.add_argument("--seconds", type=float, default=3.0, help="how long one run takes")
-    parser.add_argument("--write", action="store_true", help="into docs/benchmarks.md")
-    parser.add_argument("--report", action="store_true", help="write the page, measure nothing")
+    parser.add_argument("--seconds", type=float, default=3.0, help="length of one run")
+    parser.add_argument("--write", action="store_true", help="update docs/benchmarks.md")
+    parser.add_argument("--report", action="store_true", help="only update docs/benchmarks.md")
     return parser
 
 

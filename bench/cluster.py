@@ -1,9 +1,9 @@
-"""What is in the cluster that is measured, and the questions that are asked about it.
+"""The objects of the cluster, and the questions about them.
 
-A cluster of size N: N Services in N/100 namespaces, every fifth headless, each with one
-EndpointSlice of ten ready endpoints, written as the controllers write them; `bench.fill` puts them
-into a real API server. The questions are what clusters ask: mostly addresses, and the search path's
-misses.
+A cluster of size N has N Services in N/100 namespaces, every fifth of them headless, each with one
+EndpointSlice of ten ready endpoints, as the controllers write them. `bench.fill` puts them into a
+real API server. The questions are those of real clusters: mostly addresses, and misses of the
+search path.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def service_of(name: Name) -> Object:
 
 
 def slice_of(name: Name, first_ip: str = "") -> Object:
-    """The Service's EndpointSlice; `first_ip` in place of its first endpoint's address."""
+    """The EndpointSlice of the Service; `first_ip` replaces the address of the first endpoint."""
     endpoints = [_endpoint(name, number) for number in range(ENDPOINTS)]
     if first_ip:
         endpoints[0]["addresses"] = [first_ip]
@@ -97,7 +97,7 @@ def _endpoint(name: Name, number: int) -> dict[str, Any]:
 
 
 class Question(NamedTuple):
-    """A question and what is right: an rcode, and how many answers at least."""
+    """A question and its right answer: an rcode, and the least number of records."""
 
     qname: str
     qtype: str
@@ -106,7 +106,7 @@ class Question(NamedTuple):
 
 
 def questions(size: int) -> list[Question]:
-    """About 16 for every 10 Services, shuffled, the same ones each time."""
+    """About 16 for every 10 Services, shuffled, the same every time."""
     found = list(itertools.chain.from_iterable(_ask(Name(number)) for number in range(size)))
     random.Random(5).shuffle(found)
     return found
@@ -130,7 +130,7 @@ def _ask(name: Name) -> Iterator[Question]:
 
 
 def write_questions(path: Path, asked: list[Question]) -> Path:
-    """As `bench/load` reads them; dnsperf takes the first two columns alone (`plain`)."""
+    """As `bench/load` reads them; for dnsperf see `write_plain`."""
     path.write_text("".join(f"{' '.join(map(str, one))}\n" for one in asked))
     return path
 

@@ -1,4 +1,4 @@
-"""The lane with nothing behind it: what it gets is what it gives.
+"""The lane alone: it returns each message as its reply.
 
 python -m bench.echo ADDRESS
 """

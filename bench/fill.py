@@ -1,14 +1,14 @@
-"""A real API server, filled with the objects of `bench.cluster`, in a time that grows with them.
+"""Fills a real API server with the objects of `bench.cluster`, in linear time.
 
 Namespaces and EndpointSlices are created through the API, and so are the first Service with a
-cluster IP and the first without. All other Services are written into etcd, the way the API has
-written those two. Through the API 50,000 would take most of an hour: for each cluster IP that
-kube-apiserver gives away it counts all that it has given away, twice, for its metrics (1.36,
-`Allocator.Used` in pkg/registry/core/service/ipallocator), so that it creates 650 Services a second
-at first, 210 after 12,000 of them, and 30 after 50,000. No option turns that off.
+cluster IP and the first without. All other Services are written into etcd, in the form in which the
+API has written those two. Through the API, 50,000 Services would take most of an hour: for each
+cluster IP that kube-apiserver allocates it counts all allocated ones, twice, for its metrics (1.36,
+`Allocator.Used` in pkg/registry/core/service/ipallocator). It creates 650 Services a second at
+first, 210 after 12,000 of them, and 30 after 50,000. No option turns that off.
 
-What is written is what the API would have written, with the IPAddress that belongs to each cluster
-IP: it serves, watches, changes and deletes these Services as its own.
+The objects are those that the API would have written, with an IPAddress for each cluster IP: the
+API serves, watches, changes and deletes these Services as its own.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ from harness.objects import namespace
 from harness.ports import Address
 
 _PUTS: Final = 100
-"""In one transaction; etcd takes 128."""
+"""Objects in one transaction; etcd allows 128."""
 
 _AT_ONCE: Final = 5000
-"""Slices in memory at the same time, with what the API answered to each."""
+"""Slices in memory at the same time, with the API's response to each."""
 
 
 def fill(cluster: Cluster, size: int) -> None:
@@ -47,7 +47,7 @@ def fill(cluster: Cluster, size: int) -> None:
 
 
 def _create_services(cluster: Cluster, names: Sequence[Name]) -> None:
-    """Services that are all headless or all not: one by the API, the others like it."""
+    """Services that are all headless or all not: one through the API, the others like it."""
     if not names:
         return
     first, *others = names
@@ -76,14 +76,14 @@ def _address_like(made: Object, name: Name) -> tuple[str, Object]:
 
 
 def _metadata_like(made: Object, **names: str) -> dict[str, Any]:
-    """With an identity of its own; the version is etcd's to give."""
+    """With its own identity; etcd sets the version."""
     metadata = {**made["metadata"], **names, "uid": str(uuid.uuid4())}
     del metadata["resourceVersion"]
     return metadata
 
 
 def _put(etcd: Address, objects: Iterable[tuple[str, Mapping[str, Any]]]) -> None:
-    """Through etcd's JSON gateway, many in a transaction."""
+    """Writes through etcd's JSON gateway, many in a transaction."""
     puts = (
         {"requestPut": {"key": _base64(key), "value": _base64(json.dumps(value))}}
         for key, value in objects

@@ -1,4 +1,4 @@
-"""Who asks: `bench/load`, our generator in Go, and dnsperf."""
+"""The load generators: `bench/load`, in Go, and dnsperf."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ PROGRAM: Final = Program("load", ROOT / "bench" / "load")
 
 
 class LoadError(Exception):
-    """The generator could not do its work, or too many answers were wrong."""
+    """The generator failed, or too many answers were wrong."""
 
 
 class Run(msgspec.Struct, frozen=True):
-    """What a run found: latencies in microseconds, CPU in seconds."""
+    """The result of a run: latencies in microseconds, CPU time in seconds."""
 
     callers: int
     seconds: float
@@ -49,7 +49,7 @@ class Run(msgspec.Struct, frozen=True):
 
     @property
     def cpu_per_million(self) -> float:
-        """The servers' CPU seconds, user and system, for a million answers."""
+        """The servers' CPU seconds, user and system, per million answers."""
         return (self.server_user + self.server_system) / max(self.answers, 1) * 1e6
 
     def values(self) -> dict[str, float]:
@@ -80,7 +80,7 @@ def run(
 ) -> Run:
     """One run against servers at ``targets``. Raises `LoadError` for wrong answers.
 
-    ``tolerate`` is the share of failed questions that is no error.
+    ``tolerate`` is the share of questions that may fail.
     """
     command = [binary(), "run", "-names", names, "-callers", callers, "-count", count]
     command += ["-for", f"{seconds}s", "-warmup", f"{warmup}s", "-rate", rate]
@@ -95,13 +95,13 @@ def run(
 
 
 def wait(target: str, names: Path, patience: float = 60.0) -> subprocess.Popen[str]:
-    """Begins to ask the file's first question; see `waited`."""
+    """Starts asking the first question of the file; see `waited`."""
     command = [binary(), "wait", "-target", target, "-names", names, "-patience", f"{patience}s"]
     return subprocess.Popen(_words(command), stdout=subprocess.PIPE, text=True)
 
 
 def waited(waiting: subprocess.Popen[str]) -> float:
-    """When the right answer came, in unix seconds."""
+    """When the right answer came, in Unix seconds."""
     out, _ = waiting.communicate(timeout=90)
     if waiting.returncode:
         raise LoadError("no right answer came")
@@ -109,7 +109,7 @@ def waited(waiting: subprocess.Popen[str]) -> float:
 
 
 class Probe:
-    """Changes objects and waits for the answers to follow, at several servers at once."""
+    """Changes objects and waits until the answers follow, at several servers at once."""
 
     def __init__(self, targets: Mapping[str, str], api: Mapping[str, str | Path]) -> None:
         command: list[Any] = [binary(), "probe"]
@@ -143,7 +143,7 @@ class Probe:
 
 
 def dnsperf(address: Address, names: Path, *, seconds: float, callers: int = 64) -> float:
-    """Answers a second over UDP. Raises `LoadError` for lost questions."""
+    """Answers per second over UDP. Raises `LoadError` for lost questions."""
     program = find_dnsperf()
     if program is None:
         raise LoadError("no dnsperf")
@@ -159,13 +159,13 @@ def dnsperf(address: Address, names: Path, *, seconds: float, callers: int = 64)
 
 @cache
 def find_dnsperf() -> str | None:
-    """dnsperf on PATH, or installed by apt where that is allowed; None, and said so, without."""
+    """dnsperf from PATH, or installed by apt when allowed; None, with a message, without it."""
     found = shutil.which("dnsperf")
     if found is None and os.geteuid() == 0 and shutil.which("apt-get"):
         subprocess.run(["apt-get", "install", "-qq", "dnsperf"], check=False, capture_output=True)
         found = shutil.which("dnsperf")
     if found is None:
-        print("NO DNSPERF: our own generator asks over UDP in its place", file=sys.stderr)
+        print("NO DNSPERF: bench/load sends the UDP queries instead", file=sys.stderr)
     return found
 
 

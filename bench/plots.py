@@ -1,4 +1,4 @@
-"""The plots of docs/benchmarks.md. matplotlib is an extra (`bench`): without it, none are drawn."""
+"""The plots of docs/benchmarks.md. They need matplotlib, from the extra `bench`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def draw(found: Mapping[str, Results], folder: Path) -> None:
     try:
         import matplotlib
     except ImportError:
-        print("bench: no matplotlib: no plots (pip install 'grpcdns[bench]')", file=sys.stderr)
+        print("bench: no plots without matplotlib: pip install 'grpcdns[bench]'", file=sys.stderr)
         return
     matplotlib.use("agg")
     for name, plot in (
@@ -45,7 +45,7 @@ def _save(figure: Any, path: Path) -> None:
 
 
 def _bars(axes: Any, results: Results, cases: Sequence[str], value: str, title: str) -> None:
-    """Groups of bars, one group a case, with the spread of the rounds."""
+    """Bars with the spread of the rounds, a group for each case."""
     names = [name for name in results.servers() if any(results.find(name, c) for c in cases)]
     width = 0.8 / len(names)
     for at, name in enumerate(names):
@@ -65,15 +65,15 @@ def _bars(axes: Any, results: Results, cases: Sequence[str], value: str, title: 
 
 def _grpc(results: Results, path: Path) -> None:
     figure, (rate, cpu) = _axes(2)
-    _bars(rate, results, results.cases(), "per_second", "requests a second, by callers")
-    _bars(cpu, results, results.cases(), "cpu", "server CPU seconds a million")
+    _bars(rate, results, results.cases(), "per_second", "requests per second, by callers")
+    _bars(cpu, results, results.cases(), "cpu", "server CPU seconds per million requests")
     _save(figure, path)
 
 
 def _udp(results: Results, path: Path) -> None:
     figure, (rate, cpu) = _axes(2)
-    _bars(rate, results, results.cases(), "per_second", "requests a second through CoreDNS")
-    _bars(cpu, results, results.cases(), "cpu", "CPU seconds a million, both servers")
+    _bars(rate, results, results.cases(), "per_second", "requests per second through CoreDNS")
+    _bars(cpu, results, results.cases(), "cpu", "CPU seconds per million, both servers")
     _save(figure, path)
 
 
@@ -94,7 +94,7 @@ def _propagation(results: Results, path: Path) -> None:
     axes.set_xlim(
         0, 3 * max(propagation.quantile(results, COREDNS, c, 0.9) for c in results.cases())
     )
-    axes.set_title("share of changes seen within so many ms")
+    axes.set_title("share of changes answered within so many ms")
     axes.legend(fontsize="small")
     _save(figure, path)
 

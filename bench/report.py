@@ -1,7 +1,7 @@
-"""docs/benchmarks.md: its tables and plots are written here, from the results; its words are not.
+"""Writes the tables and plots of docs/benchmarks.md from the results. The text is written by hand.
 
-A table stands between ``<!-- bench:NAME -->`` and ``<!-- /bench -->``. Results are kept as JSON in
-docs/benchmarks/, one file a measurement, and the plots beside them.
+A table is between ``<!-- bench:NAME -->`` and ``<!-- /bench -->``. The results are JSON files in
+docs/benchmarks/, one for each measurement, with the plots next to them.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Final
 
-from bench import targets
+from bench import summary, targets
 from bench.samples import Results
 from harness.paths import ROOT
 
@@ -51,7 +51,7 @@ def saved() -> dict[str, Results]:
 
 
 def write() -> None:
-    """The page's blocks, and the plots."""
+    """Writes the page's blocks, and the plots."""
     found = saved()
     PAGE.write_text(fill(PAGE.read_text(), blocks_of(found)))
     from bench import plots
@@ -60,8 +60,9 @@ def write() -> None:
 
 
 def blocks_of(found: Mapping[str, Results]) -> dict[str, str]:
-    """What stands in the page's blocks: tables, and under each how it was taken."""
+    """The content of the page's blocks: tables, and below each how it was measured."""
     blocks = {name: _block(name, results) for name, results in found.items()}
+    blocks["summary"] = summary.table(found)
     blocks["targets"] = targets.table(found)
     machine = FOLDER / "machine.json"
     if machine.exists():
@@ -76,7 +77,7 @@ def _block(name: str, results: Results) -> str:
 
 
 def fill(page: str, blocks: dict[str, str]) -> str:
-    """The page with each block's content in its place; a block that is not given stays."""
+    """The page with new content in its blocks; a block without new content stays."""
 
     def put(match: re.Match[str]) -> str:
         content = blocks.get(match[2])
@@ -86,13 +87,13 @@ def fill(page: str, blocks: dict[str, str]) -> str:
 
 
 def notes(size: int, rounds: int, seconds: float) -> list[str]:
-    """How results were taken, and how busy the machine was."""
+    """How the results were measured, and how busy the machine was."""
     busy = f"load average {os.getloadavg()[1]:.0f}, its own load included"
     return [f"{size:,} Services", f"{rounds} rounds", f"{seconds:g} s a run", busy]
 
 
 def note_machine() -> None:
-    """What the figures were taken on."""
+    """Saves which machine and versions the figures are from."""
     FOLDER.mkdir(exist_ok=True)
     facts = [
         f"{os.cpu_count()} x {_processor()}, {_memory()} GB",

@@ -1,4 +1,4 @@
-"""What was measured: one `Sample` for each set-up and round, and the medians of many."""
+"""Results: one `Sample` for each server, case and round, and their medians."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 @dataclass(frozen=True)
 class Sample:
-    """``values`` of one ``server`` in one round; ``case`` is what else was varied, as text."""
+    """The ``values`` of one ``server`` in one round; ``case`` is the other variable, as text."""
 
     server: str
     case: str
@@ -19,7 +19,7 @@ class Sample:
 
 
 class Spread(NamedTuple):
-    """Median, least and greatest of the rounds."""
+    """Median, minimum and maximum of the rounds."""
 
     median: float
     low: float
@@ -33,7 +33,7 @@ class Spread(NamedTuple):
 
 @dataclass
 class Results:
-    """All samples of one measurement, in the order taken."""
+    """All samples of one measurement, in order."""
 
     name: str
     samples: list[Sample] = field(default_factory=list)
@@ -98,6 +98,6 @@ def spread(values: Iterable[float]) -> Spread:
 
 
 def rounds(count: int) -> Iterator[tuple[int, bool]]:
-    """The number of each round, and whether its set-ups are taken in reverse."""
+    """The number of each round, and whether its servers are measured in reverse order."""
     for number in range(count):
         yield number, number % 2 == 1

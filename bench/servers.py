@@ -1,4 +1,4 @@
-"""What is measured: ours, CoreDNS as a gRPC server, the lane's echo; CoreDNS in front of each."""
+"""The servers that are measured: grpcdns, CoreDNS over gRPC, the lane's echo; CoreDNS in front."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ ECHO, OURS, OURS_2, COREDNS = "lane's echo", "grpcdns, 1 worker", "grpcdns, 2 wo
 
 @dataclass
 class Server:
-    """A gRPC server that runs: where it is asked, and the processes that it is."""
+    """A running gRPC server: its addresses, and its main process."""
 
     name: str
     targets: Sequence[str]
@@ -41,7 +41,7 @@ class Server:
 def ours(
     place: Place, *, workers: int = 1, options: Sequence[str | Path] = (), ready: bool = True
 ) -> Iterator[Server]:
-    """``grpcdns serve`` on unix sockets, ready unless told not to wait."""
+    """``grpcdns serve`` on unix sockets; with ``ready`` waits until it serves."""
     grpcdns = ours_at(place, *options, workers=workers)
     with grpcdns.start(ready=ready, timeout=120):
         name = OURS if workers == 1 else OURS_2
@@ -63,7 +63,7 @@ def coredns_at(place: Place, corefile: str) -> CoreDNS:
 
 @contextmanager
 def coredns(place: Place, *, names: Path | None = None) -> Iterator[Server]:
-    """CoreDNS's `kubernetes` plugin over gRPC; waits for the right answer to `names`' first."""
+    """CoreDNS's `kubernetes` plugin over gRPC; waits until the first of `names` is answered."""
     address = free_address()
     with coredns_at(place, over_grpc(address, place)) as running:
         if names is not None:
@@ -73,7 +73,7 @@ def coredns(place: Place, *, names: Path | None = None) -> Iterator[Server]:
 
 @contextmanager
 def echo() -> Iterator[Server]:
-    """The lane with nothing behind it."""
+    """The lane alone (`bench.echo`)."""
     with tempfile.TemporaryDirectory(prefix="grpcdns-echo-") as folder:
         path = Path(folder, "echo.sock")
         argv = [sys.executable, "-m", "bench.echo", f"unix://{path}"]
@@ -84,14 +84,14 @@ def echo() -> Iterator[Server]:
 
 @contextmanager
 def front(stanza: str, place: Place, *, cache: bool = False) -> Iterator[CoreDNS]:
-    """CoreDNS over UDP, with ``stanza`` as where its answers come from."""
+    """CoreDNS over UDP, with ``stanza`` as the source of its answers."""
     lines = [*(["cache 30 {\n        servfail 0\n    }"] if cache else []), plugin(stanza)]
     with coredns_at(place, ". {\n    " + "\n    ".join(lines) + "\n}") as running:
         yield running
 
 
 def over_grpc(address: Address, place: Place) -> str:
-    """A Corefile that answers from `kubernetes` over gRPC; its UDP is for nothing but readiness."""
+    """A Corefile that answers from `kubernetes` over gRPC; UDP is only for readiness."""
     stanza = plugin(kubernetes(place))
     return f". {{\n    whoami\n}}\ngrpc://.:{address.port} {{\n    {stanza}\n}}"
 
@@ -107,12 +107,12 @@ def grpc(targets: Sequence[str]) -> str:
 
 
 def plugin(stanza: str) -> str:
-    """A stanza, indented as one of a server block."""
+    """A stanza, indented for a server block."""
     return stanza.replace("\n", "\n    ")
 
 
 def answering(address: Address, names: Path) -> None:
-    """Waits until the first of ``names`` is answered as it should, over UDP."""
+    """Waits until the first of ``names`` gets its right answer over UDP."""
     wait_until(
         lambda: load.run([str(address)], names, udp=True, callers=1, count=1, seconds=1),
         "the right answer",

@@ -1,4 +1,4 @@
-"""What every measurement is given: a filled cluster, questions about it, and how long to take."""
+"""The input of every measurement: a filled cluster, questions about it, and the length of runs."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from harness.cluster import Cluster
 
 
 class Place(NamedTuple):
-    """How a process finds the API: by a kubeconfig, or as in a Pod by what ``prefix`` (a command to
-    start it with) and ``env`` give it."""
+    """How a process finds the API: by a kubeconfig, or as in a Pod by ``env`` and the files that
+    the command ``prefix`` gives it."""
 
     kubeconfig: Path | None
     env: Mapping[str, str]
@@ -28,8 +28,8 @@ class Place(NamedTuple):
 
 @dataclass(frozen=True)
 class Setup:
-    """``seconds`` is how long one run of the load takes, ``rounds`` how often each is taken;
-    ``pod`` is the place that both servers are deployed to, None where it cannot be had."""
+    """``seconds`` is the length of one run, ``rounds`` the number of runs; ``pod`` is the place in
+    which servers are deployed, None where the system has no mount namespaces."""
 
     cluster: Cluster
     size: int
@@ -40,7 +40,7 @@ class Setup:
 
     @property
     def place(self) -> Place:
-        """Where servers run unless a measurement says otherwise."""
+        """Where servers run, unless a measurement uses another place."""
         return self.pod or self.outside
 
     @property
@@ -65,7 +65,7 @@ class Setup:
 
     @property
     def names(self) -> Path:
-        """All questions, with what is right; see `bench.cluster.questions`."""
+        """The file of all questions with their answers; see `bench.cluster.questions`."""
         return self.folder / "names"
 
     @property
@@ -89,16 +89,16 @@ def make(size: int, rounds: int, seconds: float) -> Iterator[Setup]:
 
 
 def _pod(cluster: Cluster) -> Place | None:
-    """A service account's files, in a mount namespace of the process's own."""
+    """A service account's files, in a private mount namespace."""
     pod = cluster.in_cluster_files("bench")
     try:
         subprocess.run([*pod.inside, "true"], check=True, capture_output=True)
     except (OSError, subprocess.CalledProcessError):
-        say("no mount namespaces here: all servers get a kubeconfig")
+        say("no mount namespaces: all servers get a kubeconfig")
         return None
     return Place(None, pod.env, pod.inside)
 
 
 def say(line: str) -> None:
-    """Progress, for who waits."""
+    """Prints progress on stderr."""
     print(f"bench: {line}", file=sys.stderr, flush=True)

@@ -13,6 +13,6 @@ def table_of(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def figure(results: Results, server: str, case: object, value: str, *, digits: int = 0) -> str:
-    """Median and, where it varied, least and greatest; "-" where nothing was measured."""
+    """The median, with minimum and maximum when they differ; "-" when nothing was measured."""
     found = results.spread(server, case, value)
     return "-" if found is None else found.text(digits)

@@ -1,4 +1,4 @@
-"""The targets, each a ratio within one run, and what was measured."""
+"""The targets: each is a ratio within one run."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Found = Mapping[str, Results]
 
 
 class Target(NamedTuple):
-    """``most``: the ratio may be no more than ``bound``; else no less."""
+    """``most``: ``bound`` is the maximum of the ratio; else the minimum."""
 
     what: str
     most: bool
@@ -45,7 +45,7 @@ def _ratio(
 
 
 def _propagation(q: float) -> Callable[[Found], float]:
-    """Services and slices, the worse of them."""
+    """The worse of Services and slices."""
 
     def measured(found: Found) -> float:
         results = found["propagation"]
@@ -59,7 +59,7 @@ def _propagation(q: float) -> Callable[[Found], float]:
 
 
 TARGETS: Final = (
-    Target("CPU a query over gRPC, 64 callers, 1 worker / CoreDNS", True, 0.7,
+    Target("CPU per query over gRPC, 64 callers, 1 worker / CoreDNS", True, 0.7,
            _ratio("grpc", "cpu", (OURS, 64), (COREDNS, 64))),
     Target("req/s over gRPC, 64 callers, 1 worker / CoreDNS", False, 1.2,
            _ratio("grpc", "per_second", (OURS, 64), (COREDNS, 64))),
@@ -71,7 +71,7 @@ TARGETS: Final = (
            _ratio("udp", "per_second", (OURS_2, "no cache"), (COREDNS, "no cache"))),
     Target("p99 under churn / idle", True, 1.5,
            _ratio("churn", "p99", (OURS, churn.CHURN), (OURS, churn.IDLE))),
-    Target("p99 while all is listed anew / idle", True, 1.5,
+    Target("p99 during a relist / idle", True, 1.5,
            _ratio("churn", "p99", (OURS, churn.FEED), (OURS, churn.IDLE))),
     Target("propagation, p50 / CoreDNS", True, 1.5, _propagation(0.5)),
     Target("propagation, p99 / CoreDNS", True, 1.0, _propagation(0.99)),

@@ -12,7 +12,7 @@ _MB: Final = 1e6
 
 
 class Memory(NamedTuple):
-    """Megabytes (10**6). ``pss`` counts a page shared by n processes as 1/n of it."""
+    """Megabytes (10**6). In ``pss``, a page shared by n processes counts 1/n."""
 
     rss: float
     pss: float
@@ -33,7 +33,7 @@ def family(pid: int) -> list[int]:
 
 
 def cpu_seconds(pids: Iterable[int]) -> float:
-    """User and system time of all of them so far."""
+    """The sum of their user and system time so far."""
     total = 0.0
     for pid in pids:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
@@ -42,19 +42,19 @@ def cpu_seconds(pids: Iterable[int]) -> float:
 
 
 def cpu_wait_seconds(pids: Iterable[int]) -> float:
-    """How long their threads have been ready to run and had no processor, so far."""
+    """How long their threads have been runnable without a processor so far."""
     total = 0
     for pid in pids:
         for task in Path(f"/proc/{pid}/task").iterdir():
             try:
                 total += int((task / "schedstat").read_text().split()[1])
-            except OSError:  # it has ended meanwhile
+            except OSError:  # it has ended
                 continue
     return total / 1e9
 
 
 def memory(pids: Iterable[int]) -> Memory:
-    """Of all of them together."""
+    """The sum over all processes."""
     rss = pss = peak = 0.0
     for pid in pids:
         rolled = _fields(Path(f"/proc/{pid}/smaps_rollup"))
@@ -65,7 +65,7 @@ def memory(pids: Iterable[int]) -> Memory:
 
 
 def _fields(path: Path) -> dict[str, float]:
-    """The lines ``Name:   123 kB`` of a file of /proc, in megabytes."""
+    """The lines ``Name:   123 kB`` of a file in /proc, in megabytes."""
     found = {}
     for line in path.read_text().splitlines():
         name, _, value = line.partition(":")

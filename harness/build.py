@@ -98,6 +98,7 @@ PROGRAMS: Final = {
             package="sigs.k8s.io/kustomize/kustomize/v5",
         ),
         Program("promql", SERVERS / "promql"),
+        Program("promrules", SERVERS / "promql", "./rules", minutes=2),
     )
 }
 

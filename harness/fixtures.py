@@ -7,6 +7,7 @@
     grpcurl          runs grpcurl
     kustomize        the path of kustomize
     promql           the path of Prometheus's parser (tests/servers/promql)
+    promrules        the path of its rule engine (tests/servers/promql/rules)
 
 The servers behind them are built before the first test runs, outside any test's time limit. When
 one cannot be built, its tests are skipped, and the summary says which server is missing and why.
@@ -42,6 +43,7 @@ NEEDS: Final = {
     "grpcurl": ("grpcurl",),
     "kustomize": ("kustomize",),
     "promql": ("promql",),
+    "promrules": ("promrules",),
 }
 """Fixture -> the servers behind it."""
 
@@ -117,6 +119,11 @@ def kustomize() -> Path:
 @pytest.fixture(scope="session")
 def promql() -> Path:
     return built(partial(binary, "promql"))
+
+
+@pytest.fixture(scope="session")
+def promrules() -> Path:
+    return built(partial(binary, "promrules"))
 
 
 def skip_unless_built(fixture: str) -> None:

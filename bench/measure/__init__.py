@@ -1,1 +1,2 @@
-"""The measurements. Each module has ``measure(setup) -> Results`` and ``table(results) -> str``."""
+"""The measurements. Each module has ``measure(setup) -> Results`` and ``table(results) -> str``,
+except ``messages``, which needs no cluster and is run alone."""

@@ -1,10 +1,10 @@
-"""Latency while the cluster changes: idle, 50 slice updates a second, and everything listed anew.
+"""Latency while the cluster changes: idle, 50 slice updates a second, and a relist of everything.
 
-An open loop at a fixed rate: a question that is due while the server is busy waits, and its wait
-counts. For the relist the API server is killed and started again: its watch cache begins anew, so
-every watch is refused as too old (410) and every client lists everything. Ours is also measured
-with its feed killed: a new one lists everything and goes through it with the worker. "CPU wait" is
-how long, for each answer, the threads of the process that answers were ready to run and had no
+An open loop at a fixed rate: the latency of a question counts from when it was due, also when the
+server was busy then. For the relist the API server is killed and restarted. Its watch cache is then
+empty, so every watch is refused as too old (410) and every client relists. grpcdns is also measured
+while its feed is killed: the new one lists everything and compares it with the worker. "CPU wait"
+is how long, for each answer, the threads of the answering process were runnable without a
 processor.
 """
 
@@ -63,8 +63,8 @@ def _note(
     setup: Setup,
     during: AbstractContextManager[None],
 ) -> None:
-    """Ask, and meanwhile enter ``during``. A server that is up throughout answers throughout."""
-    # Of one second, a single hiccup of 10 ms is the p99.
+    """Ask, and enter ``during`` meanwhile."""
+    # In one second, a single stall of 10 ms would be the p99.
     seconds = max(setup.seconds, 4.0) * (1.5 if case == RELIST else 1)
     answering = [_answering(server)]
     before = usage.cpu_wait_seconds(answering)
@@ -92,7 +92,7 @@ def _ask(server: Server, setup: Setup, seconds: float) -> load.Run:
         seconds=seconds,
         rate=RATE,
         pids=server.pids,
-        tolerate=0.2,  # an answer may be one endpoint short of what the file says while it changes
+        tolerate=0.2,  # during a change an answer may have one endpoint fewer than in the file
     )
 
 
@@ -104,7 +104,7 @@ def _nothing(setup: Setup) -> Iterator[None]:
 
 @contextmanager
 def _churn(setup: Setup) -> Iterator[None]:
-    """Slices get another first endpoint and their own again, at `UPDATES` a second."""
+    """Changes the first endpoint of slices and changes it back, `UPDATES` times a second."""
 
     def update(number: int) -> None:
         name = Name(number // 2 % setup.size)
@@ -119,7 +119,7 @@ def _churn(setup: Setup) -> Iterator[None]:
 
 @contextmanager
 def _every(seconds: float, act: Callable[[int], None]) -> Iterator[None]:
-    """Calls ``act`` with 0, 1, 2... from a thread, at fixed times; an even number of times."""
+    """Calls ``act`` with 0, 1, 2... in a thread, at fixed times, an even number of times."""
     stopped = threading.Event()
 
     def loop() -> None:
@@ -139,7 +139,7 @@ def _every(seconds: float, act: Callable[[int], None]) -> Iterator[None]:
 
 @contextmanager
 def _restart(setup: Setup) -> Iterator[None]:
-    """The API server goes and comes back."""
+    """The API server is killed and restarted."""
     setup.cluster.apiserver.kill()
     setup.cluster.start_apiserver()
     yield
@@ -147,13 +147,13 @@ def _restart(setup: Setup) -> Iterator[None]:
 
 @contextmanager
 def _killed(grpcdns: Grpcdns) -> Iterator[None]:
-    """A new feed lists everything while questions are asked."""
+    """The feed is killed, and a new one lists everything."""
     os.kill(grpcdns.children()["feed"], signal.SIGKILL)
     yield
 
 
 def _settle(setup: Setup, running: list[Server]) -> None:
-    """Until a change reaches every server again."""
+    """Waits until a change reaches every server."""
     name = Name(0)
     mark = f"10.251.0.{time.monotonic_ns() % 200 + 1}"
     obj = slice_of(name, mark)

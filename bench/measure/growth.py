@@ -1,7 +1,7 @@
-"""How it grows: start, memory and throughput at several sizes of the cluster.
+"""Growth: start, memory and throughput for several sizes of the cluster.
 
-Each size is a cluster of its own. One start each: ours with two workers, and CoreDNS. BENCH_GROWTH
-names other sizes than 1,000, 10,000 and 50,000.
+Each size is a separate cluster, with one start of grpcdns with two workers and one of CoreDNS.
+BENCH_GROWTH sets other sizes than 1,000, 10,000 and 50,000.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def _measure(setup: Setup, results: Results) -> None:
 
 
 def _ask(server: Server, setup: Setup, results: Results, pids: list[int]) -> None:
-    ask(server, setup, callers=16, seconds=120, count=20 * setup.size)  # every memo is warm
+    ask(server, setup, callers=16, seconds=120, count=20 * setup.size)  # to warm up the memos
     found = ask(server, setup, callers=CALLERS, seconds=setup.seconds)
     results.add(server.name, setup.size, 0, **found.values(), **usage.memory(pids)._asdict())
 

@@ -1,7 +1,7 @@
-"""Over gRPC: the lane's echo, ours with one and two workers, and CoreDNS, at 1 to 256 callers.
+"""Over gRPC: the lane's echo, grpcdns with one and two workers, and CoreDNS, with 1 to 256 callers.
 
-Closed loop, one connection to each socket as CoreDNS has it. All servers stay up; for each number
-of callers they are asked one after the other, in turn forwards and backwards.
+A closed loop, with one connection to each socket, as CoreDNS has. All servers stay up; for each
+number of callers they are measured one after the other, forwards and backwards in turn.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from bench.tables import figure, table_of
 CALLERS: Final = (1, 16, 64, 256)
 WARMUP: Final = 0.3
 SHED: Final = 0.02
-"""The share of calls that may end with UNAVAILABLE: a worker that is starved of its processor for a
-quarter of a second sheds what has waited as long. The table says how many did."""
+"""The share of calls that may end with UNAVAILABLE: a worker that has had no processor for a
+quarter of a second sheds the calls that have waited for so long. The table has their number."""
 
 
 def measure(setup: Setup) -> Results:
@@ -31,7 +31,7 @@ def measure(setup: Setup) -> Results:
             stack.enter_context(servers.ours(setup.place, workers=2)),
             stack.enter_context(servers.coredns(setup.place, names=setup.names)),
         ]
-        for server in running:  # each name once: the memos are warm, and so is the rest
+        for server in running:  # every name, to warm up the memos and everything else
             ask(server, setup, callers=16, seconds=60, count=20 * setup.size)
         for callers in CALLERS:
             for number, backwards in rounds(setup.rounds):
@@ -84,7 +84,7 @@ def table(results: Results) -> str:
 
 
 def _ratios(results: Results) -> str:
-    heads = ("callers", "compared", "req/s", "CPU a query", "p99")
+    heads = ("callers", "compared", "req/s", "CPU per query", "p99")
     rows = []
     for callers in results.cases():
         for over, under in ((OURS, COREDNS), (OURS_2, COREDNS), (OURS, ECHO)):

@@ -1,8 +1,7 @@
-"""The index alone, in a process of its own: a synthetic cluster of up to 1,000,000 endpoints.
+"""The index alone, in a separate process: a synthetic cluster of up to 1,000,000 endpoints.
 
-Objects as the feed packs them are applied one by one, as a worker takes a list; then each Service
-is asked for once (every answer is made anew) and once more (every answer is remembered, as far as
-the memo's bound lets it).
+Objects as the feed packs them are applied as a worker applies a list. Then each Service is asked
+for once, without the memo's help, and once more, from the memo as far as its bound allows.
 """
 
 from __future__ import annotations
@@ -59,7 +58,7 @@ def measure(setup: Setup) -> Results:
 
 
 def alone(size: int) -> dict[str, float]:
-    """What one process finds; memory in MB, times in seconds or microseconds."""
+    """The figures of one process: memory in MB, times in seconds or microseconds."""
     handler = Handler(Policy())
     kinds: dict[Kind, Iterable[Object]] = {
         Kind.NAMESPACE: [Namespace("", f"team-{n}") for n in range(size // 100 + 1)],
@@ -93,7 +92,7 @@ def _time(handler: Handler, asked: list[bytes]) -> float:
 
 
 def _packed(objects: Iterator[Object]) -> Iterator[Entries]:
-    """In batches, as a worker takes them."""
+    """In batches, as a worker gets them."""
     while batch := tuple(islice(objects, 256)):
         yield [(key_of(obj), pack(obj)) for obj in batch]
 
@@ -122,7 +121,10 @@ def _slice(name: Name) -> EndpointSlice:
 
 
 def table(results: Results) -> str:
-    heads = ("endpoints", "load s", "MB", "bytes an endpoint", "cold us a query", "warm us a query")
+    heads = (
+        "endpoints", "load s", "MB", "bytes per endpoint", "cold us per query",
+        "warm us per query",
+    )  # fmt: skip
     rows = []
     for case in results.cases():
         values = (("seconds", 1), ("mb", 0), ("bytes", 0), ("cold", 1), ("warm", 2))

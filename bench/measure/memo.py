@@ -1,6 +1,6 @@
-"""What the memo is worth: every question once to a server just started, and once again.
+"""The effect of the memo: every question once to a server that has just started, and once again.
 
-One worker, 16 callers. CoreDNS has no memo; it is asked in the same way, for comparison.
+One worker, 16 callers. CoreDNS has no memo; it is measured in the same way for comparison.
 """
 
 from __future__ import annotations

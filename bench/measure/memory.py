@@ -1,6 +1,6 @@
-"""Memory: feed and two workers (proportional set size, PSS) and CoreDNS, synced and then asked.
+"""Memory of feed and two workers (proportional set size, PSS), and of CoreDNS.
 
-"synced" is as soon as all answer, "asked" after every question was asked of every worker.
+"synced" is measured as soon as all answer, "asked" after every worker was asked every question.
 """
 
 from __future__ import annotations

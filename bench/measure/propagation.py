@@ -1,8 +1,8 @@
-"""From the API's acceptance of a change to the first right answer, ours and CoreDNS's.
+"""From the API's response to a change to the first right answer, of grpcdns and CoreDNS.
 
-Both servers are asked over gRPC every quarter of a millisecond while one Service is made or one
-slice changed, so each change is seen by both: the comparison is pairwise. Time counts from when
-the API's response is there; the event may be ahead of it, so the least are near zero or below.
+Both servers are asked over gRPC every quarter of a millisecond while one Service is created or one
+slice is changed, so that each change is compared. Time counts from the API's response; the event
+may arrive before it, so the shortest times are near zero or negative.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ EVENTS: Final = 100
 """Of each kind in each round."""
 _MADE_IPS: Final = int(IPv4Address("10.96.250.0"))
 _MERGE: Final = "application/merge-patch+json"
-SERVICE, SLICE = "Service made", "slice changed"
+SERVICE, SLICE = "Service created", "slice changed"
 
 
 def measure(setup: Setup) -> Results:

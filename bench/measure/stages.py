@@ -34,11 +34,11 @@ from harness.objects import namespace
 
 CHANGES: Final = 1000
 READ, SEND, HOP, TAKE, ANSWER = (
-    "feed: a line of the watch is read",
-    "feed: sent to two workers",
+    "feed: parse a line of the watch",
+    "feed: send it to two workers",
     "the hop to another process",
-    "worker: taken into the index",
-    "worker: the first answer anew",
+    "worker: apply it to the index",
+    "worker: make the answer again",
 )
 _NAME: Final = Name(0)
 
@@ -158,4 +158,4 @@ def table(results: Results) -> str:
     rows = [[case, figure(results, "stages", case, "us")] for case in results.cases()]
     total = sum(spread.median for case in results.cases()
                 if (spread := results.spread("stages", case, "us")))  # fmt: skip
-    return table_of(("step", "us"), [*rows, ["all of them", f"{total:,.0f}"]])
+    return table_of(("step", "us"), [*rows, ["total", f"{total:,.0f}"]])

@@ -1,9 +1,9 @@
 """From the start of the process to the first right answer over gRPC.
 
-Ours with two workers (the one that is asked is the first), in a Pod and with a kubeconfig, and in a
-Pod with a snapshot; CoreDNS in a Pod and with a kubeconfig. "In a Pod" is how both are deployed: a
-service account's files and variables, here in a mount namespace of their own. Where the system has
-no such thing for us, those cases are left out.
+grpcdns has two workers, of which the first is asked: in a Pod, with a kubeconfig, and in a Pod with
+a snapshot. CoreDNS is measured in a Pod and with a kubeconfig. "In a Pod" is how both are deployed,
+with a service account's files and variables, here in a private mount namespace. Where the system
+has none, these cases are left out.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ POD: Final = "in a Pod"
 KUBECONFIG: Final = "with a kubeconfig"
 SNAPSHOT: Final = "from a snapshot"
 _PARTS: Final = ("supervisor", "feed", "worker")
-"""Processes whose CPU time is shown by itself; of the workers, the first."""
+"""Processes whose CPU time is also shown separately; of the workers only the first."""
 
 
 def measure(setup: Setup) -> Results:
@@ -33,7 +33,7 @@ def measure(setup: Setup) -> Results:
     if setup.pod:
         places = {POD: setup.pod, **places}
     with servers.ours(setup.place, options=("--snapshot", snapshot_of(setup))):
-        pass  # it is written when it stops
+        pass  # the snapshot is written when it stops
     cases = [(server, case) for case in places for server in (OURS_2, COREDNS)]
     cases.append((OURS_2, SNAPSHOT))
     for number, backwards in rounds(setup.rounds):
@@ -81,7 +81,7 @@ def _peer(place: Place, setup: Setup, results: Results, case: str, number: int) 
 def table(results: Results) -> str:
     heads = (
         "start", "server", "seconds to the first right answer", "/ CoreDNS", "CPU s",
-        *(f"of it {part}" for part in _PARTS),
+        *(f"{part} CPU s" for part in _PARTS),
     )  # fmt: skip
     rows = []
     for case in results.cases():

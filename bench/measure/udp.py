@@ -1,8 +1,9 @@
-"""Over UDP through CoreDNS, as clients ask: `grpc` to ours, `grpc` to CoreDNS, `kubernetes` inside.
+"""Over UDP through CoreDNS, as clients ask: CoreDNS with `grpc` to grpcdns, with `grpc` to another
+CoreDNS, and with `kubernetes` itself.
 
-Each without cache and with it. dnsperf for the questions a second (our own generator where there is
-none), and our own, with 64 callers, for the latencies. CPU is that of the CoreDNS in front and of
-what is behind it, together.
+Each without and with cache. dnsperf measures the requests per second (`bench/load` without
+dnsperf), `bench/load` with 64 callers measures the latencies. CPU time is that of the CoreDNS in
+front and of the server behind it, together.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ INSIDE: Final = "kubernetes in process"
 
 
 class Path(NamedTuple):
-    """A CoreDNS in front, and all the processes that take part."""
+    """A CoreDNS in front, and all processes involved."""
 
     name: str
     case: str
@@ -64,7 +65,7 @@ def _inside(stack: ExitStack, case: str, setup: Setup) -> Path:
 def _measure(setup: Setup, results: Results, paths: list[Path]) -> None:
     for path in paths:
         servers.answering(path.address, setup.names)
-        _own(path, setup, 2.0)  # all names, so that every memo is warm
+        _own(path, setup, 2.0)  # all names, to warm up the memos
     for number, backwards in rounds(setup.rounds):
         for path in reversed(paths) if backwards else paths:
             pids = [pid for root in path.roots for pid in usage.family(root)]
@@ -115,7 +116,7 @@ def table(results: Results) -> str:
 
 
 def _ratios(results: Results) -> str:
-    heads = ("case", "compared", "req/s", "CPU a query")
+    heads = ("case", "compared", "req/s", "CPU per query")
     rows = []
     for case in results.cases():
         for over in (OURS, OURS_2):

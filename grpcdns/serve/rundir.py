@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
@@ -12,6 +12,24 @@ from grpcdns.config.options import Config, UserError
 
 _LONGEST: Final = 107 - len("/probe-99999.sock")
 """The longest path of the folder: a unix socket's path has 107 bytes at most."""
+
+
+class ProcessState(msgspec.Struct, frozen=True):
+    """A process as the supervisor sees it; ``pid`` is 0 while it does not run, ``since`` unix
+    seconds."""
+
+    pid: int
+    restarts: int
+    since: float
+
+
+class Supervision(msgspec.Struct, frozen=True):
+    """All processes by name, and the outcome of the last reload: whether it took the configuration,
+    and when the one in use was taken (unix seconds)."""
+
+    processes: dict[str, ProcessState]
+    reload_successful: bool = True
+    configured: float = 0.0
 
 
 class RunDir:
@@ -48,17 +66,16 @@ class RunDir:
     def write_config(self, config: Config) -> None:
         self._write("config.json", config.to_json())
 
-    def processes(self) -> dict[str, dict[str, Any]]:
-        """The processes by name, as the supervisor sees them: pid, restarts, since (unix
-        seconds). Empty before it has written them."""
+    def supervision(self) -> Supervision:
+        """What the supervisor last wrote; nothing when it has not yet."""
         try:
-            found = msgspec.json.decode((self.path / "processes.json").read_bytes())
+            found = (self.path / "processes.json").read_bytes()
+            return msgspec.json.decode(found, type=Supervision)
         except (OSError, msgspec.DecodeError):
-            return {}
-        return found if isinstance(found, dict) else {}
+            return Supervision({})
 
-    def write_processes(self, processes: dict[str, dict[str, Any]]) -> None:
-        self._write("processes.json", msgspec.json.encode(processes))
+    def write_supervision(self, supervision: Supervision) -> None:
+        self._write("processes.json", msgspec.json.encode(supervision))
 
     def remove(self) -> None:
         """Remove it with its files and sockets; there are no folders in it."""

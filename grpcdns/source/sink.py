@@ -47,7 +47,7 @@ class Sink(Protocol):
         """One object was deleted; the sink may not know it."""
 
     def heard(self, kind: Kind) -> None:
-        """The source has heard about this kind: a list, an event, a bookmark."""
+        """The API is alive for this kind: a list, an event, a bookmark, a watch's end in order."""
 
     def note(self, what: Note, kind: Kind | None = None, **fields: object) -> None:
         """Something happened that is worth a metric; it is logged already.

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import enum
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from operator import gt
 from typing import Final, NamedTuple, cast
 
@@ -24,12 +24,13 @@ from grpcdns.core.dns.names import (
 )
 
 A, NS, CNAME, SOA, PTR, MX, TXT, AAAA, SRV, OPT = 1, 2, 5, 6, 12, 15, 16, 28, 33, 41
-TSIG, IXFR, AXFR, ANY = 250, 251, 252, 255
+IXFR, AXFR, ANY = 251, 252, 255
 TYPES: Final = {
     "A": A, "NS": NS, "CNAME": CNAME, "SOA": SOA, "PTR": PTR, "MX": MX, "TXT": TXT, "AAAA": AAAA,
     "SRV": SRV, "OPT": OPT, "HTTPS": 65, "SVCB": 64, "CAA": 257, "DS": 43, "DNSKEY": 48,
     "NAPTR": 35, "IXFR": IXFR, "AXFR": AXFR, "ANY": ANY,
 }  # fmt: skip
+"""Every type with a mnemonic, which is also every type that is counted and remembered by itself."""
 TYPE_NAMES: Final = {number: name for name, number in TYPES.items()}
 IN = 1
 
@@ -55,17 +56,17 @@ class Section(enum.IntEnum):
     ADDITIONAL = 2
 
 
-class Record(NamedTuple):
-    """A resource record of class IN.
+Rdata = tuple[bytes | Name, ...]
+"""The data of a record: names that may be compressed (RFC 3597 4), all else as octets."""
 
-    ``rdata`` is a sequence of octets and names; names among it are those that may be compressed
-    (RFC 3597 4), all else is octets ready for the wire.
-    """
+
+class Record(NamedTuple):
+    """A resource record of class IN."""
 
     name: Name
     rtype: int
     ttl: int
-    rdata: tuple[bytes | Name, ...]
+    rdata: Rdata
 
     def to_text(self) -> str:
         """The record as a zone file has it: ``name ttl IN type rdata``."""
@@ -270,7 +271,7 @@ class Packer:
                 self._out += struct.pack("!HHLH", rtype, IN, ttl, len(rdata[0])) + rdata[0]
             else:
                 self._out += struct.pack("!HHL", rtype, IN, ttl)
-                self._add_rdata(rdata)
+                self._add_rdata(rtype, rdata)
             if self.size > MAX_MESSAGE:
                 del self._out[mark:]
                 return count
@@ -298,13 +299,13 @@ class Packer:
             name = name[1:]
         self._out.append(0)
 
-    def _add_rdata(self, rdata: tuple[bytes | Name, ...]) -> None:
+    def _add_rdata(self, rtype: int, rdata: Rdata) -> None:
         length_at = len(self._out)
         self._out += b"\0\0"
         for part in rdata:
             if isinstance(part, bytes):
-                # Only a SOA has octets beside names, and they begin with its serial.
-                self.serial_at = len(self._out)
+                if rtype == SOA:  # its octets begin with the serial
+                    self.serial_at = len(self._out)
                 self._out += part
             else:
                 self._add_name(part)
@@ -312,23 +313,51 @@ class Packer:
 
 
 def _rdata_to_text(record: Record) -> str:
-    first = record.rdata[0]
-    if isinstance(first, bytes):
-        if record.rtype in (A, AAAA):
-            return address_to_text(first)
-        if record.rtype == SRV:
-            priority, weight, port = struct.unpack_from("!3H", first)
-            return f"{priority} {weight} {port} {name_to_text(name_from_wire(first[6:]))}"
-        if record.rtype == TXT:
-            return '"' + first[1:].decode("latin-1").replace('"', '\\"') + '"'
-        if record.rtype in (CNAME, PTR, NS):
-            return name_to_text(name_from_wire(first))
-        return f"\\# {len(first)} {first.hex()}"
-    if record.rtype == SOA:
-        mname, rname, timers = cast("tuple[Name, Name, bytes]", record.rdata)
-        numbers = " ".join(map(str, struct.unpack("!5L", timers)))
-        return f"{name_to_text(mname)} {name_to_text(rname)} {numbers}"
-    return name_to_text(first)
+    """By `_TEXT`; without a form there, as RFC 3597 5 writes a type that is not known."""
+    make = _TEXT.get(record.rtype)
+    if make is not None:
+        return make(record.rdata)
+    raw = b"".join(part if isinstance(part, bytes) else name_to_wire(part) for part in record.rdata)
+    return f"\\# {len(raw)} {raw.hex()}"
+
+
+def _address_to_text(rdata: Rdata) -> str:
+    return address_to_text(cast("bytes", rdata[0]))
+
+
+def _target_to_text(rdata: Rdata) -> str:
+    """One name; as octets where it comes from the upstream."""
+    target = rdata[0]
+    return name_to_text(name_from_wire(target) if isinstance(target, bytes) else target)
+
+
+def _soa_to_text(rdata: Rdata) -> str:
+    mname, rname, timers = cast("tuple[Name, Name, bytes]", rdata)
+    numbers = " ".join(map(str, struct.unpack("!5L", timers)))
+    return f"{name_to_text(mname)} {name_to_text(rname)} {numbers}"
+
+
+def _srv_to_text(rdata: Rdata) -> str:
+    octets = cast("bytes", rdata[0])
+    priority, weight, port = struct.unpack_from("!3H", octets)
+    return f"{priority} {weight} {port} {name_to_text(name_from_wire(octets[6:]))}"
+
+
+def _txt_to_text(rdata: Rdata) -> str:
+    text = cast("bytes", rdata[0])[1:].decode("latin-1")
+    return '"' + text.replace('"', '\\"') + '"'
+
+
+_TEXT: Final[dict[int, Callable[[Rdata], str]]] = {
+    A: _address_to_text,
+    AAAA: _address_to_text,
+    NS: _target_to_text,
+    CNAME: _target_to_text,
+    PTR: _target_to_text,
+    SOA: _soa_to_text,
+    SRV: _srv_to_text,
+    TXT: _txt_to_text,
+}
 
 
 def question_of(name: Name, qtype: int) -> Question:

@@ -13,18 +13,20 @@ from typing import Final
 from grpcdns import __version__
 from grpcdns.config.options import Config
 from grpcdns.core.cluster.objects import Kind
-from grpcdns.serve import link
+from grpcdns.revision import revision
+from grpcdns.serve import link, procfs
 from grpcdns.serve.feed.broadcast import Broadcast
 from grpcdns.serve.feed.http import Response, Route
 from grpcdns.serve.feed.loop import FeedLoop
 from grpcdns.serve.feed.snapshots import Snapshots
-from grpcdns.serve.rundir import RunDir
+from grpcdns.serve.rundir import RunDir, Supervision
 
 PREFIX: Final = "grpcdns_"
 _CONTENT: Final = "text/plain; version=0.0.4; charset=utf-8"
 _PATIENCE: Final = 0.5
 """Seconds that workers have for their Reports."""
 
+_REVISION: Final = revision()
 Sample = tuple[str, str, float]
 
 FAMILIES: Final[Mapping[str, tuple[str, str]]] = {
@@ -64,9 +66,19 @@ FAMILIES: Final[Mapping[str, tuple[str, str]]] = {
         "Time from a slice's last change trigger to the first answer with it.",
     ),
     # of the feed and the supervisor
+    "workers": ("gauge", "Workers there should be: one for each --listen address."),
+    "workers_serving": ("gauge", "Workers whose health is SERVING."),
     "worker_up": ("gauge", "Whether a worker reports its metrics."),
     "process_restarts_total": ("counter", "Restarts of a process."),
     "process_start_time_seconds": ("gauge", "Start time of a process, in unix seconds."),
+    "process_cpu_seconds_total": ("counter", "CPU time of a process."),
+    "process_resident_memory_bytes": ("gauge", "Memory of a process that is in RAM."),
+    "process_open_fds": ("gauge", "Open file descriptors of a process."),
+    "config_last_reload_successful": ("gauge", "Whether the last reload took the configuration."),
+    "config_last_reload_success_timestamp_seconds": (
+        "gauge",
+        "When the configuration in use was taken, in unix seconds.",
+    ),
     "feed_objects": ("gauge", "Objects that the feed holds, by kind."),
     "feed_listed": ("gauge", "Whether a kind has been listed or restored, by kind."),
     "feed_changes_total": ("counter", "Changes sent to the workers."),
@@ -84,7 +96,7 @@ FAMILIES: Final[Mapping[str, tuple[str, str]]] = {
         "gauge",
         "Age of the snapshot that answers are made from, 0 when live.",
     ),
-    "build_info": ("gauge", "The version."),
+    "build_info": ("gauge", "Version and commit."),
 }
 _SUFFIXES: Final = ("_bucket", "_sum", "_count")
 
@@ -136,18 +148,18 @@ class Metrics:
             report = reports.get(name)
             if report is None:
                 lines.append(f"{name} does not answer")
-            elif not any(family == "ready" and value for family, _, value in report.samples):
+            elif not _is_serving(report):
                 lines.append(f"{name} is not serving")
         return lines
 
     def _own(self, reports: Mapping[str, link.Report]) -> Iterator[Sample]:
         broadcast, now = self._broadcast, time.time()
-        yield "build_info", f'version="{__version__}"', 1
+        yield "build_info", f'version="{__version__}",revision="{_REVISION}"', 1
+        yield "workers", "", len(self._workers)
+        yield "workers_serving", "", sum(map(_is_serving, reports.values()))
         for name in self._workers:
             yield "worker_up", f'worker="{name}"', name in reports
-        for name, process in self._run.processes().items():
-            yield "process_restarts_total", f'process="{name}"', process["restarts"]
-            yield "process_start_time_seconds", f'process="{name}"', process["since"]
+        yield from _of_processes(self._run.supervision())
         for kind in Kind:
             label = _kind(kind)
             yield "feed_objects", label, len(broadcast.store.bodies[kind])
@@ -181,6 +193,24 @@ class Metrics:
 
 def _kind(kind: Kind | None) -> str:
     return f'kind="{kind.name.lower() if kind else ""}"'
+
+
+def _is_serving(report: link.Report) -> bool:
+    return any(family == "ready" and value for family, _, value in report.samples)
+
+
+def _of_processes(supervision: Supervision) -> Iterator[Sample]:
+    """The supervisor's view of each process, and the kernel's."""
+    yield "config_last_reload_successful", "", supervision.reload_successful
+    yield "config_last_reload_success_timestamp_seconds", "", supervision.configured
+    for name, process in supervision.processes.items():
+        label = f'process="{name}"'
+        yield "process_restarts_total", label, process.restarts
+        yield "process_start_time_seconds", label, process.since
+        if process.pid:
+            yield "process_cpu_seconds_total", label, procfs.cpu_used(process.pid)
+            yield "process_resident_memory_bytes", label, procfs.resident_memory(process.pid)
+            yield "process_open_fds", label, procfs.open_files(process.pid)
 
 
 def _of_workers(reports: Mapping[str, link.Report]) -> Iterator[Sample]:

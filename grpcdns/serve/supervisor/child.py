@@ -12,7 +12,7 @@ from typing import Final
 
 from grpcdns.config import options
 from grpcdns.serve.child_process import UP
-from grpcdns.serve.supervisor.procfs import cpu_used, cpu_wait, is_ready, state
+from grpcdns.serve.procfs import cpu_used, cpu_wait, is_ready, state
 
 LIVED: Final = 5.0
 """A child that dies after this many seconds is restarted at once."""

@@ -29,7 +29,7 @@ import msgspec
 from grpcdns import log
 from grpcdns.config.options import OPTIONS, Config, UserError
 from grpcdns.serve.child_process import USER_ERROR
-from grpcdns.serve.rundir import RunDir
+from grpcdns.serve.rundir import ProcessState, RunDir, Supervision
 from grpcdns.serve.supervisor.child import Child
 
 _log = logging.getLogger(__name__)
@@ -77,6 +77,8 @@ class Supervisor:
         self._signals: list[int] = []
         self._interrupted = 0.0
         """When the first SIGINT came (`time.monotonic`); 0.0: none has."""
+        self._since = self._configured = time.time()
+        self._reload_successful = True
         self._code = 0
         self._selector = selectors.DefaultSelector()
         path = str(folder.path)
@@ -192,11 +194,13 @@ class Supervisor:
         self._selector.register(child.beat_fd, selectors.EVENT_READ, child)
 
     def _write_processes(self) -> None:
-        self._folder.write_processes(
-            {
-                child.name: {"pid": child.pid, "restarts": child.restarts, "since": child.since}
-                for child in self._children
-            }
+        processes = {
+            child.name: ProcessState(child.pid, child.restarts, child.since)
+            for child in self._children
+        }
+        processes["supervisor"] = ProcessState(os.getpid(), 0, self._since)
+        self._folder.write_supervision(
+            Supervision(processes, self._reload_successful, self._configured)
         )
 
     # -- signals
@@ -225,7 +229,11 @@ class Supervisor:
                 new = self._reload_config()
             except UserError as error:
                 _log.error("configuration not reloaded: %s", error)
+                self._reload_successful = False
+                self._write_processes()
                 return
+            self._reload_successful, self._configured = True, time.time()
+            self._write_processes()
             self._config = _merge(self._config, new)
             self._folder.write_config(self._config)
             log.start("supervisor", self._config.log_level, self._config.log_format)

@@ -19,8 +19,10 @@ import msgspec
 from grpcdns.core.answers.policy import Policy
 from grpcdns.core.cluster.objects import Change, EndpointSlice, Kind, unpack
 from grpcdns.core.cluster.store import Entries
+from grpcdns.core.dns.wire import RCODE_NAMES, TYPE_NAMES
 from grpcdns.core.handler import Deferred, Handler
 from grpcdns.serve.worker.later import Later
+from grpcdns.serve.worker.transport.contract import Uncounted
 from grpcdns.serve.worker.upstream import Upstream
 
 _log = logging.getLogger(__name__)
@@ -33,10 +35,14 @@ _REPORTS_EVERY: Final = 10.0
 
 
 class Answerer:
-    """One worker's answers, and the state that they are made from. Every method is thread-safe."""
+    """One worker's answers, and the state that they are made from. Every method is thread-safe.
 
-    def __init__(self, policy: Policy, upstream: str) -> None:
+    ``probe`` is the message of our own probe, None for none.
+    """
+
+    def __init__(self, policy: Policy, upstream: str, probe: bytes | None = None) -> None:
         self._lock = threading.Lock()
+        self._probe = probe
         self._policy = policy
         self._upstream = Upstream(upstream)
         self._reported = 0.0
@@ -49,6 +55,8 @@ class Answerer:
 
     def answer(self, message: bytes) -> bytes | Later | None:
         """`Servicer`: what the transports call."""
+        if message == self._probe:
+            return self._answer_probe(message)
         with self._lock:
             result = self._handler.handle(message)
         if isinstance(result, Deferred):
@@ -111,7 +119,9 @@ class Answerer:
         by_type: dict[str, int] = {}
         by_rcode: dict[str, int] = {}
         for (qtype, rcode), count in answers.items():
-            type_name, rcode_name = _type_name(qtype), _rcode_name(rcode)
+            # Fixed sets: callers must not be able to make new label values.
+            type_name = TYPE_NAMES.get(qtype, "other")
+            rcode_name = RCODE_NAMES.get(rcode, "other")
             by_type[type_name] = by_type.get(type_name, 0) + count
             by_rcode[rcode_name] = by_rcode.get(rcode_name, 0) + count
         yield from (("dns_requests_total", f'type="{k}"', v) for k, v in by_type.items())
@@ -138,6 +148,11 @@ class Answerer:
             self.programming_seconds,
         )
         yield from self._upstream.samples()
+
+    def _answer_probe(self, message: bytes) -> Uncounted:
+        """REFUSED, as for any name outside the zones; it waits as long as a query does."""
+        with self._lock:
+            return Uncounted(message[:2] + b"\x80\x05" + message[4:])
 
     def _use_policy(self) -> None:
         cap = RESTORED_TTL if self.restored else None
@@ -175,23 +190,3 @@ def histogram(
         yield f"{name}_bucket", f'le="{bound}"', total
     yield f"{name}_sum", "", seconds
     yield f"{name}_count", "", total
-
-
-# Fixed sets: callers must not be able to make new label values.
-_TYPES: Final = {
-    1: "A", 2: "NS", 5: "CNAME", 6: "SOA", 12: "PTR", 15: "MX", 16: "TXT", 28: "AAAA", 33: "SRV",
-    35: "NAPTR", 43: "DS", 48: "DNSKEY", 64: "SVCB", 65: "HTTPS", 251: "IXFR", 252: "AXFR",
-    255: "ANY",
-}  # fmt: skip
-_RCODES: Final = {
-    0: "NOERROR", 1: "FORMERR", 2: "SERVFAIL", 3: "NXDOMAIN", 4: "NOTIMP", 5: "REFUSED",
-    16: "BADVERS",
-}  # fmt: skip
-
-
-def _type_name(qtype: int) -> str:
-    return _TYPES.get(qtype, "other")
-
-
-def _rcode_name(rcode: int) -> str:
-    return _RCODES.get(rcode, "other")

@@ -26,7 +26,7 @@ from grpcdns.serve.worker.receiver import Receiver
 from grpcdns.serve.worker.transport import lane
 from grpcdns.serve.worker.transport.contract import BUCKETS, Pressure, Transport
 from grpcdns.serve.worker.transport.health import Health
-from grpcdns.serve.worker.transport.probe import Probe
+from grpcdns.serve.worker.transport.probe import Probe, new_message
 from grpcdns.serve.worker.transport.server import Listeners
 from grpcdns.serve.worker.transport.threads import Threads
 from grpcdns.serve.worker.transport.tls import make_credentials
@@ -57,7 +57,8 @@ class WorkerProcess:
         self._draining = False
         self._frozen = False
         self._health = Health()
-        self._answerer = Answerer(config.policy(), config.upstream)
+        message = new_message()
+        self._answerer = Answerer(config.policy(), config.upstream, message)
         pressure = Pressure()
         listeners = Listeners(
             [config.listen[number]],
@@ -73,7 +74,7 @@ class WorkerProcess:
             run.link, self._name, self._answerer, self._samples, self._update_health
         )
         heartbeat = child_process.Heartbeat(beat_fd)
-        self._probe = Probe(run.probe(number), pressure, heartbeat.beat)
+        self._probe = Probe(run.probe(number), message, pressure, heartbeat.beat)
 
     def serve(self) -> int:
         """Run until SIGTERM, in the main thread."""

@@ -6,8 +6,9 @@ costs 35 MB and 175 ms and urllib3 14 MB and 60 ms. Its errors, the socket's and
 here: ApiError, Unreachable, Stopped.
 
 Beware: nobody reports a dead connection, so it must be noticed from this side. If the peer is gone,
-TCP keepalive ends it within 30 s. If the peer acknowledges and sends nothing, the read timeout
-does; it is longer than the API's time between two bookmarks (60 s).
+TCP keepalive ends it within 30 s. If the peer acknowledges and sends nothing (a load balancer that
+has lost the API), the read timeout does; a live watch never is silent for as long, as it is asked
+to end earlier (``retry.WATCH_TIMEOUT``).
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from grpcdns.source.api.login import Login
 from grpcdns.source.api.throttle import Throttle
 
 CONNECT_TIMEOUT: Final = 10.0
-READ_TIMEOUT: Final = 75.0
+READ_TIMEOUT: Final = 55.0
 BUFFER: Final = 1 << 18
 PIECE: Final = 1 << 16
 """Bytes read at once. The API sends a list in chunks of an object or less; handling each of them

@@ -1,9 +1,9 @@
 """What to do after each answer of the API: pure decisions, without I/O or a clock.
 
 The behaviour is that of client-go's reflector (the rows of tests/unit/source/api/test_watch.py),
-with one exception: after any failure to reach the API, not only a refused connection, we WATCH
-again from the last version instead of relisting. The API answers 410 if that version has become too
-old.
+with two exceptions. After any failure to reach the API, not only a refused connection, we WATCH
+again from the last version instead of relisting; the API answers 410 if that version has become too
+old. And watches are short (``WATCH_TIMEOUT``).
 """
 
 from __future__ import annotations
@@ -19,8 +19,15 @@ BACKOFF_RESET: Final = 120.0
 """Seconds: the first delay, the longest delay (jitter can double it), and the time without a
 failure after which the next delay is the first again."""
 
-WATCH_TIMEOUT: Final = (300, 600)
-"""Seconds: the API is asked to end a watch after a random time in between."""
+WATCH_TIMEOUT: Final = (40, 50)
+"""Seconds: the API is asked to end a watch after a random time in between. So a live watch ends in
+order before the client's read timeout (55 s), and a silent one is dead: noticed within 60 s.
+Bookmarks are no such sign of life: the API sends one a minute, and none for a kind whose version
+does not move (without etcd's progress notifications). The price is a request on the kept connection
+every 45 s for each kind. client-go asks for 300 to 600 s, and relies on HTTP/2 pings."""
+
+INITIAL_TIMEOUT: Final = (300, 600)
+"""Seconds, the same for a streaming list, whose initial events must not be cut short."""
 
 SHORT_WATCH: Final = 1.0
 """Seconds: a watch that ends sooner and without an event is an error."""
@@ -112,7 +119,7 @@ def list_limit(version: str, paged: bool) -> int:
     return PAGE_SIZE if paged or version in ("", "0") else 0
 
 
-def watch_timeout(chance: float) -> int:
+def watch_timeout(chance: float, *, initial: bool) -> int:
     """Seconds the API is asked to keep a watch open, from ``chance``, which is 0 up to 1."""
-    low, high = WATCH_TIMEOUT
+    low, high = INITIAL_TIMEOUT if initial else WATCH_TIMEOUT
     return int(low + chance * (high - low))

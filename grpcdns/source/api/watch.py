@@ -242,7 +242,7 @@ class Watch:
         ``began``: when it was requested, as a proxy may hold back the head until the first event.
         ``listing``: where the initial events go; None for a plain watch.
         """
-        seen = False
+        seen, initial = False, listing is not None
         try:
             self._check_wanted()
             for line in stream:
@@ -259,7 +259,11 @@ class Watch:
         self._check_wanted()
         if not seen and self._clock.now() - began < retry.SHORT_WATCH:
             raise _Useless("the watch ended at once, without an event")
-        self._journal.rewatch(self.kind, stream.ended)
+        if stream.ended == "closed":
+            self._sink.heard(self.kind)
+        # A streaming list asks for a timeout that is longer than the read timeout.
+        expected = initial and stream.ended == "silent"
+        self._journal.rewatch(self.kind, "closed" if expected else stream.ended)
 
     def _check_wanted(self) -> None:
         """Called before a stream is read and after it: while a stream is being opened, ``relist``
@@ -418,7 +422,7 @@ class Watch:
         params = dict(self.resource.selectors)
         params["watch"] = "true"
         params["allowWatchBookmarks"] = "true"
-        params["timeoutSeconds"] = str(retry.watch_timeout(self._clock.random()))
+        params["timeoutSeconds"] = str(retry.watch_timeout(self._clock.random(), initial=initial))
         if initial:
             params["sendInitialEvents"] = "true"
             params["resourceVersionMatch"] = "NotOlderThan"

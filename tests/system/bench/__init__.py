@@ -1,1 +1,1 @@
-"""The benchmark itself: the generator tells right from wrong, every measurement runs."""
+"""The benchmarks: the generator detects wrong answers, every measurement runs."""

@@ -1,4 +1,4 @@
-"""The load generator, and the lane's echo for it to ask."""
+"""The load generator, and the lane's echo as its target."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`bench/load`: what it counts, what it takes for wrong, and how it keeps time."""
+"""`bench/load`: its counts, the errors that it detects, and its timing."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def test_a_closed_loop_asks_each_question_once(echo: Server, names: Path) -> Non
     assert found.callers == 4
 
 
-def test_it_ends_after_its_time_and_takes_the_servers_cpu(echo: Server, names: Path) -> None:
+def test_it_ends_in_time_and_measures_the_servers_cpu(echo: Server, names: Path) -> None:
     found = load.run(echo.targets, names, callers=8, seconds=0.5, echo=True, pids=echo.pids)
     assert 0.4 < found.seconds < 5.0
     assert found.server_user + found.server_system > 0
@@ -38,7 +38,7 @@ def test_an_open_loop_keeps_its_rate(echo: Server, names: Path) -> None:
     assert found.seconds > 0.8
 
 
-def test_what_is_no_reply_is_an_error(echo: Server, names: Path) -> None:
+def test_a_message_that_is_no_reply_is_an_error(echo: Server, names: Path) -> None:
     with pytest.raises(load.LoadError, match="no reply"):
         load.run(echo.targets, names, callers=1, count=5)
 
@@ -61,8 +61,8 @@ def test_too_few_answers_are_an_error(generator: Path, names: Path) -> None:
         load.run([str(address)], names, udp=True, callers=1, count=1)
 
 
-def test_a_stall_counts_for_all_who_waited(generator: Path, names: Path) -> None:
-    """An open loop at 100 a second over a stall of 0.3 s: about thirty of them waited for it."""
+def test_a_stall_counts_for_every_query_that_waited(generator: Path, names: Path) -> None:
+    """An open loop of 100 queries a second with a stall of 0.3 s: about thirty of them wait."""
     asked = 0
     stalled = threading.Event()
 

@@ -1,4 +1,4 @@
-"""Every measurement runs, at a tiny size, and its table has a row for each server."""
+"""Every measurement runs on a small cluster, and its table has a row for each server."""
 
 from __future__ import annotations
 

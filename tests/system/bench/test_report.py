@@ -1,4 +1,4 @@
-"""The page: blocks filled, words kept; ratios of neighbours in time; targets judged."""
+"""The page: its blocks are filled and its text stays; ratios; targets."""
 
 from __future__ import annotations
 
@@ -11,19 +11,17 @@ from bench.samples import Results, Spread
 from bench.servers import COREDNS, ECHO, OURS
 
 
-def test_a_block_is_filled_and_the_words_stay() -> None:
-    page = "# Words\n\n<!-- bench:grpc -->\nold\n<!-- /bench -->\n\nmore words\n"
+def test_a_block_is_filled_and_the_text_stays() -> None:
+    page = "# Text\n\n<!-- bench:grpc -->\nold\n<!-- /bench -->\n\nmore text\n"
     filled = report.fill(page, {"grpc": "| new |"})
-    assert filled == (
-        "# Words\n\n<!-- bench:grpc -->\n\n| new |\n\n<!-- /bench -->\n\nmore words\n"
-    )
+    assert filled == ("# Text\n\n<!-- bench:grpc -->\n\n| new |\n\n<!-- /bench -->\n\nmore text\n")
     assert report.fill(filled, {"grpc": "| new |"}) == filled
     assert report.fill(page, {"udp": "another"}) == page
 
 
 def test_the_page_has_a_block_for_each_measurement() -> None:
     page = report.PAGE.read_text()
-    for name in (*report.MEASUREMENTS, "targets", "machine"):
+    for name in (*report.MEASUREMENTS, "summary", "targets", "machine"):
         assert f"<!-- bench:{name} -->" in page
 
 
@@ -32,7 +30,7 @@ def test_the_tables_of_the_page_are_those_of_the_results() -> None:
     assert report.fill(page, report.blocks_of(report.saved())) == page
 
 
-def test_a_ratio_is_that_of_each_round() -> None:
+def test_a_ratio_is_the_median_over_rounds() -> None:
     results = Results("grpc")
     for number, (ours, peer) in enumerate(((10.0, 20.0), (100.0, 50.0), (30.0, 30.0))):
         results.add(OURS, 64, number, cpu=ours)
@@ -60,7 +58,7 @@ def test_questions_are_the_same_each_time_and_their_names_exist() -> None:
     assert known <= {one.qname for one in asked}
 
 
-def test_usage_of_this_very_process() -> None:
+def test_usage_of_this_process() -> None:
     pid = int(Path("/proc/self").readlink().name)
     assert pid in usage.family(pid)
     assert usage.cpu_seconds([pid]) > 0

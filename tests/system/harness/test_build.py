@@ -1,4 +1,4 @@
-"""Building servers: found in the cache when nothing changed, and honest when there is none."""
+"""Building servers: cached while nothing changes, and Unavailable with the reason."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_is_rebuilt_when_a_file_changed(program: Program) -> None:
     assert build.build(program) != first
 
 
-def test_what_does_not_compile_is_unavailable(program: Program) -> None:
+def test_a_program_that_does_not_compile_is_unavailable(program: Program) -> None:
     (program.folder / "main.go").write_text("package main\n\nfunc main() { nonsense }\n")
     with pytest.raises(Unavailable, match="undefined: nonsense"):
         build.build(program)

@@ -1,4 +1,4 @@
-"""The control plane: its controllers work, and it lets nobody do more than they may."""
+"""The control plane: its controllers work, and RBAC is enforced."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ def test_cluster_ips_of_both_families(cluster: Cluster, namespace: str) -> None:
     assert made["spec"]["clusterIPs"] == ["10.96.77.1", "fd00:96::7701"]
 
 
-def test_a_service_account_may_do_what_its_rules_say_and_no_more(
+def test_a_service_account_has_the_rights_in_its_rules_and_no_others(
     cluster: Cluster, namespace: str
 ) -> None:
     api = cluster.service_account_api("reader", READ_DNS, namespace=namespace)
@@ -129,7 +129,7 @@ def test_a_service_account_may_do_what_its_rules_say_and_no_more(
     api.close()
 
 
-def test_nobody_is_nobody(cluster: Cluster) -> None:
+def test_requests_without_credentials_are_refused(cluster: Cluster) -> None:
     api = Api(cluster.address, cluster.ca)
     for path in ("/api/v1/services", "/version", "/readyz"):
         with pytest.raises(ApiError) as refused:
@@ -162,7 +162,7 @@ def test_service_imports_are_served(cluster: Cluster, namespace: str) -> None:
     assert read["status"]["clusters"] == [{"cluster": "east"}]
 
 
-def test_apply_makes_and_changes(cluster: Cluster, namespace: str) -> None:
+def test_apply_creates_and_updates(cluster: Cluster, namespace: str) -> None:
     def labelled(value: str) -> dict[str, Any]:
         return service("one", namespace=namespace, ports=[port(80)], labels={"v": value})
 

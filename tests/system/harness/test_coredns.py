@@ -1,4 +1,4 @@
-"""CoreDNS: its own `kubernetes` plugin against the cluster, reloads, restarts, its plugins."""
+"""CoreDNS: its `kubernetes` plugin on the cluster, reloads, restarts, the plugins it has."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def test_listens_on_loopback_only(coredns: Callable[..., CoreDNS]) -> None:
     server = coredns("(snippet) {\n errors\n}\n. {\n import snippet\n whoami\n}\n")
     assert (server.folder / "Corefile").read_text().count("bind 127.0.0.1") == 1
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
-        other.bind(("127.0.0.2", server.address.port))  # taken if it listened on all addresses
+        other.bind(("127.0.0.2", server.address.port))  # in use if it listened on all addresses
 
 
 def test_a_broken_corefile_says_why(coredns: Callable[..., CoreDNS]) -> None:

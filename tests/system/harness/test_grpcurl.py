@@ -1,4 +1,4 @@
-"""grpcurl speaks to a public grpcio server with reflection."""
+"""grpcurl with a plain grpcio server that has reflection."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def test_lists_and_calls(grpcurl: Callable[..., Output]) -> None:
         server.stop(None)
 
 
-def test_says_when_nobody_listens(grpcurl: Callable[..., Output]) -> None:
+def test_reports_when_nothing_listens(grpcurl: Callable[..., Output]) -> None:
     output = grpcurl("-connect-timeout", "1", str(free_address()), "list")
     assert output.code != 0
     assert "Failed to dial target host" in output.stderr

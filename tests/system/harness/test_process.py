@@ -1,4 +1,4 @@
-"""Child processes: ready, ended, frozen, and never left behind."""
+"""Child processes: started, stopped, frozen, and never left behind."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_one_that_ends_early_shows_its_log(tmp_path: Path) -> None:
         process.start(lambda: False)
 
 
-def test_one_that_is_not_there(tmp_path: Path) -> None:
+def test_a_missing_program(tmp_path: Path) -> None:
     process = Process(["/nowhere/server"], log=tmp_path / "log")
     with pytest.raises(ProcessError, match="/nowhere/server"):
         process.start(lambda: False)
@@ -90,7 +90,7 @@ def test_ports_are_free_and_different() -> None:
         server.bind(address)
 
 
-def test_waiting_says_what_did_not_come() -> None:
+def test_waiting_reports_what_did_not_happen() -> None:
     with pytest.raises(WaitError, match="the moon: not within 0 s"):
         wait_until(lambda: None, "the moon", timeout=0)
 

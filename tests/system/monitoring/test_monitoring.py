@@ -24,8 +24,11 @@ from harness.waiting import wait_until
 from tests.system.monitoring.promql import parse
 
 FOLDER: Final = ROOT / "deploy" / "monitoring"
+STOCK: Final = ROOT / "tests" / "system" / "deploy" / "stock.yaml"
 GIVEN: Final = {"instance": "Prometheus adds it", "le": "a histogram's"}
 """Label -> why it is not in the scrape itself."""
+PROMETHEUS: Final = {"up": {"instance", "job"}}
+"""Metrics that Prometheus makes of each scrape, and their labels."""
 SUFFIXES: Final = ("_bucket", "_sum", "_count")
 # Metrics that appear once the event has happened, with the labels they have then.
 LATER: Final = {
@@ -85,7 +88,7 @@ def test_every_expression_parses_and_names_what_exists(
         assert metrics, text
         known: set[str] = set(GIVEN)
         for name, used in metrics.items():
-            own = labels.get(name, LATER.get(name))
+            own = labels.get(name, LATER.get(name, PROMETHEUS.get(name)))
             assert own is not None, f"{name} is in no scrape: {text}"
             assert used <= own | GIVEN.keys(), text
             known |= own
@@ -109,7 +112,7 @@ def test_an_alert_says_what_and_what_to_do(rule: dict[str, Any]) -> None:
     assert re.fullmatch(r"Grpcdns[A-Za-z]+", rule["alert"])
     assert rule.keys() <= {"alert", "expr", "for", "labels", "annotations"}
     assert rule["labels"]["severity"] in ("critical", "warning", "info")
-    assert set(rule["annotations"]) == {"summary", "description"}
+    assert set(rule["annotations"]) == {"summary", "description", "runbook_url"}
     assert re.fullmatch(r"\d+[smh]", rule.get("for", "1m"))
     for text in rule["annotations"].values():
         assert set(re.findall(r"\$labels\.(\w+)", text)) <= LABELS_OF_RULES
@@ -155,3 +158,22 @@ def test_panels_have_ids_titles_and_a_selectable_source() -> None:
     charts = [panel for panel in panels if panel["type"] != "row"]
     assert all(panel["datasource"]["uid"] == "${datasource}" for panel in charts)
     assert [one["name"] for one in dashboard()["templating"]["list"]] == ["datasource", "instance"]
+
+
+@pytest.mark.parametrize("kind", ["PodMonitor", "ServiceMonitor"])
+def test_monitors_select_what_the_overlay_has(kind: str) -> None:
+    """The labels are those of the stock Deployment and Service, the port is the overlay's."""
+    monitor = yaml.safe_load((FOLDER / f"{kind.lower()}.yaml").read_text())
+    assert monitor["kind"] == kind
+    stock = {one["kind"]: one for one in yaml.safe_load_all(STOCK.read_text())}
+    wanted = monitor["spec"]["selector"]["matchLabels"].items()
+    (endpoint,) = monitor["spec"].get("endpoints") or monitor["spec"]["podMetricsEndpoints"]
+    if kind == "PodMonitor":
+        deployment = yaml.safe_load((ROOT / "deploy/kubeadm/deployment.yaml").read_text())
+        assert wanted <= stock["Deployment"]["spec"]["template"]["metadata"]["labels"].items()
+        (container,) = deployment["spec"]["template"]["spec"]["initContainers"]
+        ports = container["ports"]
+    else:
+        assert wanted <= stock["Service"]["metadata"]["labels"].items()
+        ports = yaml.safe_load((ROOT / "deploy/kubeadm/service.yaml").read_text())["spec"]["ports"]
+    assert endpoint["port"] in {one["name"] for one in ports}

@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from prometheus_client.parser import text_string_to_metric_families
+
 from harness.grpcdns import Grpcdns
 from harness.waiting import wait_until
 
@@ -81,6 +83,17 @@ def sample(address: object, line: str) -> float:
         if found.startswith(line + " "):
             return float(found.rpartition(" ")[2])
     raise AssertionError(f"no sample {line}")
+
+
+def counters(address: object) -> dict[str, float]:
+    """Every sample of /metrics that is counted up, by its name and labels; but CPU time."""
+    families = text_string_to_metric_families(get(address, "/metrics").body)
+    return {
+        f"{sample.name}{sorted(sample.labels.items())}": sample.value
+        for family in families
+        if family.type != "gauge" and family.name != "grpcdns_process_cpu_seconds"
+        for sample in family.samples
+    }
 
 
 def threads_of(pid: int) -> int:

@@ -20,6 +20,7 @@ from harness.waiting import wait_until
 from tests.system.processes.processes import (
     NAME,
     answers,
+    counters,
     get,
     is_replaced,
     sample,
@@ -28,6 +29,8 @@ from tests.system.processes.processes import (
 )
 
 OTHER = "other.default.svc.cluster.local."
+TYPE_A = 'grpcdns_dns_requests_total{worker="worker-0",type="A"}'
+PROBE = 'grpcdns_probe_seconds{worker="worker-0"}'
 
 
 @pytest.fixture
@@ -205,6 +208,27 @@ def test_metrics_health_and_readiness(manifests: Path, tmp_path: Path) -> None:
         wait_until(is_replaced(ours, "worker 0", pid), "it is replaced")
         restarts = 'grpcdns_process_restarts_total{process="worker-0"}'
         wait_until(lambda: sample(at, restarts) == 1, "it is counted")
+
+
+@pytest.mark.parametrize("transport", ["lane", "threads"])
+def test_without_clients_no_counter_moves(manifests: Path, tmp_path: Path, transport: str) -> None:
+    """The probe of each worker by itself is no client."""
+    at = free_address()
+    options = ("--manifests", manifests, "--metrics", str(at), "--transport", transport)
+    with Grpcdns(*options, folder=tmp_path) as ours:
+        assert answers(ours)
+        wait_until(lambda: sample(at, TYPE_A) == 1, "the client's query is counted")
+        before = counters(at)
+        probes: set[float] = set()
+
+        def probed_often() -> bool:
+            probes.add(sample(at, PROBE))
+            return len(probes) > 15
+
+        wait_until(probed_often, "15 probes, over seconds")
+        assert counters(at) == before
+        assert answers(ours)
+        wait_until(lambda: sample(at, TYPE_A) == 2, "a client still is")
 
 
 def test_readiness_names_what_is_missing(manifests: Path, tmp_path: Path) -> None:

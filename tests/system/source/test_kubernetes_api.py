@@ -14,7 +14,7 @@ import pytest
 
 from grpcdns.config.options import Config
 from grpcdns.core.cluster.objects import EndpointSlice, Kind, Pod, Service
-from grpcdns.source.api import source
+from grpcdns.source.api import retry, source
 from grpcdns.source.api.audit import Audit
 from grpcdns.source.api.client import Client
 from grpcdns.source.api.decode import Decoder
@@ -217,6 +217,22 @@ def test_f12_a_frozen_api_is_noticed(make_cluster: Any) -> None:
         wait_until(lambda: has(sink, Kind.SERVICE, "default", "late"), "the next event", timeout=30)
 
 
+def test_an_idle_watch_ends_in_order_before_the_read_timeout(
+    cluster: Cluster, kubeconfig: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without a bookmark, as for a kind that nothing happens to (here ten times as fast)."""
+    monkeypatch.setattr(retry, "WATCH_TIMEOUT", (4, 5))
+    single = Single(lambda: from_kubeconfig(kubeconfig), kind=Kind.POD, read_timeout=5.5)
+    monkeypatch.setattr(single.journal, "reached", lambda _kind: single.clock.advance(4.5))
+    with single.running() as sink:
+        before = sink.heard_count
+        start = single.clock.now()
+        wait_until(lambda: single.clock.now() >= start + 3 * 4.5, "three watches", timeout=30)
+        assert sink.heard_count >= before + 2
+        assert not sink.noted("rewatch")
+        assert not sink.noted("relist")
+
+
 def test_f14_a_rotated_token_is_read_again(make_cluster: Any) -> None:
     """The old token is rejected at once: its account is deleted."""
     cluster = make_cluster(controllers=False)
@@ -229,7 +245,7 @@ def test_f14_a_rotated_token_is_read_again(make_cluster: Any) -> None:
         cluster.api.delete({**account, "metadata": {"name": "first", "namespace": "default"}})
         cluster.api.create(service("later", ports=HTTP))
         wait_until(
-            lambda: len(sink.noted("rewatch")) >= 3 and has(sink, Kind.SERVICE, "default", "later"),
+            lambda: len(sink.noted("list")) >= 3 and has(sink, Kind.SERVICE, "default", "later"),
             "watched again",
             timeout=30,
         )

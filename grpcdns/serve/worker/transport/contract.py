@@ -22,6 +22,10 @@ BUCKETS: Final = tuple(0.000025 * 2**power for power in range(18))
 """Upper bounds of the duration histogram in seconds: 25 us to 3.3 s (CoreDNS: 250 us to 8 s)."""
 
 
+class Uncounted(bytes):
+    """A reply that is sent and not counted: our own probe is no client."""
+
+
 class Stats:
     """A transport's counters. Its threads write them, any thread may read them."""
 
@@ -53,10 +57,12 @@ class Pressure:
     shed until it is answered.
     """
 
-    __slots__ = ("bound", "sent")
+    __slots__ = ("bound", "packet", "sent")
 
     def __init__(self, bound: float = 0.25) -> None:
         self.bound = bound
+        self.packet = b""
+        """The probe's DnsPacket."""
         self.sent = 0.0
         """When the probe in flight was sent (``time.perf_counter``); 0.0: none is in flight."""
 

@@ -35,6 +35,7 @@ from grpcdns.serve.worker.transport.contract import (
     QUERY,
     Pressure,
     Stats,
+    Uncounted,
     quiet,
 )
 from grpcdns.serve.worker.transport.packet import from_wire, to_wire
@@ -208,7 +209,8 @@ class Lane:
             pass
         now = _now()
         pressure, in_flight = self._pressure, self._open
-        if (pressure.sent and pressure.high(now)) or (
+        # With nothing in flight this may be the probe itself, late because we got no CPU.
+        if (pressure.sent and in_flight and pressure.high(now)) or (
             len(in_flight) >= MAX_OPEN and not self._make_room(now)
         ):
             self.stats.shed += 1
@@ -253,6 +255,8 @@ class Lane:
         if type(reply) is not bytes:
             if reply is None:
                 self._finish(call, None)
+            elif type(reply) is Uncounted:
+                self._send(call, reply)
             else:
                 self._wait(reply, call)  # type: ignore[arg-type]
             return
@@ -287,8 +291,11 @@ class Lane:
             self._open.pop(call, None)
             self._refuse(call, cygrpc.StatusCode.unavailable, NOT_NOW)
         else:
-            send = _SendMessage(to_wire(reply), 0)
-            call.start_server_batch((self._head, send, self._ok, self._close), (call, 0))
+            self._send(call, reply)
+
+    def _send(self, call: Any, reply: bytes) -> None:
+        send = _SendMessage(to_wire(reply), 0)
+        call.start_server_batch((self._head, send, self._ok, self._close), (call, 0))
 
     def _refuse(self, call: Any, code: Any, details: bytes) -> None:
         call.start_server_batch((self._head, _status(code, details), self._close), _DONE)

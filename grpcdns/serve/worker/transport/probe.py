@@ -2,7 +2,8 @@
 
 It takes the way of every query, through grpcio and the transport to the handler. So it shows that
 this process answers (each reply is a heartbeat for the supervisor, as is a call that ends with
-UNAVAILABLE) and, while one is in flight, how long calls wait (`Pressure`).
+UNAVAILABLE) and, while one is in flight, how long calls wait (`Pressure`). It is no client's query:
+the reply is `Uncounted`.
 
 One call's HTTP/2 is written here, a hundred fixed bytes each way, so that the worker needs no gRPC
 client: a headers frame of literals, a data frame, and then every frame until the stream has ended
@@ -12,6 +13,7 @@ client: a headers frame of literals, a data frame, and then every frame until th
 from __future__ import annotations
 
 import logging
+import os
 import socket
 import struct
 import threading
@@ -28,9 +30,6 @@ EVERY: Final = 0.15
 """Seconds from one probe to the next."""
 TIMEOUT: Final = 5.0
 
-MESSAGE: Final = bytes.fromhex("000000000001000000000000") + b"\x07grpcdns\x05probe\0\0\x10\0\1"
-"""A TXT query for a name outside every zone: the reply is REFUSED, and cheap."""
-
 _PREFACE: Final = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 _FRAME: Final = struct.Struct(">HBBBL")
 _DATA, _HEADERS, _RST_STREAM, _SETTINGS, _PING, _GOAWAY, _WINDOW = 0, 1, 3, 4, 6, 7, 8
@@ -40,10 +39,14 @@ _RENEW: Final = 100_000
 
 
 class Probe:
-    """``beat`` is called after each reply, from the probe's thread."""
+    """Sends ``message`` (`new_message`) to the socket ``path``, and calls ``beat`` after each reply
+    from its own thread."""
 
-    def __init__(self, path: str, pressure: Pressure, beat: Callable[[], None]) -> None:
+    def __init__(
+        self, path: str, message: bytes, pressure: Pressure, beat: Callable[[], None]
+    ) -> None:
         self._path = path
+        self._packet = pressure.packet = to_wire(message)
         self._pressure = pressure
         self._beat = beat
         self._stopped = threading.Event()
@@ -85,12 +88,20 @@ class Probe:
     def _probe(self, caller: _Caller) -> None:
         for _ in range(_RENEW):
             self._pressure.sent = sent = time.perf_counter()
-            caller.call(MESSAGE)
+            caller.call(self._packet)
             self._pressure.sent = 0.0
             self.latest = time.perf_counter() - sent
             self._beat()
             if self._stopped.wait(EVERY) or self._draining:
                 return
+
+
+def new_message() -> bytes:
+    """A TXT query for a name outside every zone. No client can guess it, so that none can hide its
+    queries from the counters."""
+    secret = os.urandom(16).hex().encode()
+    name = bytes((len(secret),)) + secret + b"\x07grpcdns\x05probe\0"
+    return bytes.fromhex("000000000001000000000000") + name + b"\0\x10\0\1"
 
 
 class _Caller:
@@ -114,10 +125,9 @@ class _Caller:
     def __exit__(self, *_: object) -> None:
         self._sock.close()
 
-    def call(self, message: bytes) -> None:
+    def call(self, packet: bytes) -> None:
         """Return when the call has ended, with whatever status. Raises OSError."""
         self._stream += 2
-        packet = to_wire(message)
         data = b"\0" + struct.pack(">L", len(packet)) + packet
         self._sock.sendall(
             _frame(_HEADERS, _END_HEADERS, self._stream, _REQUEST)

@@ -15,7 +15,15 @@ from typing import Final
 import grpc
 
 from grpcdns.serve.worker.later import Later, Servicer
-from grpcdns.serve.worker.transport.contract import HEARD, NOT_NOW, QUERY, Pressure, Stats, quiet
+from grpcdns.serve.worker.transport.contract import (
+    HEARD,
+    NOT_NOW,
+    QUERY,
+    Pressure,
+    Stats,
+    Uncounted,
+    quiet,
+)
 from grpcdns.serve.worker.transport.packet import from_wire, to_wire
 from grpcdns.serve.worker.transport.server import Listeners
 
@@ -82,7 +90,7 @@ class Threads:
 
     def _query(self, raw: bytes, context: grpc.ServicerContext) -> bytes:
         came = time.perf_counter()
-        if self._pressure.high(came):
+        if self._pressure.high(came) and raw != self._pressure.packet:
             self.stats.shed += 1
             _not_now(context)
         try:
@@ -93,7 +101,8 @@ class Threads:
         if isinstance(reply, Later):
             reply = self._wait(reply)
         self._open.wait()
-        self.stats.took(time.perf_counter() - came)
+        if not isinstance(reply, Uncounted):
+            self.stats.took(time.perf_counter() - came)
         if reply is None:
             self.stats.unavailable += 1
             _not_now(context)

@@ -241,6 +241,15 @@ def test_names_are_compressed() -> None:
     assert name_wire(NAME) in srv[12 + len(name_wire("_http._tcp." + NAME)) :]
 
 
+def test_only_a_soa_has_a_serial() -> None:
+    """The memo writes the zone's serial where a packed message says that one is."""
+    packer = wire.Packer(wire.question_of(("a", "b"), wire.MX))
+    packer.pack([wire.Record(("a", "b"), wire.MX, 5, (b"\0\1", ("mail", "b")))])
+    assert packer.serial_at == -1
+    packer.pack([wire.soa_record(("b",), 5, ("m", "b"), ("r", "b"), 0x01020304, 5)])
+    assert packer.tail[packer.serial_at :].startswith(b"\1\2\3\4")
+
+
 # -- the text of records: what `grpcdns zone`, `query` and `explain` print
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,7 +19,7 @@ from grpcdns.serve.feed.http import MetricsServer, Response
 from grpcdns.serve.feed.loop import FeedLoop
 from grpcdns.serve.feed.metrics import FAMILIES, Metrics, to_text
 from grpcdns.serve.feed.snapshots import Snapshots
-from grpcdns.serve.rundir import RunDir
+from grpcdns.serve.rundir import ProcessState, RunDir, Supervision
 from grpcdns.serve.worker.answerer import Answerer, histogram
 from harness.ports import Address, free_address
 from tests.system.processes.processes import get
@@ -37,7 +38,7 @@ def broadcast() -> Broadcast:
 @pytest.fixture
 def metrics(broadcast: Broadcast, tmp_path: Path) -> Iterator[Metrics]:
     run = RunDir(tmp_path)
-    run.write_processes({"feed": {"pid": 1, "restarts": 2, "since": 3.5}})
+    run.write_supervision(Supervision({"feed": ProcessState(os.getpid(), 2, 3.5)}))
     loop = FeedLoop(str(tmp_path / "feed.sock"), lambda: None)
     yield Metrics(run, Config(), broadcast, loop, Snapshots(Config(), broadcast))
     loop.close()

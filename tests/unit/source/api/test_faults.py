@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from grpcdns.core.cluster.objects import EndpointSlice, Kind, Service
+from grpcdns.source.api.client import READ_TIMEOUT
 from grpcdns.source.api.decode import Decoder
 from grpcdns.source.kinds import Fields
 from tests.unit.source.api.fake_api import (
@@ -182,11 +183,22 @@ def test_p1_an_api_that_always_fails_is_backed_off_from() -> None:
     assert sum(outcome.sleeps) > 20 * 30
 
 
-def test_p3_the_link_has_a_time_limit_of_its_own() -> None:
-    from grpcdns.source.api.client import READ_TIMEOUT
+def test_p3_a_live_watch_ends_before_a_silent_one_is_dead() -> None:
+    """The API is asked to end a watch, with a margin for its answer."""
+    longest = play([lists(service("a"))], chance=0.999).raw[1].params["timeoutSeconds"]
+    assert int(longest) + 5 <= READ_TIMEOUT <= 60
 
-    bookmarks_every = 60.0
-    assert bookmarks_every < READ_TIMEOUT
+
+def test_the_silence_after_a_streaming_list_is_no_fault() -> None:
+    """Its timeout is long, as its initial events may take long."""
+    stage = Stage(
+        [watches(added("a", "3"), bookmark("10", end="true"), end="hang")],
+        streaming=True,
+        read_timeout=0.4,
+    )
+    outcome = stage.run()
+    assert outcome.requests == ["WATCH initial at ''", "WATCH at '10'"]
+    assert outcome.sink.notes[1:] == []
 
 
 def test_p4_a_410_loop_backs_off() -> None:

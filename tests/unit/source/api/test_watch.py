@@ -247,7 +247,7 @@ def test_reflector(row: Row) -> None:
 
 
 def test_rf_01_parameters_of_a_watch() -> None:
-    for chance, seconds in ((0.0, "300"), (0.5, "450"), (0.999, "599")):
+    for chance, seconds in ((0.0, "40"), (0.5, "45"), (0.999, "49")):
         watch = play([A], chance=chance).raw[1].params
         assert watch == {
             "watch": "true",

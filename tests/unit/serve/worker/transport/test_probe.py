@@ -9,13 +9,17 @@ from pathlib import Path
 
 import pytest
 
+from grpcdns.core.answers.policy import Policy
+from grpcdns.serve.worker.answerer import Answerer
 from grpcdns.serve.worker.later import Later, Servicer
 from grpcdns.serve.worker.transport.contract import Pressure, Transport
 from grpcdns.serve.worker.transport.health import Health
-from grpcdns.serve.worker.transport.probe import MESSAGE, Probe
+from grpcdns.serve.worker.transport.probe import Probe, new_message
 from grpcdns.serve.worker.transport.server import Listeners
 from harness.waiting import wait_until
 from tests.transports import TRANSPORTS, unix
+
+MESSAGE = new_message()
 
 
 class Probed:
@@ -28,7 +32,7 @@ class Probed:
         listeners = Listeners([unix(folder)], Health(), private=private)
         self.transport: Transport = TRANSPORTS[name](listeners, answer, self.pressure)
         self.transport.start()
-        self.probe = Probe(private, self.pressure, self._beat)
+        self.probe = Probe(private, MESSAGE, self.pressure, self._beat)
         self.probe.start()
 
     def _beat(self) -> None:
@@ -65,6 +69,27 @@ def test_every_answer_is_a_beat(probed: type[Probed]) -> None:
     wait_until(lambda: running.beats >= 5, "it beats")
     assert set(seen) == {MESSAGE}
     assert 0.0 < running.probe.latest < 1.0
+
+
+@pytest.mark.parametrize("bound", [0.2, 0.0], ids=["in time", "late"])
+def test_it_is_no_client(probed: type[Probed], bound: float) -> None:
+    """Its calls are not counted, and not shed when it is late itself."""
+    answerer = Answerer(Policy(), "", MESSAGE)
+    running = probed(answerer.answer)  # type: ignore[call-arg, arg-type]
+    running.pressure.bound = bound
+    before = running.beats
+    wait_until(lambda: running.beats >= before + 5, "it beats")
+    stats = running.transport.stats
+    assert (stats.shed, stats.unavailable, stats.broken, stats.seconds) == (0, 0, 0, 0.0)
+    assert not any(stats.buckets)
+    found = {name: value for name, _, value in answerer.samples()}
+    assert not any(value for name, value in found.items() if name.endswith("_total"))
+
+
+def test_its_reply_is_refused_as_for_any_name_outside_the_zones() -> None:
+    probing, plain = Answerer(Policy(), "", MESSAGE), Answerer(Policy(), "")
+    assert probing.answer(MESSAGE) == plain.answer(MESSAGE)
+    assert new_message() != new_message()
 
 
 def test_unavailable_is_a_beat(probed: type[Probed]) -> None:

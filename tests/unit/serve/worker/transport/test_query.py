@@ -219,12 +219,19 @@ def test_more_messages_than_one(serve: Serve) -> None:
 
 
 def test_overload_is_shed(serve: Serve) -> None:
-    """While a probe waits for longer than it should, new calls end with UNAVAILABLE."""
-    served = serve()
-    served.pressure.sent = time.perf_counter() - 1.0
-    with pytest.raises(grpc.RpcError) as caught:
-        served.query(to_wire(b"x"))
-    assert code_of(caught.value) is grpc.StatusCode.UNAVAILABLE
-    assert served.transport.stats.shed == 1
-    served.pressure.sent = 0.0
-    assert served.query(to_wire(b"x")) == to_wire(b"x")
+    """While a probe waits for longer than it should, and calls are in flight, new ones end with
+    UNAVAILABLE."""
+    later = Later()
+    served = serve(lambda message: later if message == b"held" else message)
+    with served.channel() as channel:
+        held = method(channel).future(to_wire(b"held"), timeout=20.0)
+        wait_until(lambda: served.transport.stats.open == 1, "it is in flight")
+        served.pressure.sent = time.perf_counter() - 1.0
+        with pytest.raises(grpc.RpcError) as caught:
+            served.query(to_wire(b"x"))
+        assert code_of(caught.value) is grpc.StatusCode.UNAVAILABLE
+        assert served.transport.stats.shed == 1
+        served.pressure.sent = 0.0
+        assert served.query(to_wire(b"x")) == to_wire(b"x")
+        later.set(b"done")
+        assert held.result() == to_wire(b"done")

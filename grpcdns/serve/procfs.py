@@ -49,3 +49,17 @@ def _stat(pid: int, part: str = "") -> list[str]:
     except OSError:
         return []
     return stat.rpartition(")")[2].split()
+
+
+def resident_memory(pid: int) -> int:
+    """Bytes of memory that are in RAM; 0: it is gone."""
+    fields = _stat(pid)
+    return int(fields[21]) * os.sysconf("SC_PAGE_SIZE") if fields else 0
+
+
+def open_files(pid: int) -> int:
+    """File descriptors in use; 0 when they cannot be read."""
+    try:
+        return len(os.listdir(f"/proc/{pid}/fd"))
+    except OSError:
+        return 0

@@ -1,0 +1,33 @@
+"""Which commit this is: from the file that a build writes, else from the checkout around it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+_PACKAGE: Final = Path(__file__).parent
+FILE: Final = "REVISION"
+"""Beside this module; the Dockerfile writes it."""
+
+
+def revision(package: Path = _PACKAGE) -> str:
+    """The commit's ID; "" when it is not known."""
+    try:
+        return (package / FILE).read_text().strip()
+    except OSError:
+        return _of_checkout(package.parent / ".git")
+
+
+def _of_checkout(git: Path) -> str:
+    """HEAD of the repository, without running git: an image may have none."""
+    try:
+        head = (git / "HEAD").read_text().strip()
+        reference = head.removeprefix("ref: ")
+        if reference == head:
+            return head
+        if (git / reference).exists():
+            return (git / reference).read_text().strip()
+        packed = (git / "packed-refs").read_text().splitlines()
+    except OSError:
+        return ""
+    return next((line.split()[0] for line in packed if line.endswith(f" {reference}")), "")
