@@ -22,13 +22,17 @@ class Source(Protocol):
         """New options for answers, which may need other fields of the objects."""
 
 
-def make_source(config: Config) -> Source:
+def make_source(config: Config, *, once: bool = False) -> Source:
     """Manifests where ``--manifests`` is given, else the API. Raises `UserError` for options it
-    cannot be made from."""
+    cannot be made from.
+
+    ``once``: for a command that reads the objects once. ``start`` then raises
+    `grpcdns.source.api.client.Unreachable`, with the reason, when the API does not answer.
+    """
     if config.manifests:
         from grpcdns.source.manifests.source import Manifests
 
         return Manifests(config)
     from grpcdns.source.api.source import KubernetesApi
 
-    return KubernetesApi(config)
+    return KubernetesApi(config, once=once)

@@ -3,6 +3,9 @@
     KubernetesApi(config).start(sink)   raises UserError when it cannot log in
                          .stop()        prompt
 
+With ``once``, for a command that reads the cluster once, ``start`` also raises Unreachable when the
+API does not answer within 3.5 s, instead of retrying for ever.
+
 Lists are cluster-wide even with ``--namespaces``, as CoreDNS's are: the RBAC rules are the same,
 and an answer about another namespace depends on whether it exists.
 """
@@ -18,17 +21,19 @@ from grpcdns.config.options import Config
 from grpcdns.core.answers.policy import Policy
 from grpcdns.core.cluster.objects import Kind
 from grpcdns.source.api.audit import Audit
-from grpcdns.source.api.client import Client
+from grpcdns.source.api.client import ApiError, Client, Unreachable
 from grpcdns.source.api.decode import Decoder
 from grpcdns.source.api.journal import Journal
 from grpcdns.source.api.login import Login, from_kubeconfig, in_cluster
 from grpcdns.source.api.throttle import Throttle
 from grpcdns.source.api.watch import Resource, Watch
-from grpcdns.source.clock import WallClock
+from grpcdns.source.clock import Clock, WallClock
 from grpcdns.source.kinds import WATCHED, Watched
 from grpcdns.source.scope import fields_of, kinds_of
 from grpcdns.source.sink import Sink
 
+ANSWER_TIMEOUT: Final = 3.5
+"""Seconds in which an API must answer a command, from the look-up of its name on."""
 TURN: Final = 1.0
 """Seconds: how long a kind waits for the first list of the kind before it, at most."""
 JOIN_TIMEOUT: Final = 2.0
@@ -38,8 +43,11 @@ JOIN_TIMEOUT: Final = 2.0
 class KubernetesApi:
     """The source behind ``--kubeconfig``, and the default inside a Pod."""
 
-    def __init__(self, config: Config, login: Callable[[], Login] | None = None) -> None:
+    def __init__(
+        self, config: Config, login: Callable[[], Login] | None = None, *, once: bool = False
+    ) -> None:
         self._config = config
+        self._once = once
         self._login = login or _login_of(config)
         self._clock = WallClock()
         self._client: Client | None = None
@@ -47,11 +55,13 @@ class KubernetesApi:
         self._threads: list[threading.Thread] = []
 
     def start(self, sink: Sink) -> None:
-        """Begins to watch; returns once it has logged in. Raises UserError."""
+        """Begins to watch; returns once it has logged in. Raises UserError, Unreachable."""
         config = self._config
         throttle = Throttle(self._clock, config.api_qps, config.api_burst, config.api_max_inflight)
         self._client = client = Client(self._login, throttle)
-        client.login()
+        login, _ = client.login()
+        if self._once:
+            _expect_answer(login, self._clock)
         journal = Journal(sink, self._clock)
         policy = config.policy()
         self._watches = [
@@ -82,6 +92,37 @@ class KubernetesApi:
         for watch in self._watches:
             if WATCHED[watch.kind].optional_fields and watch.fields != fields_of(policy):
                 watch.use(Decoder(watch.kind, fields_of(policy)))
+
+
+def _expect_answer(login: Login, clock: Clock) -> None:
+    """Asks for anything. Raises Unreachable. In a thread, as a resolver has its own timeouts."""
+    client = Client(
+        lambda: login,
+        Throttle(clock),
+        connect_timeout=ANSWER_TIMEOUT,
+        read_timeout=ANSWER_TIMEOUT,
+    )
+    errors: list[Exception] = [Unreachable("timeout")]
+
+    def ask() -> None:
+        connection = client.connect()
+        try:
+            connection.get("/version", {})
+            errors.clear()
+        except ApiError:
+            errors.clear()
+        except Exception as error:
+            errors[:] = [error]
+        finally:
+            connection.close()
+
+    thread = threading.Thread(target=ask, name="source-probe", daemon=True)
+    thread.start()
+    thread.join(ANSWER_TIMEOUT)
+    found = tuple(errors)
+    client.stop()
+    if found:
+        raise found[0]
 
 
 def _run_in_turn(watch: Watch, before: Watch | None) -> None:

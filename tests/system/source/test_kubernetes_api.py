@@ -8,13 +8,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from unittest.mock import Mock
 
 import pytest
 
 from grpcdns.config.options import Config
 from grpcdns.core.cluster.objects import EndpointSlice, Kind, Pod, Service
-from grpcdns.source.api import retry, source
+from grpcdns.source.api import retry
 from grpcdns.source.api.audit import Audit
 from grpcdns.source.api.client import Client
 from grpcdns.source.api.decode import Decoder
@@ -320,20 +319,3 @@ def test_new_options_relist_the_fields_they_need(
         wait_until(lambda: pods() == {"p"}, "the Pod's name")
     finally:
         source.stop()
-
-
-def test_a_kind_waits_for_the_first_list_of_the_one_before(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """But not for long: a list that hangs does not hold up another."""
-    monkeypatch.setattr(source, "TURN", 0.2)
-    before, ran = Mock(tried=threading.Event()), threading.Event()
-    args = (Mock(run=ran.set), before)
-    threading.Thread(target=source._run_in_turn, args=args).start()
-    assert not ran.wait(0.05)
-    before.tried.set()
-    assert ran.wait(5.0)
-    before.tried.clear()
-    ran.clear()
-    threading.Thread(target=source._run_in_turn, args=args).start()
-    assert ran.wait(5.0)
