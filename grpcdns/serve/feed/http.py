@@ -30,7 +30,8 @@ class Response(NamedTuple):
     kind: str = "text/plain; charset=utf-8"
 
 
-Route = Callable[[], Response]
+Route = Callable[[str], Response]
+"""From a request's query, the text after "?", to its response."""
 
 
 class MetricsServer:
@@ -74,13 +75,14 @@ class MetricsServer:
             self._slots.release()
 
     def _respond(self, method: str, path: str) -> Response:
-        route = self._routes.get(path.partition("?")[0])
+        name, _, query = path.partition("?")
+        route = self._routes.get(name)
         if method not in ("GET", "HEAD"):
             return Response(405, "GET only\n")
         if route is None:
             return Response(404, "there is " + ", ".join(sorted(self._routes)) + "\n")
         try:
-            return route()
+            return route(query)
         except Exception:
             _log.exception("GET %s failed", path)
             return Response(500, "see the log\n")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
+from urllib.parse import parse_qs
 
 from grpcdns import __version__
 from grpcdns.config.options import Config
@@ -121,25 +122,30 @@ class Metrics:
     def routes(self) -> dict[str, Route]:
         return {"/metrics": self._metrics, "/healthz": self._healthz, "/readyz": self._readyz}
 
-    def _metrics(self) -> Response:
+    def _metrics(self, _query: str) -> Response:
         return Response(200, self.text(self._loop.reports(_PATIENCE)), _CONTENT)
 
     def text(self, reports: Mapping[str, link.Report]) -> str:
         """Every sample: the feed's own, and those of the workers that reported theirs."""
         return to_text([*self._own(reports), *_of_workers(reports)])
 
-    def _healthz(self) -> Response:
+    def _healthz(self, _query: str) -> Response:
         """Whether the feed's main loop turns. The supervisor watches the rest."""
         quiet = time.monotonic() - self._loop.turned
         if quiet > 5.0:
             return Response(503, f"the feed's loop has not turned for {quiet:.1f} s\n")
         return Response(200, "ok\n")
 
-    def _readyz(self) -> Response:
-        missing = self.missing(self._loop.reports(_PATIENCE))
-        if missing:
-            return Response(503, "".join(f"{line}\n" for line in missing))
-        return Response(200, "ok\n")
+    def _readyz(self, query: str) -> Response:
+        return self.readiness(self._loop.reports(_PATIENCE), every="all" in parse_qs(query, True))
+
+    def readiness(self, reports: Mapping[str, link.Report], *, every: bool) -> Response:
+        """Ready is 200: one worker serves, with ``every`` nothing is missing. CoreDNS needs no more
+        than one, and a fault that downs one in each Pod must not take all Pods out of service."""
+        missing = self.missing(reports)
+        ready = not missing if every else any(map(_is_serving, reports.values()))
+        lines = ["ok", *missing] if ready else missing
+        return Response(200 if ready else 503, "".join(f"{line}\n" for line in lines))
 
     def missing(self, reports: Mapping[str, link.Report]) -> list[str]:
         """What is missing until all is ready, one line each."""

@@ -75,7 +75,7 @@ def test_a_worker_that_cannot_start_is_retried_and_shows() -> None:
     """Its address was taken while it was down: the other one serves, health and metrics say so."""
     metrics = free_address()
     with Grpcdns("--manifests", EXAMPLES, "--metrics", str(metrics)) as grpcdns:
-        assert get(metrics, "/readyz").status == 200
+        assert get(metrics, "/readyz?all").status == 200
         path = grpcdns.listen[0].removeprefix("unix://")
         grpcdns.process.freeze()
         os.kill(grpcdns.children()["worker 0"], signal.SIGKILL)
@@ -86,8 +86,9 @@ def test_a_worker_that_cannot_start_is_retried_and_shows() -> None:
             grpcdns.process.thaw()
             wait_until(lambda: grpcdns.process.log_text.count("in use") >= 3, "three tries")
             assert "restarted in" in grpcdns.process.log_text
-            assert get(metrics, "/readyz") == (503, "worker-0 does not answer\n")
+            assert get(metrics, "/readyz") == (200, "ok\nworker-0 does not answer\n")
+            assert get(metrics, "/readyz?all") == (503, "worker-0 does not answer\n")
             assert sample(metrics, 'grpcdns_worker_up{worker="worker-0"}') == 0
             assert section(grpcdns.ask("xecho" + SVC, worker=1))
         wait_until(grpcdns.serving, "both again", timeout=15)
-        assert get(metrics, "/readyz").status == 200
+        assert get(metrics, "/readyz?all").status == 200

@@ -197,7 +197,7 @@ def test_metrics_health_and_readiness(manifests: Path, tmp_path: Path) -> None:
         for _ in range(3):
             assert answers(ours, worker=1)
         assert get(at, "/healthz") == (200, "ok\n")
-        assert get(at, "/readyz") == (200, "ok\n")
+        assert get(at, "/readyz") == get(at, "/readyz?all") == (200, "ok\n")
         assert get(at, "/nothing").status == 404
         label = 'worker="worker-1",type="A"'
         assert sample(at, f"grpcdns_dns_requests_total{{{label}}}") >= 3
@@ -239,11 +239,16 @@ def test_readiness_names_what_is_missing(manifests: Path, tmp_path: Path) -> Non
         os.kill(ours.process.pid, signal.SIGSTOP)  # so that nobody replaces it
         try:
             os.kill(pid, signal.SIGKILL)
-            wait_until(lambda: get(at, "/readyz").status == 503, "it is not ready")
-            assert get(at, "/readyz").body == "worker-1 does not answer\n"
+            wait_until(lambda: get(at, "/readyz?all").status == 503, "one is not ready")
+            assert get(at, "/readyz?all") == (503, "worker-1 does not answer\n")
+            assert get(at, "/readyz") == (200, "ok\nworker-1 does not answer\n")
+            os.kill(ours.children()["worker 0"], signal.SIGKILL)
+            wait_until(lambda: get(at, "/readyz").status == 503, "none is ready")
+            both = "worker-0 does not answer\nworker-1 does not answer\n"
+            assert get(at, "/readyz") == (503, both)
         finally:
             os.kill(ours.process.pid, signal.SIGCONT)
-        wait_until(lambda: get(at, "/readyz").status == 200, "it is ready again")
+        wait_until(lambda: get(at, "/readyz?all") == (200, "ok\n"), "they are ready again")
 
 
 def test_reload_changes_answers_and_closes_nothing(manifests: Path, tmp_path: Path) -> None:

@@ -87,6 +87,56 @@ def test_readiness_names_what_is_missing(metrics: Metrics) -> None:
     ]
 
 
+SERVING = link.Report(1, (("ready", "", 1.0),))
+NOT_LISTED = "no list of endpoint_slice yet\nno list of service yet\n"
+
+
+@pytest.mark.parametrize(
+    ("reports", "every", "response"),
+    [
+        pytest.param(
+            {},
+            False,
+            (503, NOT_LISTED + "worker-0 does not answer\nworker-1 does not answer\n"),
+            id="none",
+        ),
+        pytest.param(
+            {"worker-0": report()},
+            False,
+            (503, NOT_LISTED + "worker-0 is not serving\nworker-1 does not answer\n"),
+            id="one, not serving",
+        ),
+        pytest.param(
+            {"worker-1": SERVING},
+            False,
+            (200, "ok\n" + NOT_LISTED + "worker-0 does not answer\n"),
+            id="one, while a new feed has listed nothing yet",
+        ),
+        pytest.param(
+            {"worker-1": SERVING},
+            True,
+            (503, NOT_LISTED + "worker-0 does not answer\n"),
+            id="one, and all are asked for",
+        ),
+        pytest.param(
+            {"worker-0": SERVING, "worker-1": SERVING}, True, (503, NOT_LISTED), id="both, no list"
+        ),
+    ],
+)
+def test_readiness(
+    metrics: Metrics, reports: dict[str, link.Report], every: bool, response: tuple[int, str]
+) -> None:
+    assert metrics.readiness(reports, every=every)[:2] == response
+
+
+def test_all_are_ready(metrics: Metrics, broadcast: Broadcast) -> None:
+    for kind in broadcast.needed:
+        broadcast.replace(kind, [])
+    reports = {"worker-0": SERVING, "worker-1": SERVING}
+    for every in (False, True):
+        assert metrics.readiness(reports, every=every)[:2] == (200, "ok\n")
+
+
 def test_histograms_are_cumulative() -> None:
     text = to_text(histogram("dns_request_duration_seconds", (0.1, 0.2), [3, 0, 2], 1.5))
     (family,) = text_string_to_metric_families(text)
@@ -94,21 +144,25 @@ def test_histograms_are_cumulative() -> None:
     assert values == {"0.1": 3, "0.2": 3, "+Inf": 5, "count": 5, "s_sum": 1.5}
 
 
+def echo(query: str) -> Response:
+    return Response(200, f"fine {query}\n")
+
+
 @pytest.fixture
 def server() -> Iterator[Address]:
-    def broken() -> Response:
+    def broken(_query: str) -> Response:
         raise RuntimeError("on purpose")
 
     at = free_address()
-    made = MetricsServer(str(at), {"/ok": lambda: Response(200, "fine\n"), "/broken": broken})
+    made = MetricsServer(str(at), {"/ok": echo, "/broken": broken})
     made.start()
     yield at
     made.stop()
 
 
 def test_http(server: Address) -> None:
-    assert get(server, "/ok") == (200, "fine\n")
-    assert get(server, "/ok?x=1") == (200, "fine\n")
+    assert get(server, "/ok") == (200, "fine \n")
+    assert get(server, "/ok?x=1&y") == (200, "fine x=1&y\n")
     assert get(server, "/none").status == 404
     assert get(server, "/broken").status == 500
 
