@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from typing import Final
 
 from grpcdns.config.options import Config
-from grpcdns.core.inspect.differences import DIFFERENCES, Facts, Said, Seen
+from grpcdns.core.inspect.differences import DIFFERENCES, Said, Seen
+from grpcdns.core.inspect.facts import Facts
 from tests.conformance.reply import Reply
 
 EXPECTED: Final = ("D1", "D2", "D3", "D4", "D6", "D8", "D9", "D10", "D13", "D16", "D17")
@@ -19,7 +20,7 @@ def explain(
 ) -> str | None:
     """The id of the intended difference between two replies; None for an unintended one."""
     for id_ in among:
-        if DIFFERENCES[id_](seen):
+        if DIFFERENCES[id_].explains(seen):
             # Of letters alone: flags are the same.
             only_letters = plugin is not None and plugin.folded() == ours.folded()
             return id_ if id_ != "D17" or only_letters else None

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from grpcdns.config.options import Config
-from grpcdns.core.inspect.differences import Facts
+from grpcdns.core.inspect.facts import Facts
 from tests.conformance.reply import Reply
 from tests.differential.expected import explain, seen_of
 

@@ -13,7 +13,8 @@ import pytest
 
 from grpcdns.config.options import Config
 from grpcdns.core.handler import Handler
-from grpcdns.core.inspect.differences import DIFFERENCES, facts_of
+from grpcdns.core.inspect.differences import DIFFERENCES
+from grpcdns.core.inspect.facts import facts_of
 from harness.api import ApiError, Object
 from harness.coredns import CoreDNS
 from harness.objects import namespace, port, service_import

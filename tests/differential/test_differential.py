@@ -21,7 +21,8 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, note, seed, settings
 
 from grpcdns.config.options import Config
-from grpcdns.core.inspect.differences import DIFFERENCES, facts_of, is_silent
+from grpcdns.core.inspect.differences import DIFFERENCES, is_silent
+from grpcdns.core.inspect.facts import facts_of
 from harness.api import Object
 from harness.waiting import WaitError, wait_until
 from tests.conformance.case import Case, Group, expected, shown

@@ -10,7 +10,8 @@ from typing import Final
 
 import pytest
 
-from grpcdns.core.inspect.differences import facts_of, is_silent
+from grpcdns.core.inspect.differences import is_silent
+from grpcdns.core.inspect.facts import facts_of
 from harness.coredns import CoreDNS
 from harness.grpcdns import Grpcdns
 from tests.conformance.cluster import ASKABLE, NAMELESS

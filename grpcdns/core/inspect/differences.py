@@ -1,38 +1,18 @@
 """The deliberate differences from CoreDNS's plugins: docs/differences.md, as functions.
 
-A function for each id tells whether two answers to one question differ for that reason. ``grpcdns
-compare`` reads the table, and so do the tests against CoreDNS's plugins: a difference that no
-row explains fails both. Reasons of each are in the document, not here.
+For each id a function tells whether two answers to one question differ for that reason. ``grpcdns
+compare`` reads the table, and so do the tests against CoreDNS's plugins: a difference that no row
+explains fails both. The reasons are in the document, not here.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from typing import Final, NamedTuple
 
 from grpcdns.core.answers.policy import Policy
-from grpcdns.core.cluster.endpoints import endpoint_label
-from grpcdns.core.cluster.index import Index
-from grpcdns.core.cluster.objects import (
-    Endpoint,
-    EndpointSlice,
-    Kind,
-    Service,
-    ServiceImport,
-    unpack,
-)
-from grpcdns.core.dns.names import (
-    MAX_NAME,
-    Name,
-    address_from_text,
-    address_to_text,
-    fits_wire,
-    name_from_text,
-    name_to_text,
-    name_to_wire,
-    reverse_from_address,
-)
+from grpcdns.core.inspect.facts import REVERSE_ZONE, Facts
 
 NOERROR: Final = "NOERROR"
 NXDOMAIN: Final = "NXDOMAIN"
@@ -40,7 +20,6 @@ FULL: Final = 64_000
 """Octets: an answer that is cut has at least this many, as no record is over 300."""
 _V4: Final = re.compile(r"(\d{1,3}\.){4}in-addr\.arpa\.")
 _V6: Final = re.compile(r"([0-9a-f]\.){32}ip6\.arpa\.")
-_REVERSE: Final = re.compile(r"(.*\.)?(in-addr|ip6)\.arpa\.")
 _PORT_PARENT: Final = re.compile(r"_(tcp|udp|sctp)\.[^.]+\.[^.]+\.svc")
 _ABOVE_OBJECTS: Final = re.compile(r"([^.]+\.)?(svc|pod)|")
 
@@ -57,22 +36,6 @@ class Said(NamedTuple):
     @property
     def sections(self) -> tuple[tuple[str, ...], ...]:
         return self.answer, self.authority, self.additional
-
-
-class Facts(NamedTuple):
-    """What the table needs to know of a cluster. Owners are ``service.namespace``, in lower case;
-    reverse names are text, absolute."""
-
-    fqdn: frozenset[str] = frozenset()
-    """Owners of slices with addressType FQDN."""
-    dotted: frozenset[str] = frozenset()
-    """Names of endpoints' Pods with a dot in them, and those endpoints' labels by address."""
-    odd: frozenset[str] = frozenset()
-    """Owners of addresses that are not in their canonical form."""
-    nameless: frozenset[str] = frozenset()
-    """Reverse names of endpoints in slices that name no Service, or one with a dot."""
-    too_long: frozenset[str] = frozenset()
-    """Owners of an endpoint whose name does not fit in a zone, and its reverse names."""
 
 
 class Seen(NamedTuple):
@@ -110,7 +73,7 @@ class Seen(NamedTuple):
 
 def find_difference(seen: Seen) -> str | None:
     """The id of the deliberate difference that explains one; None for one that is none."""
-    return next((id_ for id_, explains in DIFFERENCES.items() if explains(seen)), None)
+    return next((id_ for id_, one in DIFFERENCES.items() if one.explains(seen)), None)
 
 
 def longest_zone(name: str, zones: Iterable[str]) -> str | None:
@@ -274,29 +237,38 @@ def _apex_of_network(seen: Seen) -> bool:
     if seen.plugin is None or seen.left != "" or seen.qtype not in ("SOA", "NS"):
         return False
     owners = {record.split(" ")[0].lower() for record in seen.plugin.answer}
-    return _REVERSE.fullmatch(seen.name) is not None and seen.name not in owners
+    return REVERSE_ZONE.fullmatch(seen.name) is not None and seen.name not in owners
 
 
-DIFFERENCES: Final[dict[str, Callable[[Seen], bool]]] = {
-    "D1": _own_name,
-    "D2": _other_type_at_reverse,
-    "D3": _above_port,
-    "D4": _case_of_zone,
-    "D18": _apex_of_network,
-    "D5": _name_server,
-    "D6": _labels_before_reverse,
-    "D7": _address_in_several_ways,
-    "D8": _names_for_addresses,
-    "D9": _dotted_pod,
-    "D10": _external_ttl,
-    "D11": _target_without_reply,
-    "D12": _more_than_fits,
-    "D13": _nameless_slice,
-    "D14": _loop_through_zones,
-    "D15": _name_too_long,
-    "D16": _name_server_by_text,
-    "D17": _letter_case,
+class Difference(NamedTuple):
+    """``title``: what it is about, in a few words for people."""
+
+    title: str
+    explains: Callable[[Seen], bool]
+
+
+# fmt: off
+DIFFERENCES: Final = {
+    "D1": Difference("names above others exist", _own_name),
+    "D2": Difference("PTR names exist for every type", _other_type_at_reverse),
+    "D3": Difference("names above ports exist", _above_port),
+    "D4": Difference("the name server's name in capitals", _case_of_zone),
+    "D18": Difference("a network of --zones is a zone of its own", _apex_of_network),
+    "D5": Difference("the name server is --dns-service", _name_server),
+    "D6": Difference("labels before an ip6.arpa name", _labels_before_reverse),
+    "D7": Difference("one address in several spellings", _address_in_several_ways),
+    "D8": Difference("slices with addressType FQDN", _names_for_addresses),
+    "D9": Difference("Pods with a dot in their name", _dotted_pod),
+    "D10": Difference("TTL of SRV and CNAME in external zones", _external_ttl),
+    "D11": Difference("an ExternalName's target gets no reply", _target_without_reply),
+    "D12": Difference("more records than fit in a message", _more_than_fits),
+    "D13": Difference("slices that name no Service", _nameless_slice),
+    "D14": Difference("ExternalNames in a loop through two zones", _loop_through_zones),
+    "D15": Difference("names of over 255 octets", _name_too_long),
+    "D16": Difference("the zone twice in the name server's name", _name_server_by_text),
+    "D17": Difference("capitals in the question", _letter_case),
 }
+# fmt: on
 """In the order in which they are looked for."""
 
 
@@ -307,100 +279,3 @@ def _mentions(seen: Seen, owners: frozenset[str]) -> bool:
     said = [seen.ours, *([seen.plugin] if seen.plugin else [])]
     records = [record.lower() for one in said for section in one.sections for record in section]
     return seen.is_below(owners) or any(f"{owner}." in text for text in records for owner in owners)
-
-
-# -- the facts
-
-
-def facts_of(index: Index, policy: Policy) -> Facts:
-    """What an index shows of the cluster, under the options that it was made with."""
-    fqdn: set[str] = set()
-    dotted: set[str] = set()
-    odd: set[str] = set()
-    nameless: set[str] = set()
-    long: set[str] = set()
-    primary = next(_bases(policy), None)  # which PTR records point into
-    bases = [base for base in _bases(policy) if _may_be_too_long(base)]
-    for owner, texts in _addresses(index):
-        if any(map(_is_odd, texts)):
-            odd.add(owner)
-    for slice_ in _slices(index):
-        owner = _owner(slice_)
-        names = slice_.address_type == "FQDN"
-        if not names and (not slice_.service or "." in slice_.service):
-            nameless.update(_reverse_names(slice_.endpoints))
-        if owner.startswith("."):  # nobody's
-            continue
-        if names:
-            fqdn.add(owner)
-            continue
-        for endpoint in slice_.endpoints:
-            if "." in endpoint.pod:
-                dotted.add(endpoint.pod.lower())
-                dotted.update(endpoint_label(endpoint, one, False) for one in endpoint.addresses)
-            for base in bases:
-                if _overflows(endpoint, owner, base, policy):
-                    long.add(owner)
-                    long.update(_reverse_names([endpoint]) if base == primary else ())
-    return Facts(*map(frozenset, (fqdn, dotted, odd, nameless, long)))
-
-
-def _bases(policy: Policy) -> Iterator[Name]:
-    """What the names of Services end in, the primary zone first."""
-    for zone in policy.zones:
-        if not _REVERSE.fullmatch(zone):
-            yield ("svc", *name_from_text(zone))
-    for zone in policy.external_zones:
-        yield name_from_text(zone)
-
-
-def _may_be_too_long(base: Name) -> bool:
-    """With three labels of 63 octets before it."""
-    return len(name_to_wire(base)) + 3 * 64 > MAX_NAME
-
-
-def _overflows(endpoint: Endpoint, owner: str, base: Name, policy: Policy) -> bool:
-    service, _, namespace = owner.rpartition(".")
-    labels = {
-        endpoint_label(endpoint, text, policy.endpoint_pod_names) for text in endpoint.addresses
-    }
-    return any(not fits_wire((label, service, namespace, *base)) for label in labels)
-
-
-def _owner(slice_: EndpointSlice) -> str:
-    return f"{slice_.service or slice_.imported_service}.{slice_.namespace}".lower()
-
-
-def _slices(index: Index) -> Iterator[EndpointSlice]:
-    for body in index.store.bodies[Kind.ENDPOINT_SLICE].values():
-        slice_ = unpack(Kind.ENDPOINT_SLICE, body)
-        if isinstance(slice_, EndpointSlice):
-            yield slice_
-
-
-def _addresses(index: Index) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """Owners, and the addresses of one object of theirs."""
-    for kind in (Kind.SERVICE, Kind.SERVICE_IMPORT):
-        for body in index.store.bodies[kind].values():
-            obj = unpack(kind, body)
-            if isinstance(obj, Service):
-                texts = (*obj.cluster_ips, *obj.external_ips)
-                yield f"{obj.name}.{obj.namespace}".lower(), texts
-            elif isinstance(obj, ServiceImport):
-                yield f"{obj.name}.{obj.namespace}".lower(), obj.ips
-    for slice_ in _slices(index):
-        if slice_.address_type != "FQDN":
-            for endpoint in slice_.endpoints:
-                yield _owner(slice_), endpoint.addresses
-
-
-def _is_odd(text: str) -> bool:
-    packed = address_from_text(text)
-    return packed is not None and address_to_text(packed) != text
-
-
-def _reverse_names(endpoints: Iterable[Endpoint]) -> Iterator[str]:
-    for endpoint in endpoints:
-        for text in endpoint.addresses:
-            if (packed := address_from_text(text)) is not None:
-                yield name_to_text(reverse_from_address(packed))

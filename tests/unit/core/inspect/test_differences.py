@@ -18,7 +18,8 @@ from grpcdns.core.cluster.objects import (
     key_of,
     pack,
 )
-from grpcdns.core.inspect.differences import Facts, Said, Seen, facts_of, find_difference
+from grpcdns.core.inspect.differences import Said, Seen, find_difference
+from grpcdns.core.inspect.facts import Facts, facts_of
 
 WEB = "web.default.svc.cluster.local."
 NODATA = Said("NOERROR")
