@@ -5,7 +5,9 @@ The names are those of the cluster's objects, read once: from --manifests, or th
 set; of an ExternalName only records in the cluster's zones, as the others are the upstream's. A
 difference is queried again, so that a change that only one server has seen does not count.
 
-Exit code 0: no difference; 1: differences; 2: a server gave no reply to some queries.
+Deliberate differences are listed by their ids (docs/differences.md) and count with --strict only.
+
+Exit code 0: no difference that counts; 1: differences; 2: a server gave no reply to some queries.
 
 Example:
     grpcdns compare --with 10.96.0.10 --kubeconfig ~/.kube/config --server 127.0.0.1:5301
@@ -23,14 +25,18 @@ from typing import Any, Final
 import msgspec
 
 from grpcdns.cli import NotDone, grpc_client, listed, servers
-from grpcdns.cli.comparer import DIFFERENT, FAILED, SAME, Compared, Comparer, Settings
+from grpcdns.cli.comparer import DELIBERATE, DIFFERENT, FAILED, SAME, Compared, Comparer, Settings
 from grpcdns.cli.listed import Cluster
 from grpcdns.cli.output import Output, plural, print_json
 from grpcdns.config import values
 from grpcdns.config.options import UserError
 from grpcdns.core.dns.wire import Question
+from grpcdns.core.inspect.differences import DIFFERENCES
+from grpcdns.core.inspect.facts import facts_of
 from grpcdns.core.inspect.zone import all_questions
 
+_SHOWN: Final = 3
+"""Questions that are shown for each deliberate difference."""
 _AGAIN: Final = 2
 """How often a difference is queried again."""
 
@@ -45,6 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="the DNS server in use: IP, IP:PORT or [v6]:PORT",
     )
     parser.add_argument("--ttl-too", action="store_true", help="compare TTLs, too")
+    parser.add_argument("--strict", action="store_true", help="count deliberate differences, too")
     parser.add_argument("--parallel", metavar="COUNT", default="16", help="queries in flight [16]")
     parser.add_argument("--rate", metavar="COUNT", default="1000", help="queries per second [1000]")
     parser.add_argument("--json", action="store_true", help="print JSON")
@@ -65,7 +72,8 @@ def run(args: argparse.Namespace) -> int:
         _show(out, compared, settings, took)
     if any(one.outcome == FAILED for one in compared):
         return 2
-    return 1 if any(one.outcome == DIFFERENT for one in compared) else 0
+    counted = (DIFFERENT, DELIBERATE) if args.strict else (DIFFERENT,)
+    return 1 if any(one.outcome in counted for one in compared) else 0
 
 
 def _settings(args: argparse.Namespace) -> Settings:
@@ -103,7 +111,8 @@ async def _compare(
     args: argparse.Namespace, settings: Settings, found: Cluster, questions: Sequence[Question]
 ) -> list[Compared]:
     async with grpc_client.Asker(args, settings.server, settings.seconds) as asker:
-        comparer = Comparer(settings, asker.ask, found.zones)
+        facts = facts_of(found.index, found.config.policy())
+        comparer = Comparer(settings, asker.ask, found.zones, facts)
         with _progress(len(questions), args.json) as advance:
             compared = await comparer.all(questions, advance)
         for _ in range(_AGAIN):
@@ -149,7 +158,7 @@ class _progress:  # noqa: N801 - a context manager that reads as a verb
 def _counts(compared: Sequence[Compared]) -> dict[str, int]:
     return {
         outcome: sum(one.outcome == outcome for one in compared)
-        for outcome in (SAME, DIFFERENT, FAILED)
+        for outcome in (SAME, DELIBERATE, DIFFERENT, FAILED)
     }
 
 
@@ -172,18 +181,35 @@ def _show(out: Output, compared: Sequence[Compared], settings: Settings, took: f
             _show_difference(out, one)
         elif one.outcome == FAILED:
             out.line((f"{one.name} {one.qtype}", "bold"), ": ", (one.error, "red"))
+    _show_deliberate(out, compared)
     counts = _counts(compared)
     dns = f"{settings.host}#{settings.port}"
     out.line(f"{dns} (DNS) and {settings.server} (grpcdns):")
     out.line(
         f"{plural(len(compared), 'question')}, ",
         (f"{counts[SAME]:,} answered the same", "green"),
+        *((", ", f"{counts[DELIBERATE]:,} deliberately not") if counts[DELIBERATE] else ()),
         ", ",
         (f"{counts[DIFFERENT]:,} not", "bold red" if counts[DIFFERENT] else ""),
         ", ",
         (f"{counts[FAILED]:,} without answer", "bold red" if counts[FAILED] else ""),
         f"; {took:.1f} s",
     )
+
+
+def _show_deliberate(out: Output, compared: Sequence[Compared]) -> None:
+    """A line for each id, with the first questions that it explains."""
+    by_id: dict[str, list[str]] = {}
+    for one in compared:
+        if one.outcome == DELIBERATE:
+            by_id.setdefault(one.difference, []).append(f"{one.name} {one.qtype}")
+    if by_id:
+        out.line(("Deliberate differences (docs/differences.md):", "bold"))
+    for id_ in sorted(by_id, key=lambda text: int(text[1:])):
+        names = by_id[id_]
+        rest = f", {len(names) - _SHOWN:,} more" if len(names) > _SHOWN else ""
+        title = f"{id_}, {DIFFERENCES[id_].title}"
+        out.line((title, "cyan"), f": {', '.join(names[:_SHOWN])}{rest}", indent=2)
 
 
 def _show_difference(out: Output, one: Compared) -> None:

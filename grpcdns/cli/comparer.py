@@ -12,6 +12,8 @@ from grpcdns.cli import NotDone
 from grpcdns.core.answers.policy import Zones
 from grpcdns.core.dns.names import longest_match, name_to_text
 from grpcdns.core.dns.wire import SOA, Question, type_to_text
+from grpcdns.core.inspect.differences import Said, Seen, find_difference
+from grpcdns.core.inspect.facts import Facts
 from grpcdns.dnsclient.exchange import NoReply, TimedOut, exchange
 from grpcdns.dnsclient.messages import (
     BadMessage,
@@ -22,6 +24,7 @@ from grpcdns.dnsclient.messages import (
 )
 
 SAME: Final = "same"
+DELIBERATE: Final = "deliberate"
 DIFFERENT: Final = "different"
 FAILED: Final = "failed"
 _TRIES: Final = 2
@@ -40,11 +43,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Compared(msgspec.Struct, frozen=True, kw_only=True):
-    """The outcome of one question; records as in zone files, those that only one server gave."""
+    """The outcome of one question; records as in zone files, those that only one server gave.
+
+    ``difference``: the id of a deliberate one in docs/differences.md. ``error``: why there is no
+    reply, which some of them explain, too.
+    """
 
     name: str
     qtype: str
     outcome: str
+    difference: str = ""
     dns_rcode: str = ""
     grpcdns_rcode: str = ""
     only_dns: tuple[str, ...] = ()
@@ -58,9 +66,11 @@ Ask = Callable[[bytes], Awaitable[bytes]]
 class Comparer:
     """``ask`` is grpcdns: a DNS message for a DNS message, NotDone when there is none."""
 
-    def __init__(self, settings: Settings, ask: Ask, zones: Zones) -> None:
+    def __init__(self, settings: Settings, ask: Ask, zones: Zones, facts: Facts) -> None:
         self._settings = settings
         self._ask = ask
+        self._policy = zones.policy
+        self._facts = facts
         self._zones = {**zones.cluster, **zones.external}
         self._due = 0.0
 
@@ -88,33 +98,48 @@ class Comparer:
 
     async def _one(self, question: Question) -> Compared:
         owner, rtype = name_to_text(question.name), type_to_text(question.qtype)
-        ours, theirs = await asyncio.gather(
+        (ours, size), theirs = await asyncio.gather(
             self._query_grpcdns(question), self._query_dns(question)
         )
-        if isinstance(ours, str) or isinstance(theirs, str):
+        if isinstance(ours, str):
             errors = "; ".join(one for one in (ours, theirs) if isinstance(one, str))
             return Compared(name=owner, qtype=rtype, outcome=FAILED, error=errors)
+        plugin = None if isinstance(theirs, str) else _said(theirs)
+        seen = Seen(self._policy, self._facts, owner, rtype, plugin, _said(ours, size))
+        id_ = find_difference(seen) or ""
+        if isinstance(theirs, str):
+            return Compared(
+                name=owner,
+                qtype=rtype,
+                outcome=DELIBERATE if id_ else FAILED,
+                difference=id_,
+                grpcdns_rcode=rcode_to_text(ours.rcode),
+                error=theirs,
+            )
         only_dns = tuple(sorted(self._records(theirs) - self._records(ours)))
         only_grpcdns = tuple(sorted(self._records(ours) - self._records(theirs)))
         same = not only_dns and not only_grpcdns and ours.rcode == theirs.rcode
+        different = DELIBERATE if id_ else DIFFERENT
         return Compared(
             name=owner,
             qtype=rtype,
-            outcome=SAME if same else DIFFERENT,
+            outcome=SAME if same else different,
+            difference="" if same else id_,
             dns_rcode=rcode_to_text(theirs.rcode),
             grpcdns_rcode=rcode_to_text(ours.rcode),
             only_dns=only_dns,
             only_grpcdns=only_grpcdns,
         )
 
-    async def _query_grpcdns(self, question: Question) -> Message | str:
-        """The reply, or why there is none."""
+    async def _query_grpcdns(self, question: Question) -> tuple[Message | str, int]:
+        """The reply, or why there is none; and its octets."""
         try:
-            return parse_message(await self._ask(make_query(question.name, question.qtype)))
+            raw = await self._ask(make_query(question.name, question.qtype))
+            return parse_message(raw), len(raw)
         except NotDone as error:
-            return str(error)
+            return str(error), 0
         except BadMessage as error:
-            return f"{self._settings.server}: not a DNS message: {error}"
+            return f"{self._settings.server}: not a DNS message: {error}", 0
 
     async def _query_dns(self, question: Question) -> Message | str:
         """The reply, or why there is none. A query that is lost is sent again. The name is sent in
@@ -154,3 +179,11 @@ class Comparer:
             )
             found.add(" ".join(shown))
         return found
+
+
+def _said(reply: Message, size: int = 0) -> Said:
+    answer, authority, additional = (
+        tuple(record.to_text() for record in section)
+        for section in (reply.answer, reply.authority, reply.additional)
+    )
+    return Said(rcode_to_text(reply.rcode), answer, authority, additional, size)

@@ -146,7 +146,7 @@ def _dotted_pod(seen: Seen) -> bool:
 
 
 def _external_ttl(seen: Seen) -> bool:
-    if seen.plugin is None or seen.policy.ttl == seen.policy.external_ttl:
+    if seen.plugin is None or longest_zone(seen.name, seen.policy.external_zones) is None:
         return False
     types = {record.split(" ")[3] for record in seen.ours.answer}
     return bool(types & {"SRV", "CNAME"}) and _without_ttl(seen.plugin) == _without_ttl(seen.ours)

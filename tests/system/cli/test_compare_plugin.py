@@ -59,3 +59,34 @@ def test_a_cluster_of_ones_own_is_answered_alike(
     assert data["differences"] == []
     assert code == 0
     assert data["questions"] > 15
+
+
+def test_deliberate_differences_do_not_fail(
+    cluster: Cluster,
+    namespace: str,
+    coredns: Callable[..., CoreDNS],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """One of them, D13, is that the plugin gives no reply."""
+    nobody = endpoint_slice("nobody", "db", [{"addresses": ["10.77.0.9"]}], [HTTP],
+                            namespace=namespace)  # fmt: skip
+    del nobody["metadata"]["labels"]
+    names = endpoint_slice("names", "db", [{"addresses": ["www.example.org"]}], [HTTP],
+                           namespace=namespace, family="FQDN")  # fmt: skip
+    for obj in (*objects(namespace), nobody, names):
+        cluster.api.create(obj)
+    kubeconfig = str(cluster.admin_kubeconfig)
+    options = ("--kubeconfig", kubeconfig, "--namespaces", namespace, "--upstream", "none")
+    plugin = coredns(PLUGIN, env={"KUBECONFIG": kubeconfig, "NAMESPACE": namespace})
+    with Grpcdns(*options) as ours:
+        name = f"one.db.{namespace}.svc.cluster.local"
+        wait_until(lambda: ours.ask(name).answer, "the slice answered")
+        words = ["compare", "--server", ours.listen[0], "--with", str(plugin.address)]
+        words += ["--timeout", "500ms", *options]
+        assert main([*words, "--json"]) == 0
+        data = json.loads(capsys.readouterr().out)
+        assert main([*words, "--strict"]) == 1
+        out = capsys.readouterr().out
+    found = {(one["difference"], bool(one["error"])) for one in data["differences"]}
+    assert found == {("D8", False), ("D13", True)}
+    assert "D13, slices that name no Service: 9.0.77.10.in-addr.arpa. PTR\n" in out

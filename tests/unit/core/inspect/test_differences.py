@@ -82,6 +82,8 @@ CASES = [
     Case("TTL outside", "web.default.outside.example.", "CNAME",
          Said("NOERROR", ("web.default.outside.example. 5 IN CNAME x.",)),
          Said("NOERROR", ("web.default.outside.example. 30 IN CNAME x.",)), "D10"),
+    Case("TTL of a SRV inside", WEB, "SRV", Said("NOERROR", (f"{WEB} 5 IN SRV 0 1 80 {WEB}",)),
+         Said("NOERROR", (f"{WEB} 9 IN SRV 0 1 80 {WEB}",))),
     Case("TTL outside of A", "web.default.outside.example.", "A",
          a("web.default.outside.example."), a("web.default.outside.example.", ttl=30)),
     Case("FQDN slice", WEB, "A", cname(WEB, "www.example."), ABSENT, "D8",
