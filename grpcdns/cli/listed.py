@@ -75,11 +75,15 @@ def settings(args: argparse.Namespace) -> Loaded:
 def read(config: Config, seconds: float) -> Cluster:
     """All objects that the options ask for. Raises NotDone when they cannot be listed within
     ``seconds``, `UserError` for a mistake in the options."""
-    source = make_source(config)
+    from grpcdns.source.api.client import Unreachable
+
+    source = make_source(config, once=True)
     collector = Collector(needed_kinds(config.policy()))
     try:
         source.start(collector)
         collector.wait(seconds)
+    except Unreachable as error:
+        raise NotDone(f"the Kubernetes API does not answer: {error}") from error
     finally:
         source.stop()
     where = ", ".join(config.manifests) or config.kubeconfig or "the Pod's cluster"

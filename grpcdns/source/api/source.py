@@ -4,7 +4,7 @@
                          .stop()        prompt
 
 With ``once``, for a command that reads the cluster once, ``start`` also raises Unreachable when the
-API does not answer within 3.5 s, instead of retrying for ever.
+API does not answer within 2.5 s, instead of retrying for ever.
 
 Lists are cluster-wide even with ``--namespaces``, as CoreDNS's are: the RBAC rules are the same,
 and an answer about another namespace depends on whether it exists.
@@ -32,7 +32,7 @@ from grpcdns.source.kinds import WATCHED, Watched
 from grpcdns.source.scope import fields_of, kinds_of
 from grpcdns.source.sink import Sink
 
-ANSWER_TIMEOUT: Final = 3.5
+ANSWER_TIMEOUT: Final = 2.5
 """Seconds in which an API must answer a command, from the look-up of its name on."""
 TURN: Final = 1.0
 """Seconds: how long a kind waits for the first list of the kind before it, at most."""
