@@ -15,6 +15,8 @@ from grpcdns.serve.rundir import RunDir
 
 DRAINED: Final = 0
 USER_ERROR: Final = 2
+NO_ADDRESS: Final = 3
+"""A worker's address cannot be bound; `Heartbeat.refuse` has said why."""
 
 _PR_SET_PDEATHSIG: Final = 1
 _M_ARENA_MAX: Final = -8
@@ -65,6 +67,8 @@ def few_heaps() -> None:
 
 UP: Final = b"+"
 """The heartbeat of a process whose start is complete."""
+REFUSED: Final = b"!"
+"""Followed by the reason, in UTF-8: the last that a process writes."""
 
 
 class Heartbeat:
@@ -86,6 +90,13 @@ class Heartbeat:
             pass  # the pipe is full of heartbeats that the supervisor has not read
         except OSError:
             self._fd = None
+
+    def refuse(self, reason: str) -> None:
+        """The process ends because of ``reason``; without a supervisor it is written to stderr."""
+        if self._fd is None:
+            print(f"grpcdns: {reason}", file=sys.stderr)
+        else:
+            os.write(self._fd, REFUSED + reason.encode())
 
 
 def read_config(run: RunDir) -> Config:

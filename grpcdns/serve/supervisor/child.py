@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from grpcdns.config import options
-from grpcdns.serve.child_process import UP
+from grpcdns.serve.child_process import REFUSED, UP
 from grpcdns.serve.procfs import cpu_used, cpu_wait, is_ready, state
 
 LIVED: Final = 5.0
@@ -38,6 +38,8 @@ class Child:
         self.was_up = False
         """Whether its start was ever complete, restarts included."""
         self.beat_fd = -1
+        self.refusal = ""
+        """Why its latest start was refused; "" while it was not."""
         self.due = 0.0
         """When to start it (`time.monotonic`), while it is not running."""
         self._argv = (sys.executable, "-P", "-m", module, *args)
@@ -80,10 +82,15 @@ class Child:
             heard = os.read(self.beat_fd, 4096)
         except BlockingIOError:
             return
-        if heard:
+        beats, _, refusal = heard.partition(REFUSED)
+        if refusal:
+            self.refusal = refusal.decode(errors="replace")
+        if beats:
             self._heard = time.monotonic()
             self._beating = True
-            self.was_up = self.was_up or UP in heard
+        if UP in beats:
+            self.was_up = True
+            self.refusal = ""
 
     def forgive(self) -> None:
         """Start its silence from now: it was not the child's fault."""
@@ -125,6 +132,7 @@ class Child:
             pid, status = self.pid, 1 << 8
         if not pid:
             return None
+        self.hear()  # the last words
         self.pid = 0
         os.close(self.beat_fd)
         self.beat_fd = -1

@@ -8,7 +8,7 @@ and SIGINT drain the workers, then end the feed. While they drain, further SIGTE
 (`timeout`, an init or a service manager may signal a process more than once), and a second SIGINT
 kills them. SIGHUP, and a change of the configuration file, reload the options that can be reloaded.
 A child that cannot start because of the user's options ends everything with its line and exit code
-2.
+2. An address that cannot be bound is no such reason while another worker has one: it is retried.
 
 It loads little and serves nothing, so that it neither dies nor grows.
 """
@@ -20,6 +20,7 @@ import os
 import selectors
 import signal
 import socket
+import sys
 import time
 from collections.abc import Callable
 from typing import Final
@@ -28,7 +29,7 @@ import msgspec
 
 from grpcdns import log
 from grpcdns.config.options import OPTIONS, Config, UserError
-from grpcdns.serve.child_process import USER_ERROR
+from grpcdns.serve.child_process import NO_ADDRESS, USER_ERROR
 from grpcdns.serve.rundir import ProcessState, RunDir, Supervision
 from grpcdns.serve.supervisor.child import Child
 
@@ -165,13 +166,24 @@ class Supervisor:
                 if code == USER_ERROR and not child.was_up:
                     self._code = code
                     return False
-                delay = child.plan_restart()
-                _log.warning("%s %s: restarted in %.1f s", child.name, _how(code), delay)
+                if code == NO_ADDRESS and self._has_no_address():
+                    self._code = USER_ERROR
+                    return False
+                why = child.refusal if code == NO_ADDRESS else _how(code)
+                _log.warning("%s %s: restarted in %.1f s", child.name, why, child.plan_restart())
             if not child.pid and now >= child.due:
                 changed = True
                 self._start(child)
         if changed:
             self._write_processes()
+        return True
+
+    def _has_no_address(self) -> bool:
+        """Whether every worker's address was refused, and none has ever served: one line each."""
+        if any(worker.was_up or not worker.refusal for worker in self._workers):
+            return False
+        for worker in self._workers:
+            print(f"grpcdns: {worker.refusal}", file=sys.stderr)
         return True
 
     def _reap(self, child: Child) -> int | None:

@@ -24,7 +24,7 @@ from grpcdns.serve.worker.answerer import Answerer, histogram
 from grpcdns.serve.worker.later import Servicer
 from grpcdns.serve.worker.receiver import Receiver
 from grpcdns.serve.worker.transport import lane
-from grpcdns.serve.worker.transport.contract import BUCKETS, Pressure, Transport
+from grpcdns.serve.worker.transport.contract import BUCKETS, AddressError, Pressure, Transport
 from grpcdns.serve.worker.transport.health import Health
 from grpcdns.serve.worker.transport.probe import Probe, new_message
 from grpcdns.serve.worker.transport.server import Listeners
@@ -73,15 +73,19 @@ class WorkerProcess:
         self._receiver = Receiver(
             run.link, self._name, self._answerer, self._samples, self._update_health
         )
-        heartbeat = child_process.Heartbeat(beat_fd)
-        self._probe = Probe(run.probe(number), message, pressure, heartbeat.beat)
+        self._heartbeat = child_process.Heartbeat(beat_fd)
+        self._probe = Probe(run.probe(number), message, pressure, self._heartbeat.beat)
 
     def serve(self) -> int:
-        """Run until SIGTERM, in the main thread."""
+        """Run until SIGTERM, in the main thread; returns the exit code."""
         sys.setswitchinterval(SWITCH_INTERVAL)
         gc.disable()
         gc.collect()  # garbage of the imports; the index leaves none
-        self._transport.start()
+        try:
+            self._transport.start()
+        except AddressError as error:
+            self._heartbeat.refuse(str(error))
+            return child_process.NO_ADDRESS
         self._receiver.start()
         self._probe.start()
         for count in _forever():

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import stat
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import grpc
@@ -173,6 +175,68 @@ def test_an_address_in_use_ends_it_with_one_line(
     (line,) = lines(second.process.log_text)
     assert line.endswith("in use by another process; stop it or choose another path")
     assert answers(ours)
+
+
+@pytest.fixture
+def taken(tmp_path: Path) -> Iterator[Callable[[str], str]]:
+    """`taken("tcp")`, `taken("unix")`: an address that somebody else listens on."""
+    with ExitStack() as stack:
+
+        def take(kind: str) -> str:
+            if kind == "tcp":
+                address = free_address()
+                stack.enter_context(socket.create_server(address))
+                return str(address)
+            path = tmp_path / f"taken-{len(os.listdir(tmp_path))}.sock"
+            sock = stack.enter_context(socket.socket(socket.AF_UNIX))
+            sock.bind(str(path))
+            sock.listen()
+            return f"unix://{path}"
+
+        yield take
+
+
+@pytest.mark.parametrize("kinds", [["tcp"], ["unix"], ["unix", "tcp"]], ids="-".join)
+def test_no_address_is_free_at_the_start(
+    manifests: Path, tmp_path: Path, taken: Callable[[str], str], kinds: list[str]
+) -> None:
+    """It ends with a line for each."""
+    listen = tuple(map(taken, kinds))
+    ours = Grpcdns("--manifests", manifests, listen=listen, folder=tmp_path)
+    ours.start(ready=False)
+    assert ours.process.wait(timeout=20.0) == 2
+    found = lines(ours.process.log_text)
+    assert len(found) == len(listen)
+    for line, address in zip(found, listen, strict=True):
+        assert line.startswith(f"grpcdns: --listen {address}: ")
+        assert "in use" in line
+
+
+@pytest.mark.parametrize("kind", ["tcp", "unix"])
+def test_one_address_of_two_is_free_at_the_start(
+    manifests: Path, tmp_path: Path, kind: str
+) -> None:
+    """It serves there, says what is wrong, and takes the other once that is free."""
+    at, tcp, path = free_address(), free_address(), tmp_path / "0.sock"
+    listen = (str(tcp) if kind == "tcp" else f"unix://{path}", f"unix://{tmp_path}/1.sock")
+    options = ("--manifests", manifests, "--metrics", str(at), "--upstream", "none")
+    ours = Grpcdns(*options, listen=listen, folder=tmp_path)
+    with ExitStack() as stack:
+        thief = socket.create_server(tcp) if kind == "tcp" else socket.socket(socket.AF_UNIX)
+        with thief:
+            if kind == "unix":
+                thief.bind(str(path))
+                thief.listen()
+            ours.start(ready=False)
+            stack.callback(ours.stop)
+            wait_until(lambda: answers(ours, worker=1), "the other one answers")
+            wait_until(lambda: ours.process.log_text.count("in use") >= 3, "three tries")
+            assert answers(ours, worker=1)
+            assert f"warning supervisor: worker-0 --listen {listen[0]}: " in ours.process.log_text
+            assert get(at, "/readyz") == (200, "ok\nworker-0 does not answer\n")
+            assert sample(at, 'grpcdns_worker_up{worker="worker-0"}') == 0
+        wait_until(lambda: answers(ours, worker=0), "both answer", timeout=20.0)
+        wait_until(lambda: get(at, "/readyz?all") == (200, "ok\n"), "all are ready")
 
 
 def test_a_bad_metrics_address_ends_it(manifests: Path, tmp_path: Path) -> None:

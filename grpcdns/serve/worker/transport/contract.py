@@ -12,6 +12,8 @@ from bisect import bisect_left
 from collections.abc import Callable
 from typing import Final, Protocol
 
+from grpcdns.config.options import UserError
+
 QUERY: Final = "/coredns.dns.DnsService/Query"
 SERVICE: Final = "coredns.dns.DnsService"
 NOT_NOW: Final = b"cannot answer now: ask another"
@@ -20,6 +22,10 @@ NO_MESSAGE: Final = b"Query takes exactly one DnsPacket"
 
 BUCKETS: Final = tuple(0.000025 * 2**power for power in range(18))
 """Upper bounds of the duration histogram in seconds: 25 us to 3.3 s (CoreDNS: 250 us to 8 s)."""
+
+
+class AddressError(UserError):
+    """An address that cannot be bound now."""
 
 
 class Uncounted(bytes):
@@ -78,7 +84,7 @@ class Transport(Protocol):
     stats: Stats
 
     def start(self) -> None:
-        """Bind every address and serve. Raises `UserError` for one that cannot be bound."""
+        """Bind every address and serve. Raises `AddressError` for one that cannot be bound."""
 
     def stop(self, grace: float) -> None:
         """Refuse new calls, finish those in flight for up to ``grace`` seconds, then return."""

@@ -15,6 +15,7 @@ import grpc
 
 from grpcdns.config.options import UserError
 from grpcdns.serve.worker.transport import reflection
+from grpcdns.serve.worker.transport.contract import AddressError
 from grpcdns.serve.worker.transport.health import Health
 from grpcdns.serve.worker.transport.packet import MAX_PACKET
 
@@ -78,7 +79,7 @@ class Listeners:
         )
 
     def bind(self, server: grpc.Server) -> None:
-        """Raises `UserError` for the first address that cannot be bound."""
+        """Raises `AddressError` for the first address that cannot be bound."""
         for address in self._addresses:
             if address.startswith("unix:"):
                 self._bind_unix(server, address.removeprefix("unix:").removeprefix("//"))
@@ -94,24 +95,30 @@ class Listeners:
             else:
                 server.add_secure_port(address, self._credentials)
         except RuntimeError as error:
-            raise UserError(f"--listen {address}: {_why_not(address)}") from error
+            raise AddressError(f"--listen {address}: {_why_not(address)}") from error
 
     def _bind_unix(self, server: grpc.Server, path: str) -> None:
         group = _group_id(self._group)
         try:
-            folder = Path(path).parent
-            if not folder.exists():
-                folder.mkdir(parents=True, mode=0o750)
-                if group is not None:
-                    shutil.chown(folder, group=group)
+            _make_folder(Path(path).parent, group)
             _clear_stale(path)
             _add_unix(server, path)
             if group is not None:
                 shutil.chown(path, group=group)
         except OSError as error:
-            raise UserError(f"--listen unix://{path}: {error.strerror}") from error
+            raise AddressError(f"--listen unix://{path}: {error.strerror}") from error
         except RuntimeError as error:
-            raise UserError(f"--listen unix://{path}: cannot be bound") from error
+            raise AddressError(f"--listen unix://{path}: cannot be bound") from error
+
+
+def _make_folder(folder: Path, group: int | None) -> None:
+    """Make it unless it exists: another worker may be making it at this moment."""
+    try:
+        folder.mkdir(parents=True, mode=0o750)
+    except FileExistsError:
+        return
+    if group is not None:
+        shutil.chown(folder, group=group)
 
 
 def _add_unix(server: grpc.Server, path: str) -> None:
@@ -124,14 +131,14 @@ def _add_unix(server: grpc.Server, path: str) -> None:
 
 
 def _clear_stale(path: str) -> None:
-    """Remove a socket that nobody listens on. Raises `UserError` for anything else that exists."""
+    """Remove a socket that nobody listens on. Raises `AddressError` for anything else there."""
     try:
         mode = os.lstat(path).st_mode
     except FileNotFoundError:
         return
     where = f"--listen unix://{path}"
     if not stat.S_ISSOCK(mode):
-        raise UserError(f"{where}: exists and is no socket; remove it or choose another path")
+        raise AddressError(f"{where}: exists and is no socket; remove it or choose another path")
     with socket.socket(socket.AF_UNIX) as probe:
         probe.setblocking(False)
         try:
@@ -141,7 +148,7 @@ def _clear_stale(path: str) -> None:
             return
         except BlockingIOError:
             pass  # somebody listens, and is busy
-    raise UserError(f"{where}: in use by another process; stop it or choose another path")
+    raise AddressError(f"{where}: in use by another process; stop it or choose another path")
 
 
 def _why_not(address: str) -> str:

@@ -24,6 +24,7 @@ ONE_BEAT = "import os, sys, time\nos.write(int(sys.argv[-1]), b'+')\ntime.sleep(
 STARTING = BEATS.replace("+", ".")
 SILENT = "import time; time.sleep(60)"
 ENDS = "import sys; sys.exit(7)"
+REFUSED = "import os, sys\nos.write(int(sys.argv[-1]), b'!+ in use!')\nsys.exit(3)"
 GRACE = 5.0
 
 
@@ -72,6 +73,21 @@ def test_one_that_beats_while_it_starts_is_not_up(run: Run) -> None:
     wait_until(lambda: select.select([one.beat_fd], [], [], 5.0)[0], "it beats")
     assert not hear(one)
     assert one.frozen(time.monotonic() + GRACE / 100) is None
+
+
+def test_one_that_is_refused_says_why(run: Run) -> None:
+    """Its last words are read when it has ended, whatever characters are in them."""
+    one = run(REFUSED)
+    assert wait_until(one.reap, "it ends") == 3
+    assert one.refusal == "+ in use!"
+    assert not one.was_up
+
+
+def test_one_that_comes_up_was_not_refused(run: Run) -> None:
+    one = run(BEATS)
+    one.refusal = "in use"
+    wait_until(lambda: hear(one), "it beats")
+    assert one.refusal == ""
 
 
 def test_one_that_is_stopped_is_found_by_its_state(run: Run) -> None:

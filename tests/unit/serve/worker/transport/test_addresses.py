@@ -5,26 +5,30 @@ from __future__ import annotations
 import os
 import socket
 import stat
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from grpcdns.config.options import UserError
-from grpcdns.serve.worker.transport.contract import Pressure
+from grpcdns.serve.worker.transport.contract import AddressError, Pressure
 from grpcdns.serve.worker.transport.health import Health
 from grpcdns.serve.worker.transport.packet import to_wire
-from grpcdns.serve.worker.transport.server import Listeners
+from grpcdns.serve.worker.transport.server import Listeners, _make_folder
 from harness.ports import free_address
 from tests.transports import TRANSPORTS, Serve, unix
 
 X = to_wire(b"x")
 
 
-def refused(transport: str, address: str, **options: str) -> str:
+def refused(
+    transport: str, address: str, error: type[UserError] = AddressError, **options: str
+) -> str:
     """The line that a user sees."""
     listeners = Listeners([address], Health(), **options)  # type: ignore[arg-type]
     server = TRANSPORTS[transport](listeners, bytes, Pressure())
-    with pytest.raises(UserError) as caught:
+    with pytest.raises(error) as caught:
         server.start()
     server.stop(0.1)
     return str(caught.value)
@@ -35,6 +39,19 @@ def test_socket_and_folder_are_private(serve: Serve, tmp_path: Path) -> None:
     folder = tmp_path / "made" / "here"
     assert stat.S_IMODE(folder.stat().st_mode) == 0o750
     assert stat.S_IMODE((folder / "s.sock").stat().st_mode) == 0o660
+
+
+def test_a_folder_that_several_make_at_once(tmp_path: Path) -> None:
+    """As the workers of one `grpcdns serve` do when they start."""
+    with ThreadPoolExecutor(4) as pool:
+        for number in range(100):
+            together = threading.Barrier(4)
+
+            def make(folder: Path, together: threading.Barrier = together) -> None:
+                together.wait(10.0)
+                _make_folder(folder, None)
+
+            list(pool.map(make, [tmp_path / str(number) / "run" / "grpcdns"] * 4))
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can give files away")
@@ -50,7 +67,7 @@ def test_group(transport: str, tmp_path: Path, group: str) -> None:
 
 
 def test_unknown_group(transport: str, tmp_path: Path) -> None:
-    line = refused(transport, unix(tmp_path), group="no-such-group")
+    line = refused(transport, unix(tmp_path), UserError, group="no-such-group")
     assert line == "--socket-group no-such-group: no such group"
 
 
