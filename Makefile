@@ -40,9 +40,10 @@ test: install ## run all tests, with real servers
 test-fast: install ## run the tests that need no real server and are quick: under a minute
 	$(PYTEST) -n $(JOBS) --dist loadscope -m "not servers and not slow"
 
-differential: install ## compare many more answers with CoreDNS; DIFFERENTIAL_CLUSTERS=, DIFFERENTIAL_SEED=
+differential: install ## compare many more answers and Corefiles with CoreDNS; DIFFERENTIAL_CLUSTERS=, _COREFILES=, _SEED=
 	DIFFERENTIAL_QUESTIONS=$(or $(DIFFERENTIAL_QUESTIONS),40000) DIFFERENTIAL_EXAMPLES=$(or $(DIFFERENTIAL_EXAMPLES),500) \
 		DIFFERENTIAL_CLUSTERS=$(or $(DIFFERENTIAL_CLUSTERS),100) \
+		DIFFERENTIAL_COREFILES=$(or $(DIFFERENTIAL_COREFILES),2000) \
 		$(PYTEST) -n $(JOBS) --dist loadscope --timeout 3600 tests/differential tests/conformance tests/unit/core
 
 bench: install ## measure grpcdns and CoreDNS, into docs/benchmarks.md; SIZE=, BENCH_ROUNDS=

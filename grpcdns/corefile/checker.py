@@ -8,12 +8,13 @@ it. tests/system/corefile confirms each row on a real CoreDNS. The tables are in
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
+from grpcdns.corefile.start import refusals, refusals_of
 from grpcdns.corefile.syntax import Parsed, SyntaxProblem, parse_corefile
-from grpcdns.corefile.traps import grpc_lines, same_block, whole_file
-from grpcdns.corefile.traps.trap import ERROR, LEVELS, Block, Finding, Trap
+from grpcdns.corefile.traps import grpc_lines, refused, same_block, whole_file
+from grpcdns.corefile.traps.trap import ERROR, LEVELS, Block, Corefile, Finding, Trap
 from grpcdns.corefile.zones import asked_zones
 
 SYNTAX: Final = Trap(
@@ -27,18 +28,20 @@ SYNTAX: Final = Trap(
 TRAPS: Final = (*grpc_lines.TRAPS, *same_block.TRAPS)
 """Rows that look at one server block with ``grpc`` in it."""
 
-WHOLE: Final = whole_file.TRAPS
+WHOLE: Final = (*refused.TRAPS, *whole_file.TRAPS)
 """Rows that look at all server blocks."""
 
 
-def check_corefile(text: str, served: Iterable[str] = ()) -> list[Finding]:
+def check_corefile(
+    text: str, served: Iterable[str] = (), environment: Mapping[str, str] | None = None
+) -> list[Finding]:
     """All findings, in the order of their lines.
 
     ``served``: the zones that grpcdns answers for, absolute, as in ``--zones``; when empty, the
-    Corefile is not compared with them.
+    Corefile is not compared with them. ``environment``: CoreDNS's variables, when they are known.
     """
     try:
-        parsed = parse_corefile(text)
+        parsed = parse_corefile(text, environment)
     except SyntaxProblem as problem:
         return [Finding(SYNTAX, problem.line, problem.message)]
     findings = [*_check(parsed, tuple(served))]
@@ -47,7 +50,7 @@ def check_corefile(text: str, served: Iterable[str] = ()) -> list[Finding]:
 
 def _check(parsed: Parsed, served: tuple[str, ...]) -> Iterator[Finding]:
     blocks = [
-        Block(server, grpc, asked_zones(server, grpc))
+        Block(server, grpc, asked_zones(server, grpc), tuple(refusals_of(server)))
         for server in parsed.servers
         for grpc in server.all("grpc")[:1]
     ]
@@ -55,7 +58,7 @@ def _check(parsed: Parsed, served: tuple[str, ...]) -> Iterator[Finding]:
         for trap in TRAPS:
             for line, what in trap.find(block):
                 yield Finding(trap, line, what)
-    corefile = whole_file.Corefile(parsed, tuple(blocks), served)
+    corefile = Corefile(parsed, tuple(blocks), served, tuple(refusals(parsed)))
     for row in WHOLE:
         for line, what in row.find(corefile):
             yield Finding(row, line, what)

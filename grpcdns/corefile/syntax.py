@@ -4,35 +4,38 @@
     server := addresses "{" directives "}"
     directive := name { argument } [ "{" properties "}" ]
 
-Tokens end at white space; one that begins with a double quote ends at the next; "#" outside quotes
-begins a comment, in the middle of a word too. Braces are tokens of their own. What stands on one
-line belongs together. ``{$NAME}`` is left as it is: its value is known where CoreDNS runs.
+Braces are tokens of their own. A line ends a directive unless a brace is open. The tokens of an
+imported snippet take the place of the import. Whether a directive or its arguments mean anything is
+not decided here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from itertools import pairwise
 from typing import Final, NamedTuple
 
-MAX_IMPORTS: Final = 1000
-MAX_DEPTH: Final = 100
+from grpcdns.corefile.lexer import Token, tokens
+from grpcdns.corefile.words import has_variable
+
+MAX_IMPORTS: Final = 10_000
+"""As many snippets does CoreDNS put in before it gives up."""
+
+MAX_TOKENS: Final = 100_000
+"""More tokens than this, snippets included, are not read."""
+
+MAX_VARIABLES: Final = 100
+
+_VARIABLES: Final = (("{%", "%}"), ("{$", "}"))
 
 
 class SyntaxProblem(Exception):
-    """Why CoreDNS will not read the text, and in which line."""
+    """Why CoreDNS does not parse the text, and in which line."""
 
     def __init__(self, line: int, message: str) -> None:
         super().__init__(message)
         self.line = line
         self.message = message
-
-
-class Token(NamedTuple):
-    """``first``: whether it opens a line."""
-
-    text: str
-    line: int
-    first: bool
 
 
 class Directive(NamedTuple):
@@ -49,210 +52,259 @@ class Directive(NamedTuple):
 
 
 class Server(NamedTuple):
-    """A server block: its keys as written (zones, CIDRs, ports, schemes) and its directives."""
+    """A server block: its keys as written (zones, CIDRs, ports, schemes) and its directives.
+
+    ``tokens`` are those of all directives of one name, in order: what CoreDNS gives to the plugin.
+    ``partial``: whether a file is imported that was not read.
+    """
 
     keys: tuple[str, ...]
     line: int
     directives: tuple[Directive, ...]
+    tokens: Mapping[str, tuple[Token, ...]]
+    partial: bool = False
 
     def all(self, name: str) -> list[Directive]:
         return [one for one in self.directives if one.name == name]
 
     def has(self, name: str) -> bool:
-        return any(one.name == name for one in self.directives)
+        return name in self.tokens
 
 
 class Parsed(NamedTuple):
-    """``imports``: files that a Corefile takes in and that were not read."""
+    """``imports``: imports of files, which were not read. ``dropped``: directives of blocks without
+    a key, which CoreDNS parses and leaves out."""
 
     servers: tuple[Server, ...]
     imports: tuple[Directive, ...]
+    dropped: tuple[Directive, ...] = ()
 
 
-def parse_corefile(text: str) -> Parsed:
-    """Raises SyntaxProblem for what CoreDNS would refuse to parse."""
-    reader = _Reader(list(_tokens(text.removeprefix("\ufeff"))))
-    servers = list(reader.servers())
-    return Parsed(tuple(servers), tuple(reader.imports))
+def parse_corefile(text: str, environment: Mapping[str, str] | None = None) -> Parsed:
+    """Raises SyntaxProblem for text that CoreDNS does not parse.
+
+    ``environment``: CoreDNS's variables, where one that is missing is empty. With None the values
+    are unknown, and ``{$NAME}`` stays in the words.
+    """
+    reader = _Reader(list(tokens(text)), environment)
+    servers = tuple(reader.servers())
+    return Parsed(servers, tuple(reader.imports), tuple(reader.dropped))
 
 
-def _tokens(text: str) -> Iterator[Token]:
-    line, at, end, last = 1, 0, len(text), 0
-    while at < end:
-        char = text[at]
-        if char == "\n":
-            line += 1
-            at += 1
-        elif char.isspace():
-            at += 1
-        elif char == "#":
-            at = _line_end(text, at)
-        else:
-            first, began = line != last, line
-            if char == '"':
-                word, at = _quoted(text, at + 1)
-                line += word.count("\n")
-            else:
-                word, at = _bare(text, at)
-            last = line
-            yield Token(word, began, first)
-
-
-def _line_end(text: str, at: int) -> int:
-    found = text.find("\n", at)
-    return len(text) if found < 0 else found
-
-
-def _bare(text: str, at: int) -> tuple[str, int]:
-    """A word up to white space; a comment in its middle hides the rest of the line."""
-    parts = []
-    while at < len(text) and not text[at].isspace():
-        if text[at] == "#":
-            at = _line_end(text, at)
-            break
-        parts.append(text[at])
-        at += 1
-    return "".join(parts), at
-
-
-def _quoted(text: str, at: int) -> tuple[str, int]:
-    parts = []
-    while at < len(text):
-        char = text[at]
-        if char == "\\" and at + 1 < len(text):
-            parts.append(text[at + 1] if text[at + 1] == '"' else char + text[at + 1])
-            at += 2
-        elif char == '"':
-            return "".join(parts), at + 1
-        else:
-            parts.append(char)
-            at += 1
-    return "".join(parts), at
+def expand(word: str, environment: Mapping[str, str] | None) -> str:
+    """The word with its variables replaced."""
+    if environment is None or not has_variable(word):
+        return word
+    for opening, closing in _VARIABLES:
+        for _ in range(MAX_VARIABLES):  # a value can have variables in it
+            before, _, rest = word.partition(opening)
+            name, closed, _ = rest.partition(closing)
+            if len(before) == len(word) or not closed or not name:
+                break
+            word = word.replace(f"{opening}{name}{closing}", environment.get(name, ""))
+    return word
 
 
 class _Reader:
-    """Goes through the tokens once; snippets are put in where they are imported."""
+    """Goes through the tokens with a cursor, as CoreDNS does: ``_at`` is the current token."""
 
-    def __init__(self, tokens: list[Token]) -> None:
-        self._tokens = tokens
-        self._at = 0
+    def __init__(self, every: list[Token], environment: Mapping[str, str] | None) -> None:
+        self._tokens = every
+        self._environment = environment
+        self._at = -1
         self._snippets: dict[str, list[Token]] = {}
         self._expanded = 0
-        self._depth = 0
         self.imports: list[Directive] = []
+        self.dropped: list[Directive] = []
 
     def servers(self) -> Iterator[Server]:
-        while self._at < len(self._tokens):
-            line = self._tokens[self._at].line
-            if self._tokens[self._at].text == "import" and self._tokens[self._at].first:
-                self._import()
+        while self._next():
+            before = len(self.imports)
+            line = self._line
+            keys, at_end = self._keys()
+            if not at_end and len(keys) == 1 and keys[0].startswith("(") and keys[0].endswith(")"):
+                self._snippet(keys[0][1:].removesuffix(")"), line)
                 continue
-            keys, braced = self._addresses()
-            if len(keys) == 1 and keys[0].startswith("(") and keys[0].endswith(")"):
-                self._snippet(keys[0][1:-1], line, braced)
-                continue
-            directives = tuple(self._directives(line, braced, outermost=True))
+            statements = [] if at_end else list(self._block())
             if keys:
-                yield Server(tuple(keys), line, directives)
+                yield _server(keys, line, statements, len(self.imports) > before)
+            else:
+                self.dropped += map(_tree, statements)
 
-    def _addresses(self) -> tuple[list[str], bool]:
-        """The keys of a block, and whether a brace follows (one block alone needs none)."""
+    # -- the cursor
+
+    def _next(self) -> bool:
+        if self._at < len(self._tokens) - 1:
+            self._at += 1
+            return True
+        return False
+
+    @property
+    def _text(self) -> str:
+        return self._tokens[self._at].text if 0 <= self._at < len(self._tokens) else ""
+
+    @property
+    def _line(self) -> int:
+        return self._tokens[min(self._at, len(self._tokens) - 1)].line if self._tokens else 1
+
+    def _on_new_line(self) -> bool:
+        if not 1 <= self._at < len(self._tokens):
+            return self._at < 1
+        return self._tokens[self._at - 1].is_before_line_of(self._tokens[self._at])
+
+    def _next_argument(self) -> bool:
+        if self._at < len(self._tokens) - 1 and self._tokens[self._at].is_on_line_of(
+            self._tokens[self._at + 1]
+        ):
+            self._at += 1
+            return True
+        return False
+
+    # -- the parts of a Corefile
+
+    def _keys(self) -> tuple[list[str], bool]:
+        """The keys of a block, and whether the file ends with them."""
         keys: list[str] = []
         more = False
-        while self._at < len(self._tokens):
-            token = self._tokens[self._at]
-            if token.text == "{":
-                if more:
-                    raise SyntaxProblem(token.line, "another address is missing after the comma")
-                self._at += 1
-                return keys, True
-            if token.text == "}":
-                raise SyntaxProblem(token.line, "a '}' too many, which CoreDNS takes for a zone")
-            if keys and token.first and not more:
-                return keys, False
-            more = token.text.endswith(",")
-            if token.text.rstrip(","):
-                keys.append(token.text.removesuffix(","))
-            self._at += 1
-        if more:
-            raise SyntaxProblem(self._tokens[-1].line, "the file ends after a comma")
-        return keys, False
-
-    def _directives(
-        self, opened: int, braced: bool, *, outermost: bool = False
-    ) -> Iterator[Directive]:
-        if self._depth == MAX_DEPTH:
-            raise SyntaxProblem(opened, f"braces more than {MAX_DEPTH} deep")
-        self._depth += 1
-        yield from self._lines(opened, braced, outermost)
-        self._depth -= 1
-
-    def _lines(self, opened: int, braced: bool, outermost: bool) -> Iterator[Directive]:
-        while self._at < len(self._tokens):
-            token = self._tokens[self._at]
-            if token.text == "}":
-                if not braced:
-                    raise SyntaxProblem(token.line, "'}' without a '{' before it")
-                self._at += 1
-                return
-            if token.text == "import":
+        while True:
+            word = expand(self._text, self._environment)
+            if word == "import" and self._on_new_line():
                 self._import()
+                continue
+            if word == "{":
+                if more:
+                    raise SyntaxProblem(self._line, "another key is missing after the comma")
+                return keys, False
+            if word:
+                more = word.endswith(",")
+                keys.append(word.removesuffix(","))
+            if not self._next():
+                if more:
+                    raise SyntaxProblem(self._line, "the file ends after a comma")
+                return keys, True
+            if not more and self._on_new_line():
+                return keys, False
+
+    def _block(self) -> Iterator[list[Token]]:
+        """The tokens of each directive. A block without braces ends at the file's end."""
+        opened = self._line
+        braced = self._text == "{"
+        if not braced:
+            self._at -= 1
+        while self._next():
+            if self._text == "}":
+                break
+            if self._text == "import":
+                self._import()
+                self._at -= 1
                 continue
             yield self._directive()
         # CoreDNS takes the last brace of a file for the server block's, whatever else it closed.
-        if braced and not (outermost and self._tokens[-1].text == "}"):
+        if braced and self._text != "}":
             raise SyntaxProblem(opened, "its '{' is never closed")
 
-    def _directive(self) -> Directive:
-        token = self._tokens[self._at]
-        self._at += 1
-        args: list[str] = []
-        block: list[Directive] = []
-        while self._at < len(self._tokens):
-            here = self._tokens[self._at]
-            if here.text == "{":
-                self._at += 1
-                block += self._directives(here.line, True)
-                continue
-            if here.text == "}" and not here.first:
-                raise SyntaxProblem(here.line, "'}' must stand in a line of its own")
-            if here.first:
+    def _directive(self) -> list[Token]:
+        first = self._tokens[self._at]
+        name = Token(expand(first.text, self._environment), first.line)
+        statement = [name]
+        depth, opened = 0, first.line
+        while self._next():
+            text = self._text
+            if text == "{":
+                opened = opened if depth else self._line
+                depth += 1
+            elif self._on_new_line() and depth == 0:
+                self._at -= 1
                 break
-            args.append(here.text)
-            self._at += 1
-        return Directive(token.text, tuple(args), token.line, tuple(block))
+            elif text == "}" and depth == 0:
+                raise SyntaxProblem(self._line, "'}' closes no '{' of this line")
+            elif text == "}":
+                depth -= 1
+            elif text == "import" and self._on_new_line():
+                self._import()
+                self._at -= 1
+                continue
+            here = self._tokens[self._at]
+            here = Token(expand(here.text, self._environment), here.line)
+            self._tokens[self._at] = here
+            statement.append(here)
+        if depth:
+            raise SyntaxProblem(opened, "its '{' is never closed")
+        return statement
 
-    def _snippet(self, name: str, line: int, braced: bool) -> None:
-        if not braced:
-            raise SyntaxProblem(line, f"snippet ({name}) needs a block in braces")
+    def _snippet(self, name: str, line: int) -> None:
         if name in self._snippets:
             raise SyntaxProblem(line, f"snippet ({name}) is declared twice")
-        depth, start = 1, self._at
-        while self._at < len(self._tokens):
-            text = self._tokens[self._at].text
-            depth += (text == "{") - (text == "}")
-            self._at += 1
+        if self._text != "{":
+            raise SyntaxProblem(line, f"snippet ({name}) needs a block in braces")
+        depth, start = 1, self._at + 1
+        while self._next():
+            depth += (self._text == "{") - (self._text == "}")
             if depth == 0:
-                self._snippets[name] = self._tokens[start : self._at - 1]
+                body = self._tokens[start : self._at]
+                self._refuse_self_import(name, body)
+                self._snippets[name] = body
                 return
         raise SyntaxProblem(line, f"snippet ({name}): its '{{' is never closed")
 
+    def _refuse_self_import(self, name: str, body: list[Token]) -> None:
+        for at, (here, after) in enumerate(pairwise(body)):
+            first = at == 0 or body[at - 1].line != here.line
+            if here.text == "import" and first and expand(after.text, self._environment) == name:
+                raise SyntaxProblem(here.line, f"snippet ({name}) imports itself")
+
     def _import(self) -> None:
-        """Puts a snippet's tokens in the place of its import; a file's are not known."""
-        token = self._tokens[self._at]
-        args = []
-        end = self._at + 1
-        while end < len(self._tokens) and not self._tokens[end].first:
-            if self._tokens[end].text == "}":
-                break
-            args.append(self._tokens[end].text)
-            end += 1
-        if len(args) != 1:
-            raise SyntaxProblem(token.line, "import takes one snippet or file")
-        snippet = self._snippets.get(args[0])
-        if snippet is None:
-            self.imports.append(Directive("import", tuple(args), token.line))
+        """Puts a snippet's tokens in the place of its import; the current token is then the first
+        of them. Those of a file are not known."""
+        start, line = self._at, self._line
+        if not self._next_argument() or not (word := expand(self._text, self._environment)):
+            raise SyntaxProblem(line, "import needs the name of a snippet or file")
+        if self._next_argument():
+            raise SyntaxProblem(line, "import takes one snippet or file")
+        if word.count("*") > 1 or word.count("?") > 1 or ("[" in word and "]" in word):
+            raise SyntaxProblem(line, f"import {word}: a pattern can have one wildcard")
+        body = self._snippets.get(word)
+        if body is None:
+            self.imports.append(Directive("import", (word,), line))
         self._expanded += 1
         if self._expanded > MAX_IMPORTS:
-            raise SyntaxProblem(token.line, f"import {args[0]} never ends")
-        self._tokens[self._at : end] = snippet or []
+            raise SyntaxProblem(line, f"import {word} never ends")
+        self._tokens[start : start + 2] = body or []
+        if len(self._tokens) > MAX_TOKENS:
+            raise SyntaxProblem(line, f"more than {MAX_TOKENS} words with the imported snippets")
+        self._at = start
+
+
+def _server(keys: list[str], line: int, statements: list[list[Token]], partial: bool) -> Server:
+    grouped: dict[str, list[Token]] = {}
+    for statement in statements:
+        grouped.setdefault(statement[0].text, []).extend(statement)
+    return Server(
+        tuple(keys),
+        line,
+        tuple(map(_tree, statements)),
+        {name: tuple(words) for name, words in grouped.items()},
+        partial,
+    )
+
+
+def _tree(statement: list[Token]) -> Directive:
+    """A directive with the lines in its braces; deeper braces are words of these lines."""
+    name, *rest = statement
+    args: list[str] = []
+    lines: list[tuple[Token, list[str]]] = []
+    depth, last, fresh = 0, name, False
+    for token in rest:
+        if depth and not (depth == 1 and token.text == "}"):
+            if fresh or last.is_before_line_of(token):
+                lines.append((token, []))
+            else:
+                lines[-1][1].append(token.text)
+            fresh = False
+        elif token.text not in "{}" or not token.text:
+            args.append(token.text)
+        fresh = fresh or (depth == 0 and token.text == "{")
+        depth += (token.text == "{") - (token.text == "}")
+        last = token
+    block = tuple(Directive(first.text, tuple(words), first.line) for first, words in lines)
+    return Directive(name.text, tuple(args), name.line, block)

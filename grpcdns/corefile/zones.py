@@ -6,16 +6,31 @@ A zone is lower-case text with a trailing dot; the root is ".".
 from __future__ import annotations
 
 import ipaddress
-import re
+from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple
 
 from grpcdns.config.values import reverse_zones
 from grpcdns.corefile.syntax import Directive, Server
+from grpcdns.corefile.words import MAX_NAME, fqdn, has_variable, integer_of, is_name, is_network
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 ROOT: Final = "."
 REVERSE_ROOTS: Final = ("in-addr.arpa.", "ip6.arpa.", "arpa.")
-_SCHEME: Final = re.compile(r"(dns|tls|quic|grpc|https|https3)://")
-_PORT: Final = re.compile(r":(\d+)$")
+PORTS: Final = {
+    "dns": "53",
+    "tls": "853",
+    "quic": "853",
+    "grpc": "443",
+    "https": "443",
+    "https3": "443",
+    "unix": "",
+}
+"""The schemes of a key, and their ports. CoreDNS's option -dns.port changes the first."""
+
+
+class BadKey(ValueError):
+    """Why CoreDNS takes a word neither for a zone nor for a network."""
 
 
 class Address(NamedTuple):
@@ -26,30 +41,111 @@ class Address(NamedTuple):
     port: str
 
 
+def split_scheme(word: str) -> tuple[str, str]:
+    """The scheme, dns when there is none that CoreDNS knows, and what follows it."""
+    for scheme in PORTS:
+        if word.startswith(f"{scheme}://"):
+            return scheme, word.removeprefix(f"{scheme}://")
+    return "dns", word
+
+
+def split_zone_port(word: str) -> tuple[tuple[str, ...], str]:
+    """The zones of a key without its scheme, and its port, "" when it has none.
+
+    Raises BadKey. A network is one zone or several (10.96.0.0/12 is 16); a word that is not one is
+    a name, 10.96.0.0/33 too.
+    """
+    name, colon, port = word.rpartition(":")
+    if not word or (colon and not port):
+        raise BadKey("nothing follows the last colon" if colon else "it is empty")
+    number = integer_of(port) if colon else None
+    if number is None:
+        name = word
+    if len(name.encode(errors="replace")) > MAX_NAME:
+        raise BadKey(f"longer than {MAX_NAME} octets")
+    if not is_name(name):
+        raise BadKey("not a domain name")
+    shown = "" if number is None else str(number)
+    if has_variable(name) or not is_network(name):
+        return (fqdn(name).lower(),), shown
+    if name.startswith(":") or (name.startswith("0") and ":" in name):
+        raise BadKey("CoreDNS does not read a network that begins so")
+    return _network_zones(name), shown
+
+
+def _network_zones(name: str) -> tuple[str, ...]:
+    if name.endswith("/0"):
+        return (REVERSE_ROOTS[":" in name],)
+    return reverse_zones(name)
+
+
 def zones_of_text(text: str) -> tuple[str, ...]:
-    """The zones of a name or network without a port; 10.96.0.0/12 is 16 zones."""
-    if "/" in text:
-        try:
-            return reverse_zones(text)
-        except ValueError:
-            pass
-    name = text.lower().rstrip(".")
-    return (f"{name}." if name else ROOT,)
+    """The zones of a name or network without a port, () for a word that is neither."""
+    try:
+        return split_zone_port(split_scheme(text)[1])[0]
+    except BadKey:
+        return ()
 
 
-def addresses(server: Server) -> list[Address]:
-    """Every zone of a server block. A key with a variable in it is skipped."""
-    found = []
+def addresses_of(key: str) -> tuple[Address, ...]:
+    """Raises BadKey."""
+    scheme, rest = split_scheme(key)
+    zones, port = split_zone_port(rest)
+    return tuple(Address(scheme, zone, port or PORTS[scheme]) for zone in zones)
+
+
+def addresses(server: Server) -> Iterator[Address]:
+    """Every zone of a server block. A key with a variable in it is skipped, and one that is
+    refused."""
     for key in server.keys:
-        if "{$" in key or "{%" in key:
-            continue
-        scheme = _SCHEME.match(key)
-        rest = key[scheme.end() :] if scheme else key
-        port = _PORT.search(rest)
-        zone = rest[: port.start()] if port else rest
-        name = scheme[1] if scheme else "dns"
-        found += [Address(name, one, port[1] if port else "") for one in zones_of_text(zone)]
-    return found
+        if not has_variable(key):
+            try:
+                yield from addresses_of(key)
+            except BadKey:
+                pass
+
+
+def networks_of(zones: Iterable[str]) -> list[str]:
+    """The zones, with reverse zones that together make up a network replaced by it."""
+    names = list(dict.fromkeys(zones))
+    networks = {zone: network for zone in names if (network := _network(zone))}
+    whole_of: dict[str, str] = {}
+    for whole in _collapsed(networks.values()):
+        parts = [zone for zone, network in networks.items() if _is_in(network, whole)]
+        if len(parts) > 1:
+            whole_of.update(dict.fromkeys(parts, str(whole)))
+    return list(dict.fromkeys(whole_of.get(zone, zone) for zone in names))
+
+
+def _collapsed(networks: Iterable[Network]) -> Iterator[Network]:
+    every = list(networks)
+    yield from ipaddress.collapse_addresses(
+        network for network in every if isinstance(network, ipaddress.IPv4Network)
+    )
+    yield from ipaddress.collapse_addresses(
+        network for network in every if isinstance(network, ipaddress.IPv6Network)
+    )
+
+
+def _is_in(network: Network, whole: Network) -> bool:
+    return network.version == whole.version and network.subnet_of(whole)  # type: ignore[arg-type]
+
+
+def _network(zone: str) -> Network | None:
+    """The network of a reverse zone of whole octets or nibbles."""
+    labels = zone.rstrip(".").split(".")
+    parts, root = labels[-3::-1], labels[-2:]
+    try:
+        if root == ["in-addr", "arpa"] and parts:
+            address = ".".join([*parts, *["0"] * (4 - len(parts))])
+            return ipaddress.ip_network(f"{address}/{8 * len(parts)}")
+        if root == ["ip6", "arpa"] and parts and all(len(part) == 1 for part in parts):
+            digits = "".join(parts).ljust(32, "0")
+            groups = ":".join(digits[at : at + 4] for at in range(0, 32, 4))
+            return ipaddress.ip_network(f"{groups}/{4 * len(parts)}")
+    except ValueError:
+        pass
+    return None
 
 
 def zones(server: Server) -> tuple[str, ...]:
@@ -74,11 +170,15 @@ def overlap(one: str, other: str) -> str | None:
 
 def asked_zones(server: Server, grpc: Directive) -> tuple[str, ...]:
     """The zones whose queries reach ``grpc``: those of the block, narrowed by its FROM."""
-    if not grpc.args:
-        return ()
-    sources = zones_of_text(grpc.args[0])[:1]
-    found = [overlap(zone, source) for zone in zones(server) for source in sources]
-    return tuple(dict.fromkeys(zone for zone in found if zone))
+    return tuple(dict.fromkeys(zone for key in server.keys for zone in asked_of_key(key, grpc)))
+
+
+def asked_of_key(key: str, grpc: Directive) -> list[str]:
+    """Those of one key. A key with a variable in it has none that are known."""
+    sources = zones_of_text(grpc.args[0])[:1] if grpc.args else ()
+    own = () if has_variable(key) else zones_of_text(key)
+    both = [overlap(zone, source) for zone in own for source in sources]
+    return [zone for zone in both if zone]
 
 
 def excepted(directive: Directive) -> tuple[str, ...]:

@@ -5,23 +5,18 @@ from __future__ import annotations
 from collections import Counter
 from typing import Final
 
-from grpcdns.corefile.traps.trap import ERROR, NOTE, WARNING, Block, Hits, Trap
-from grpcdns.corefile.zones import excepted, is_network_address, overlap, zones
-
-MAX_TOS: Final = 15
-MAX_LABEL: Final = 63
-POLICIES: Final = ("random", "round_robin", "sequential")
-PROPERTIES: Final = ("except", "tls", "tls_servername", "policy", "fallthrough")
-UNIX: Final = "unix://"
+from grpcdns.corefile.plugins.forwarding import GRPC_PROPERTIES, MAX_TOS, POLICIES, UNIX
+from grpcdns.corefile.traps.trap import ERROR, NOTE, WARNING, Block, Hits, Trap, refused
+from grpcdns.corefile.words import has_variable
+from grpcdns.corefile.zones import PORTS, excepted, is_network_address, overlap, zones
 
 
 def _tos(block: Block) -> tuple[str, ...]:
     return block.grpc.args[1:]
 
 
-def _known(text: str) -> bool:
-    """Whether a word has no variable in it: only CoreDNS knows a variable's value."""
-    return "{$" not in text and "{%" not in text
+def _known(to: str) -> bool:
+    return not has_variable(to)
 
 
 def _host_port(to: str) -> tuple[str, str]:
@@ -39,35 +34,12 @@ def _is_unix(to: str) -> bool:
     return to.startswith(UNIX)
 
 
-def _find_unfinished(block: Block) -> Hits:
-    if len(block.grpc.args) < 2:
-        missing = "FROM and TO" if not block.grpc.args else "TO"
-        yield block.grpc.line, f"{missing} missing: grpc FROM TO..."
-    elif any(len(label) > MAX_LABEL for label in block.grpc.args[0].split(".")):
-        yield block.grpc.line, f"FROM has a label longer than {MAX_LABEL} octets"
-
-
-def _find_twice(block: Block) -> Hits:
-    first, *others = block.server.all("grpc")
-    for other in others:
-        yield other.line, f"a second grpc in this server block; the first is in line {first.line}"
-
-
-def _find_names(block: Block) -> Hits:
-    for to in filter(_known, _tos(block)):
-        host, _ = _host_port(to)
-        is_file = "/" in to or to == "resolv.conf"
-        if not _is_unix(to) and not is_file and not is_network_address(host):
-            yield block.grpc.line, f"TO {to} is not an IP address"
-
-
 def _find_schemes(block: Block) -> Hits:
+    yield from refused("grpc-scheme")(block)
     for to in filter(_known, _tos(block)):
-        scheme, separator, rest = to.partition("://")
-        if separator and scheme != "unix":
-            yield block.grpc.line, f"TO {to}: write {rest or 'an address'} without {scheme}://"
-        elif to.startswith("unix:") and not _is_unix(to):
-            yield block.grpc.line, f"TO {to}: write unix:///absolute/path"
+        scheme, _, rest = to.partition("://")
+        if scheme in PORTS and scheme != "unix" and to != scheme and rest:
+            yield block.grpc.line, f"TO {to}: write {rest} without {scheme}://"
         elif _is_unix(to) and not to.startswith("unix:///"):
             yield block.grpc.line, f"TO {to} has two slashes, so it begins with a host name"
 
@@ -76,23 +48,6 @@ def _find_files(block: Block) -> Hits:
     for to in filter(_known, _tos(block)):
         if to == "resolv.conf" or ("/" in to and not to.startswith("unix:") and "://" not in to):
             yield block.grpc.line, f"TO {to} is read as a file of name servers"
-
-
-def _find_too_many(block: Block) -> Hits:
-    if len(_tos(block)) > MAX_TOS:
-        yield block.grpc.line, f"{len(_tos(block))} TOs"
-
-
-def _find_properties(block: Block) -> Hits:
-    for one in block.grpc.block:
-        if one.name not in PROPERTIES:
-            yield one.line, f"grpc has no property {one.name}"
-        elif one.name == "policy" and one.args[:1] and one.args[0] not in POLICIES:
-            yield one.line, f"grpc has no policy {one.args[0]}"
-        elif one.name in ("policy", "tls_servername", "except") and not one.args:
-            yield one.line, f"{one.name} has no value"
-        elif one.name == "tls" and len(one.args) > 3:
-            yield one.line, "tls takes at most CERT KEY CA"
 
 
 def _find_single(block: Block) -> Hits:
@@ -160,23 +115,25 @@ def _find_fallthrough(block: Block) -> Hits:
 # fmt: off
 TRAPS: Final = (
     Trap("grpc-unfinished", ERROR, "CoreDNS does not start: grpc needs FROM and at least one TO.",
-         "Write grpc . unix:///run/grpcdns/0.sock unix:///run/grpcdns/1.sock", _find_unfinished),
+         "Write grpc . unix:///run/grpcdns/0.sock unix:///run/grpcdns/1.sock",
+         refused("grpc-unfinished")),
     Trap("grpc-twice", ERROR, "CoreDNS does not start: a server block can have only one grpc.",
-         "List all TOs in one line, or give each zone its own server block.", _find_twice),
+         "List all TOs in one line, or give each zone its own server block.",
+         refused("grpc-twice")),
     Trap("grpc-host-name", ERROR, "CoreDNS does not start: grpc takes IP addresses and unix "
          "sockets, and reads a name as the path of a file like resolv.conf.",
          "Write IP:PORT, [v6]:PORT or unix:///path; for a Service use its ClusterIP.",
-         _find_names),
+         refused("grpc-host-name")),
     Trap("grpc-scheme", ERROR, "grpc knows one scheme: unix:// followed by an absolute path, three "
          "slashes in all. Other schemes are refused, or dialled as written and never reached.",
          "Write unix:///run/grpcdns/0.sock or IP:PORT.", _find_schemes),
     Trap("grpc-file", WARNING, "The file's name servers are queried over gRPC on port 53, where "
          "no DnsService listens.", "List grpcdns's addresses.", _find_files),
     Trap("grpc-too-many", ERROR, f"CoreDNS does not start with more than {MAX_TOS} TOs.",
-         "Two workers are enough for one CoreDNS.", _find_too_many),
+         "Two workers are enough for one CoreDNS.", refused("grpc-too-many")),
     Trap("grpc-property", ERROR, "CoreDNS does not start with a property that grpc does not have.",
-         f"grpc has {', '.join(PROPERTIES)}; its policies are {', '.join(POLICIES)}.",
-         _find_properties),
+         f"grpc has {', '.join(GRPC_PROPERTIES)}; its policies are {', '.join(POLICIES)}.",
+         refused("grpc-property")),
     Trap("one-worker", WARNING, "grpc has no health check and tries each TO once per query: while "
          "the only worker restarts, every name is SERVFAIL.",
          "Start grpcdns with two --listen and list both.", _find_single),

@@ -65,12 +65,6 @@ def _passing(name: str) -> tuple[str, ...]:
     return ("match", "fallthrough") if name == "template" else ("fallthrough",)
 
 
-def _find_external(block: Block) -> Hits:
-    if not block.server.has("kubernetes"):
-        for one in block.server.all("k8s_external"):
-            yield one.line, "k8s_external without kubernetes"
-
-
 def _find_autopath(block: Block) -> Hits:
     for one in block.server.all("autopath"):
         source = one.args[-1] if one.args else ""
@@ -149,9 +143,6 @@ TRAPS: Final = (
     Trap("answered-before-grpc", ERROR, "The plugin runs before grpc and answers, with NXDOMAIN or "
          "NODATA, for names that it does not know.", "Give it fallthrough, or its own zones.",
          _find_answerers),
-    Trap("k8s-external", ERROR, "CoreDNS does not start: k8s_external needs the kubernetes plugin "
-         "in its block.", "Use grpcdns --external-zones, and add those zones to the grpc block.",
-         _find_external),
     Trap("autopath", WARNING, "grpc does not know the search path of a client's Pod: with @grpc "
          "CoreDNS does not start, with @kubernetes and no kubernetes plugin it has no effect.",
          "Remove it; lower ndots in the Pods' dnsConfig instead.", _find_autopath),

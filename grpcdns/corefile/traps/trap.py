@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, Final, NamedTuple
 
-from grpcdns.corefile.syntax import Directive, Server
+from grpcdns.corefile.arguments import Refusal
+from grpcdns.corefile.syntax import Directive, Parsed, Server
+from grpcdns.corefile.zones import networks_of
 
 ERROR: Final = "error"
 WARNING: Final = "warning"
@@ -19,15 +21,34 @@ Hits = Iterable[tuple[int, str]]
 
 
 class Block(NamedTuple):
-    """A server block with ``grpc`` in it; ``asked``: the zones whose queries can reach ``grpc``."""
+    """A server block with ``grpc`` in it.
+
+    ``asked``: the zones whose queries can reach ``grpc``. ``refused``: why CoreDNS does not start
+    with the block.
+    """
 
     server: Server
     grpc: Directive
     asked: tuple[str, ...]
+    refused: tuple[Refusal, ...] = ()
+
+
+class Corefile(NamedTuple):
+    """``served``: the zones that grpcdns answers for; () when they are not known. ``refused``: why
+    CoreDNS does not start."""
+
+    parsed: Parsed
+    blocks: tuple[Block, ...]
+    served: tuple[str, ...]
+    refused: tuple[Refusal, ...] = ()
+
+    @property
+    def asked(self) -> set[str]:
+        return {zone for block in self.blocks for zone in block.asked}
 
 
 class Trap(NamedTuple):
-    """``find`` takes a `Block`, or the whole Corefile, depending on the table the trap is in."""
+    """``find`` takes a `Block` or a `Corefile`, depending on the table that the trap is in."""
 
     name: str
     level: str
@@ -44,7 +65,17 @@ class Finding(NamedTuple):
     what: str
 
 
+def refused(name: str) -> Callable[[Block | Corefile], Hits]:
+    """Finds the refusals of one kind: the name of a trap."""
+
+    def find(part: Block | Corefile) -> Hits:
+        return [(one.line, one.what) for one in part.refused if one.trap == name]
+
+    return find
+
+
 def named(zones: Iterable[str]) -> str:
-    """The first three zones as text, without their last dots."""
-    shown = [zone.rstrip(".") or zone for zone in zones]
+    """The first three zones as text, without their last dots; reverse zones that make up a network
+    as that network."""
+    shown = [zone.rstrip(".") or zone for zone in networks_of(zones)]
     return ", ".join(shown[:3]) + (f" and {len(shown) - 3} more" if len(shown) > 3 else "")

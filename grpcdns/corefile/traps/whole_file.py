@@ -2,32 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import Final
 
-from grpcdns.corefile.syntax import Parsed, Server
-from grpcdns.corefile.traps.trap import ERROR, NOTE, WARNING, Block, Hits, Trap, named
+from grpcdns.corefile.traps.trap import ERROR, NOTE, WARNING, Block, Corefile, Hits, Trap, named
 from grpcdns.corefile.zones import (
     REVERSE_ROOTS,
     ROOT,
-    Address,
-    addresses,
+    asked_of_key,
     is_below,
     is_reverse,
     zones,
     zones_of_text,
 )
-
-
-class Corefile(NamedTuple):
-    """``served``: the zones that grpcdns answers for; () when they are not known."""
-
-    parsed: Parsed
-    blocks: tuple[Block, ...]
-    served: tuple[str, ...]
-
-    @property
-    def asked(self) -> set[str]:
-        return {zone for block in self.blocks for zone in block.asked}
 
 
 def _line(corefile: Corefile) -> int:
@@ -43,6 +29,12 @@ def _shadowed(block: Block) -> bool:
 def _find_no_grpc(corefile: Corefile) -> Hits:
     if not corefile.blocks and not corefile.parsed.imports:
         yield _line(corefile), "this Corefile has no grpc"
+
+
+def _find_stray_brace(corefile: Corefile) -> Hits:
+    for server in corefile.parsed.servers:
+        if "}" in server.keys:
+            yield server.line, "a } that closes nothing is read as the name of a zone"
 
 
 def _find_imports(corefile: Corefile) -> Hits:
@@ -77,13 +69,22 @@ def _find_no_rest(corefile: Corefile) -> Hits:
 
 
 def _find_not_served(corefile: Corefile) -> Hits:
-    if not corefile.served:
-        return
-    for block in corefile.blocks:
-        for zone in block.asked:
-            inside = any(is_below(zone, one) for one in corefile.served)
-            if zone != ROOT and zone not in REVERSE_ROOTS and not inside:
-                yield block.server.line, f"{zone.rstrip('.')} is not one of grpcdns's zones"
+    """One line for a key, which is a network or a name as the user wrote it."""
+    for block in corefile.blocks if corefile.served else ():
+        for key in block.server.keys:
+            asked = [zone for zone in asked_of_key(key, block.grpc) if _can_be_missing(zone)]
+            outside = [
+                zone for zone in asked if not any(is_below(zone, one) for one in corefile.served)
+            ]
+            if outside and len(outside) == len(zones_of_text(key)):
+                yield block.server.line, f"{key} is not one of grpcdns's zones"
+            elif outside:
+                yield block.server.line, f"{named(outside)} of {key}: not one of grpcdns's zones"
+
+
+def _can_be_missing(zone: str) -> bool:
+    """Whether other traps do not speak of the zone already."""
+    return zone != ROOT and zone not in REVERSE_ROOTS
 
 
 def _find_not_asked(corefile: Corefile) -> Hits:
@@ -97,21 +98,6 @@ def _find_not_asked(corefile: Corefile) -> Hits:
     if missing:
         line = corefile.blocks[0].server.line
         yield line, f"grpcdns serves {named(missing)}, but no grpc block has them"
-
-
-def _find_twice(corefile: Corefile) -> Hits:
-    seen: dict[tuple[Address, str], int] = {}
-    for server in corefile.parsed.servers:
-        for address in addresses(server):
-            for bound in _bound(server):
-                line = seen.setdefault((address, bound), server.line)
-                if line != server.line:
-                    zone = address.zone.rstrip(".") or address.zone
-                    yield server.line, f"{zone} is already served in line {line}"
-
-
-def _bound(server: Server) -> tuple[str, ...]:
-    return tuple(word for one in server.all("bind") for word in one.args) or ("",)
 
 
 def _find_left_over(corefile: Corefile) -> Hits:
@@ -140,6 +126,8 @@ def _find_no_lameduck(corefile: Corefile) -> Hits:
 TRAPS: Final = (
     Trap("no-grpc", WARNING, "grpcdns gets no queries.", "grpcdns corefile writes a Corefile that "
          "uses it.", _find_no_grpc),
+    Trap("stray-brace", WARNING, "CoreDNS starts and serves a zone of that name; other braces are "
+         "likely not where they were meant to be.", "Remove the brace.", _find_stray_brace),
     Trap("import", NOTE, "The file is read where CoreDNS runs, so its lines are not checked here.",
          "Check the file by itself, or paste its lines in.", _find_imports),
     Trap("grpc-for-all", ERROR, "grpcdns does not forward: names outside the cluster's zones are "
@@ -158,8 +146,6 @@ TRAPS: Final = (
          _find_not_served),
     Trap("not-asked", WARNING, "Queries for these zones do not reach grpcdns.",
          "Add them to the zones of the server block with grpc.", _find_not_asked),
-    Trap("zone-twice", ERROR, "CoreDNS does not start: a zone can be served once per port.",
-         "Put both into one block.", _find_twice),
     Trap("kubernetes-left-over", NOTE, "CoreDNS asks the block with the longer zone, so this one "
          "keeps a copy of the cluster in memory for nothing.", "Remove kubernetes.",
          _find_left_over),

@@ -134,6 +134,10 @@ def _not_ready(coredns: CoreDNS, world: World) -> bool:
         return True
 
 
+def _serves_a_brace(coredns: CoreDNS, _: World) -> bool:
+    return "\n}.:" in coredns.log_text
+
+
 READY: Final = str(free_address())
 HEALTH: Final = str(free_address())
 
@@ -213,8 +217,6 @@ BESIDE: Final = (
         rcode(WEB, "SERVFAIL", "AAAA"), id="template"),
     Row("answered-before-grpc", _one("template IN A {\n rcode NXDOMAIN\n}", GRPC), _one(GRPC),
         rcode(WEB, "NXDOMAIN"), id="template-for-all"),
-    Row("k8s-external", _one("k8s_external example.com", GRPC), GOOD,
-        "kubernetes plugin not loaded"),
     Row("autopath", _one("autopath @grpc", GRPC), GOOD,
         "grpc does not implement the AutoPather interface"),
     Row("transfer", _one("transfer {\n to *\n}", GRPC), GOOD, _no_transfer, id="same"),
@@ -251,7 +253,7 @@ WHOLE: Final = (
     Row("not-asked", _one(GRPC, zones="cluster.local") + "\n" + REST, GOOD,
         _from_outside("7.7.96.10.in-addr.arpa.", "PTR"), line=1,
         served=("cluster.local.", "96.10.in-addr.arpa.")),
-    Row("zone-twice", _one(GRPC) + "\n" + _one("whoami"), GOOD, "already defined", line=6),
+    Row("stray-brace", GOOD + "\n}", GOOD, _serves_a_brace, line=10),
     Row("kubernetes-left-over",
         _one(GRPC) + "\n. {\n kubernetes cluster.local {\n  endpoint <api>\n"
         "  startup_timeout 100ms\n }\n forward . <upstream>\n}", GOOD, _api_is_asked, line=7),
@@ -266,5 +268,49 @@ WHOLE: Final = (
     Row("syntax", "cluster.local {\n import\n}\n", GOOD, "Wrong argument count", line=2,
         id="import"),
 )
+
+REFUSED: Final = (
+    Row("k8s-external", _one("k8s_external example.com", GRPC), GOOD,
+        "kubernetes plugin not loaded"),
+    Row("zone-twice", _one(GRPC) + "\n" + _one("whoami"), GOOD, "already defined", line=6),
+    Row("zone-twice", _one(GRPC, zones="cluster.local cluster.local."), GOOD, "already defined",
+        line=1, id="last-dot"),
+    Row("zone-twice", _one(GRPC, zones="cluster.local 10.96.0.0/12 10.96.0.0/16"), GOOD,
+        "already defined", line=1, id="networks-overlap"),
+    Row("zone-twice", _one(GRPC, zones="cluster.local 10.96.0.0/16 96.10.in-addr.arpa"), GOOD,
+        "already defined", line=1, id="network-and-name"),
+    Row("zone-twice", _one(GRPC) + "\n" + _one("whoami"),
+        _one("view a {\n expr true\n}", GRPC) + "\n" + _one("view b {\n expr true\n}", "whoami")
+        + "\n" + _one("whoami"), "already defined", line=6, id="views"),
+    Row("unknown-directive", _one(GRPC, "forwrd . <upstream>"), GOOD, "Unknown directive", line=5),
+    Row("external-plugin", _one(GRPC, "k8s_gateway cluster.local"), GOOD, "Unknown directive",
+        line=5),
+    Row("bad-zone", _one(GRPC, zones="cluster..local"), GOOD, "not a valid domain name", line=1),
+    Row("bad-zone", _one(GRPC, zones="cluster.local:70000"), GOOD, "invalid port", line=1,
+        id="port"),
+    Row("bad-zone", _one(GRPC, zones="https3://cluster.local"), GOOD, "requires TLS", line=1,
+        id="https3"),
+    Row("bad-zone", _one(GRPC, zones="::/8"), GOOD, "invalid CIDR", line=1, id="network"),
+    Row("refused", _one(GRPC, "cache {\n denial 9x\n}"), GOOD, "invalid syntax", line=6),
+    Row("refused", _one(GRPC, "cache { servfail 0 }"), _one(GRPC, "cache {\n servfail 0\n}"),
+        "Wrong argument count", line=5, id="one-line"),
+    Row("refused", _one(GRPC, "errors\n{\n stacktrace\n}"), _one(GRPC, "errors {\n stacktrace\n}"),
+        "this plugin can only be used once", line=6, id="brace-on-the-next-line"),
+    Row("refused", _one(GRPC, "health 127.0.0.1"), GOOD, "missing port", line=5, id="health"),
+    Row("refused", _one(GRPC, "reload 1s"), GOOD, "interval value", line=5, id="reload"),
+    Row("refused", _one(GRPC, "loadbalance random"), GOOD, "unknown policy", line=5,
+        id="loadbalance"),
+    Row("refused", _one(GRPC, "rewrite name a"), GOOD, "too few arguments", line=5, id="rewrite"),
+    Row("refused", GOOD.replace("errors\n forward", "errors x\n forward"), GOOD,
+        "invalid log file", line=7, id="errors"),
+    Row("refused", GOOD + "\nexample.org {\n forward . unix:///run/dns.sock\n}", GOOD,
+        "not supported as a destination", line=11, id="forward"),
+    Row("refused", GOOD + "\nexample.org {\n hosts {\n fallthrough\n 192.0.2.1 a\n }\n}", GOOD,
+        "unknown property", line=13, id="hosts"),
+    Row("refused", GOOD + "\nexample.org {\n template IN X\n}", GOOD, "invalid RR class", line=11,
+        id="template"),
+    Row("refused", _one("bind 127.0.0.1:53", GRPC), GOOD, "not a valid IP address", id="bind"),
+    Row("refused", _one("autopath @grpc", GRPC), GOOD, "AutoPather", id="autopath"),
+)
 # fmt: on
-ROWS: Final = (*STANZA, *BESIDE, *WHOLE)
+ROWS: Final = (*STANZA, *BESIDE, *WHOLE, *REFUSED)

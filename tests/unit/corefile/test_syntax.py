@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from grpcdns.corefile.checker import check_corefile
-from grpcdns.corefile.syntax import MAX_DEPTH, SyntaxProblem, parse_corefile
+from grpcdns.corefile.syntax import SyntaxProblem, parse_corefile
 from grpcdns.corefile.zones import zones, zones_of_text
 from harness.coredns import CoreDNS
 from harness.dns import ask, section
@@ -48,6 +48,17 @@ ROWS = {
     "carriage returns": ("a {\r\n b c\r\n}\r\n", [(("a",), [("b", ("c",), 2)])]),
     "nothing": ("# nothing\n", []),
     "addresses alone": ("a b", [(("a", "b"), [])]),
+    "a brace too many": ("a {\n b\n}\n}", [(("a",), [("b", (), 2)]), (("}",), [])]),
+    "a comment in a word": ("a {\n b#c d\n}", [(("a",), [("b", ("d",), 2)])]),
+    "a quote at once after a word": ('a {\n b "c"d\n}', [(("a",), [("b", ("c", "d"), 2)])]),
+    "a block in one line": ("a {\n b c { d e }\n}", [(("a",), [("b", ("c",), 2),
+                                                              (".d", ("e",), 2)])]),
+    "a brace on the line after": ("a {\n b\n{\n c\n}\n}", [(("a",), [("b", (), 2),
+                                                               (".c", (), 4)])]),
+    "the last brace closes two": ("a {\n b {\n c\n }", [(("a",), [("b", (), 2), (".c", (), 3)])]),
+    "a snippet that is defined later": ("(t) {\n import s\n}\n(s) {\n b\n}\na {\n import t\n c\n}",
+                                        [(("a",), [("b", (), 5), ("c", (), 9)])]),
+    "no key": ('"" {\n b\n}', []),
 }  # fmt: skip
 
 
@@ -60,7 +71,6 @@ def test_tree(row: tuple[str, Tree]) -> None:
 BAD = {
     "never closed": "a {\n b",
     "a property's block never closed": "a {\n b {\n c\n",
-    "a brace too many": "a {\n b\n}\n}",
     "closed in the line": "a {\n b }\n}",
     "a comma at the end": "a {\n b\n}\nc,",
     "a comma before the brace": "a, {\n b\n}",
@@ -70,7 +80,7 @@ BAD = {
     "an import of nothing": "a {\n import\n}",
     "an import of two": "a {\n import b c\n}",
     "a snippet in itself": "(s) {\n import s\n}\na {\n import s\n}",
-    "too deep": "a {\n" * (MAX_DEPTH + 1),
+    "too deep": "a {\n" * 1000,
 }
 
 
@@ -80,6 +90,14 @@ def test_problems(text: str) -> None:
         parse_corefile(text)
     assert raised.value.line >= 1
     assert [one.trap.name for one in check_corefile(text)] == ["syntax"]
+
+
+def test_variables_are_replaced_when_they_are_known() -> None:
+    text = "{$ZONE} {%P%} x{$NONE}y {\n b {$T} {$}\n}"
+    environment = {"ZONE": "a", "P": "{$ZONE}", "T": "30"}
+    (server,) = parse_corefile(text, environment).servers
+    assert server.keys == ("a", "a", "xy")
+    assert server.directives[0].args == ("30", "{$}")
 
 
 def test_an_import_of_a_file_is_noted() -> None:
