@@ -1,10 +1,9 @@
 """Whose rights are asked for, and how.
 
-``grpcdns serve`` in a Pod is the Pod's ServiceAccount. In a Pod preflight has its credentials, and
-asks for itself (SelfSubjectAccessReview). With an operator's kubeconfig that would tell the
-operator's rights, so it asks for the account that serve will use: by SubjectAccessReview, which
-needs no account and no binding to exist; where that is forbidden, by a SelfSubjectAccessReview
-with impersonation.
+In a Pod, ``grpcdns serve`` uses the Pod's ServiceAccount. There preflight has the same credentials
+and sends SelfSubjectAccessReviews. With an operator's kubeconfig those would show the operator's
+rights, so it sends SubjectAccessReviews for the account that serve will use; neither the account
+nor a binding needs to exist. Where these are forbidden, it impersonates the account.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ DEFAULT: Final = f"{PREFIX}kube-system:coredns"
 
 
 class Account(NamedTuple):
-    """``user``: its name in the API. ``is_self``: these are the credentials we ask with."""
+    """``user``: its name in the API. ``is_self``: preflight uses the credentials of that user."""
 
     user: str
     is_self: bool
@@ -66,10 +65,9 @@ def parse_account(text: str) -> str:
 
 
 def choose_account(given: str, user: str, in_pod: bool) -> Account:
-    """``given``: --as as parsed, "" for none; ``user``: who we are, "" where the API does not say.
+    """``given``: --as as parsed, "" for none; ``user``: whose credentials are used, "" if unknown.
 
-    Without --as: ourselves in a Pod and when our credentials are a ServiceAccount's; CoreDNS's
-    account when they are an operator's.
+    Without --as: that user itself in a Pod and when it is a ServiceAccount, else CoreDNS's account.
     """
     if given == SELF or (not given and (in_pod or user.startswith(PREFIX))) or given == user != "":
         return Account(user, is_self=True)

@@ -1,8 +1,8 @@
 """The checks, one row a line of the report, and how they are run.
 
-A check that fails stops no other. One that our own credentials forbid is ``unknown``, with the
-right it needs; one that the API does not answer otherwise fails. When the API cannot be asked at
-all, the check ``api`` is the whole report.
+A failed check stops no other. A check that the credentials do not allow is ``unknown`` and names
+the right it needs; a check that the API does not answer fails. When no request succeeds, the report
+has the check ``api`` alone.
 """
 
 from __future__ import annotations
@@ -63,10 +63,10 @@ def run_checks(
     served_zones: tuple[str, ...] = (),
     seconds: float = 3.0,
 ) -> Report:
-    """Asks the cluster of ``config``; each request ends within ``seconds``.
+    """Run all checks on the cluster of ``config``; each request ends within ``seconds``.
 
-    ``given_account``: what `account.parse_account` makes of --as, "" for the default. Raises
-    `UserError` where nobody says which cluster, or the kubeconfig cannot be used.
+    ``given_account``: --as after `account.parse_account`, "" for the default. Raises `UserError`
+    when no cluster is named or the kubeconfig cannot be used.
     """
     api = KubernetesClient(config, seconds)
     try:
@@ -85,11 +85,11 @@ def run_checks(
 
 
 def decide_user(server: str, user: str, version: str) -> Verdict:
-    """An API that takes us for anonymous has not got, or not believed, our credentials."""
+    """Fails for system:anonymous: the credentials were not sent, or not accepted."""
     if user == "system:anonymous":
         return Verdict(
             FAIL,
-            f"{server} takes us for {user}",
+            f"{server} sees the credentials as {user}",
             "the kubeconfig's user has no credentials: give it a token or a client certificate",
         )
     who = f", as {user}" if user else ""
@@ -97,7 +97,7 @@ def decide_user(server: str, user: str, version: str) -> Verdict:
 
 
 def decide_api_error(server: str, error: ApiError | Unreachable) -> Verdict:
-    """What to do about an API that answers nothing, or nothing but an error."""
+    """The check ``api`` when the API does not answer, or answers with an error."""
     if isinstance(error, ApiError):
         do = "ask whoever runs the API, or a proxy before it"
         if error.status == 401:
@@ -118,10 +118,10 @@ def _run(row: Row, context: Context) -> Verdict:
         return Verdict(
             UNKNOWN,
             f"cannot read, needs the right to {error.needs}",
-            "ask with credentials that have it",
+            "run preflight with credentials that have it",
         )
     except (ApiError, Unreachable) as error:
-        return Verdict(FAIL, f"cannot be asked: {error}", "ask again when the API answers")
+        return Verdict(FAIL, f"no answer: {error}", "run preflight again when the API answers")
 
 
 def _check(id: str, name: str, verdict: Verdict) -> Check:  # noqa: A002

@@ -5,8 +5,8 @@ the package is imported here, not in a process of its own. Replies are read as p
 models of version 37 refuse a null in a required field, which real clusters send. The package's
 errors, urllib3's and those of sockets become ``ApiError`` and ``Unreachable`` here.
 
-Every request ends within ``seconds``, name look-up and TLS handshake included; after one that
-did not reach the API all others fail at once, so a dead API costs one timeout, not twenty.
+Every request ends within ``seconds``, including name look-up and TLS handshake. After one that did
+not reach the API all others fail at once, so a dead API costs one timeout, not twenty.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _T = TypeVar("_T")
 
 
 class Forbidden(Exception):
-    """We may not ask this (403). ``needs``: the right that would allow it."""
+    """403: the credentials do not allow the request. ``needs``: the right that would."""
 
     def __init__(self, needs: str) -> None:
         super().__init__(needs)
@@ -48,7 +48,7 @@ class Right(NamedTuple):
 
 
 class KubernetesClient:
-    """One cluster, asked with the credentials of ``config``.
+    """One cluster, with the credentials of ``config``.
 
     Methods raise `ApiError` for an error status, `Forbidden` for 403 and `Unreachable` when there
     is no answer. Raises `UserError` for a kubeconfig that cannot be used.
@@ -89,7 +89,7 @@ class KubernetesClient:
             params["continue"] = more
 
     def user(self) -> str:
-        """The name that the API knows us by; "" where it does not say (before Kubernetes 1.28)."""
+        """The user name of the credentials; "" where the API does not tell (before 1.28)."""
         path = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
         body = client.V1SelfSubjectReview(
             api_version="authentication.k8s.io/v1", kind="SelfSubjectReview"
@@ -104,7 +104,8 @@ class KubernetesClient:
         return str(((review.get("status") or {}).get("userInfo") or {}).get("username") or "")
 
     def may(self, group: str, resource: str, verb: str, impersonate: str = "") -> Right:
-        """Whether we may (SelfSubjectAccessReview), or the user we impersonate."""
+        """Whether the user of the credentials may, or the impersonated one
+        (SelfSubjectAccessReview)."""
         review = client.V1SelfSubjectAccessReview(
             spec=client.V1SelfSubjectAccessReviewSpec(
                 resource_attributes=_attributes(group, resource, verb)
@@ -167,7 +168,7 @@ class KubernetesClient:
         return reply.status, reply.read()  # type: ignore[no-untyped-call]
 
     def _within(self, ask: Callable[[], _T]) -> _T:
-        """What ``ask`` returns, within ``seconds``: a resolver has no timeout of ours."""
+        """Run ``ask`` for ``seconds`` at most: a name look-up has no timeout that we can set."""
         if self._unreachable is not None:
             raise self._unreachable
         outcome: list[_T | Exception] = []

@@ -17,7 +17,7 @@ WARNING: Final = "warning"
 FAIL: Final = "fail"
 UNKNOWN: Final = "unknown"
 STATUSES: Final[tuple[Status, ...]] = (OK, WARNING, FAIL, UNKNOWN)
-"""In place; works, but read it; must be mended before serving; could not be asked."""
+"""In place; works, with a remark; must be fixed before serving; not allowed to ask."""
 
 SCHEMA: Final = 1
 

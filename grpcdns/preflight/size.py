@@ -1,7 +1,7 @@
 """How many objects there are, and the memory to expect for them.
 
 The formula is fitted to the tables Memory and Growth of docs/benchmarks.md; docs/preflight.md tells
-how. It is for every name asked, in PSS: what the container is charged.
+how. It gives the PSS of all processes after every name was queried.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ WORKER_MB: Final = 23.0
 WORKER_BYTES: Final = 350.0
 """Bytes: for each endpoint."""
 ENDPOINTS_A_SERVICE: Final = 10
-"""A Service without endpoints is taken to cost what one of ten does, which is too much."""
+"""A Service counts as ten endpoints at least, as in the benchmarks: too much for small ones."""
 LIMIT_MB: Final = 768 * 1.048576
 """The sidecar's memory limit in deploy/kubeadm (768Mi)."""
 _COUNTED: Final = (Kind.SERVICE, Kind.ENDPOINT_SLICE, Kind.POD)

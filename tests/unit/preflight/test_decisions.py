@@ -75,7 +75,7 @@ NO_WATCH = {"list": Right(True), "watch": Right(False, "no binding")}
 CASES = [
     Case("user", decide_user("https://api", "jane", "v1.36.3"), OK, "v1.36.3, as jane"),
     Case("user-anonymous", decide_user("https://api", "system:anonymous", ""), FAIL,
-         "takes us for system:anonymous", "give it a token"),
+         "sees the credentials as system:anonymous", "give it a token"),
     Case("api-401", decide_api_error("https://api", ApiError(401, "Unauthorized")), FAIL,
          "401 Unauthorized", "renew the credentials"),
     Case("api-403", decide_api_error("https://api", ApiError(403, "Forbidden")), FAIL,

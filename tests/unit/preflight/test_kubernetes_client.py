@@ -134,14 +134,14 @@ def test_who_we_are(status: int, body: Any, user: str, server: Server, config: C
     assert KubernetesClient(config, 3.0).user() == user
 
 
-def test_an_api_that_takes_us_for_nobody(server: Server, config: Config) -> None:
+def test_credentials_seen_as_anonymous(server: Server, config: Config) -> None:
     """As with a kubeconfig without credentials, where anonymous requests are allowed."""
     message = 'selfsubjectreviews is forbidden: User "system:anonymous" cannot create resource'
     server.replies[SELF] = (403, json.dumps({"message": message}).encode())
     server.replies["/version"] = (200, b'{"gitVersion": "v1.36.3"}')
     found = run_checks(config)
     assert [(one.id, one.status) for one in found.checks] == [("api", "fail")]
-    assert "takes us for system:anonymous" in found.checks[0].found
+    assert "sees the credentials as system:anonymous" in found.checks[0].found
     assert not found.ready
 
 
