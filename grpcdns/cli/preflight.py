@@ -52,7 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--output", metavar="text|json", default="text", help="how to print [text]")
     parser.add_argument(
-        "--timeout", metavar="DURATION", default="3s", help="for each request to the API [3s]"
+        "--timeout", metavar="DURATION", default="2s", help="for each request to the API [2s]"
     )
     listed.add_arguments(parser)
 

@@ -61,7 +61,7 @@ def run_checks(
     given_account: str = "",
     configmap: tuple[str, str] = ("kube-system", "coredns"),
     served_zones: tuple[str, ...] = (),
-    seconds: float = 3.0,
+    seconds: float = 2.0,
 ) -> Report:
     """Run all checks on the cluster of ``config``; each request ends within ``seconds``.
 
@@ -107,7 +107,10 @@ def decide_api_error(server: str, error: ApiError | Unreachable) -> Verdict:
     elif str(error).startswith("TLS"):
         do = "the kubeconfig's certificate-authority-data must be the CA of this API"
     else:
-        do = "is the address right, the API up, and the way to it open? kubectl get --raw /version"
+        do = (
+            "is the address right, the API up, and the network open? kubectl get --raw /version "
+            "tells; for a slow API: --timeout 10s"
+        )
     return Verdict(FAIL, f"{server}: {error}", do)
 
 

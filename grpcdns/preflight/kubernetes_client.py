@@ -27,7 +27,7 @@ from grpcdns.source.api.client import ApiError, Unreachable
 from grpcdns.source.api.login import in_cluster
 
 _JSON: Final = {"Accept": "application/json"}
-_PAGE: Final = 500
+_PAGE: Final = 250
 _USER: Final = re.compile(r'User "([^"]*)" cannot')
 _T = TypeVar("_T")
 

@@ -301,7 +301,7 @@ def broken(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Broken]:
     path = tmp_path / "kubeconfig"
     if request.param in ("dead", "silent"):
         address = free_address()
-        said = "Connection refused" if request.param == "dead" else "no answer in 3 s"
+        said = "Connection refused" if request.param == "dead" else "no answer in 2 s"
         with socket.socket() as listener:
             if request.param == "silent":
                 listener.bind(address)

@@ -87,7 +87,7 @@ def test_pages_are_read_to_the_end(server: Server, config: Config) -> None:
         {"items": [{"n": 3}], "metadata": None},
     ]
     for query, page in zip(("", "&continue=a%20b", "&continue=c"), pages, strict=True):
-        server.replies[f"/api/v1/nodes?limit=500{query}"] = (200, json.dumps(page).encode())
+        server.replies[f"/api/v1/nodes?limit=250{query}"] = (200, json.dumps(page).encode())
     found = KubernetesClient(config, 3.0).items("/api/v1/nodes", "list nodes")
     assert [one["n"] for one in found] == [1, 2, 3]
 
@@ -113,7 +113,7 @@ def test_errors_are_one_line(
 
 
 def test_a_right_that_is_missing_names_it(server: Server, config: Config) -> None:
-    server.replies["/api/v1/nodes?limit=500"] = (403, b'{"message": "nodes is forbidden"}')
+    server.replies["/api/v1/nodes?limit=250"] = (403, b'{"message": "nodes is forbidden"}')
     with pytest.raises(Forbidden) as error:
         list(KubernetesClient(config, 3.0).items("/api/v1/nodes", "list nodes"))
     assert error.value.needs == "list nodes"
