@@ -57,7 +57,8 @@ class Store:
         """
         gone = set(self.bodies[kind])
         for batch in batches:
-            gone.difference_update([key for key, _ in batch])
+            if gone:  # not while the first list is taken
+                gone.difference_update([key for key, _ in batch])
             yield [entry for entry in batch if entry[1] is not None]
         yield from in_batches(((key, None) for key in sorted(gone)), _GONE_STEP)
         self.listed.add(kind)
