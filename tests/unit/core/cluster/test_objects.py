@@ -1,0 +1,17 @@
+"""Packed objects that are none."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from grpcdns.core.cluster.objects import (
+    Kind,
+    unpack,
+)
+
+
+@pytest.mark.parametrize("body", [b"", b"\xc1", b"\x92\xa1\xff\xa1x", b"\x91\x01"])
+def test_what_is_no_object(body: bytes) -> None:
+    with pytest.raises(msgspec.DecodeError):
+        unpack(Kind.NAMESPACE, body)

@@ -1,0 +1,74 @@
+"""Handlers over objects that are made by hand, and what they answer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+import msgspec
+
+from grpcdns.core.answers.policy import Policy
+from grpcdns.core.cluster.index import Index, Tag
+from grpcdns.core.cluster.objects import (
+    KINDS,
+    Change,
+    Endpoint,
+    EndpointSlice,
+    Kind,
+    Namespace,
+    Object,
+    Port,
+    Service,
+    key_of,
+    pack,
+)
+from grpcdns.core.handler import Handler
+from tests.conformance.loading import fail, reply_to
+from tests.conformance.reply import Reply, query
+
+
+def with_(obj: Any, **fields: Any) -> Any:
+    return msgspec.structs.replace(obj, **fields)
+
+
+T: Final = "ns.svc.cluster.local."
+CROWD: Final = [f"10.200.{number // 250}.{number % 250}" for number in range(6000)]
+HTTP: Final = (Port("http", "TCP", 80),)
+SVC: Final = Service("ns", "s", cluster_ips=("10.0.0.1",), ports=HTTP)
+HEADLESS: Final[Service] = with_(SVC, cluster_ips=("None",))
+NAMED: Final = Service("ns", "s", "ExternalName", ("",), "svc1.ns.svc.cluster.local")
+
+
+def change(obj: Object, at: int = 1, *, gone: bool = False, triggered: float = 0.0) -> Change:
+    body = None if gone else pack(obj)
+    return Change(KINDS[type(obj)], key_of(obj), body, at, triggered)
+
+
+def taken(index: Index, change: Change) -> set[Tag]:
+    """The tags of the answers that a Change touches."""
+    tags: set[Tag] = set()
+    index.apply_all(change.kind, [(change.key, change.body)], change.at, tags)
+    return tags
+
+
+def made(objects: Iterable[Object], **policy: Any) -> Handler:
+    handler = Handler(Policy(**policy), report=fail)
+    for kind in Kind:
+        list(handler.replace(kind, [], 1))
+    handler.apply(change(Namespace("", "ns")))
+    for obj in objects:
+        handler.apply(change(obj))
+    return handler
+
+
+def sliced(name: str, *ips: str, service: str = "s", **fields: Any) -> EndpointSlice:
+    points = tuple(Endpoint((ip,)) for ip in ips)
+    return EndpointSlice("ns", name, service, endpoints=points, ports=HTTP, **fields)
+
+
+def get(handler: Handler, name: str, qtype: str = "A") -> Reply:
+    return reply_to(handler, query(name, qtype))
+
+
+def rdata(reply: Reply) -> list[str]:
+    return [record.split(" ")[-1] for record in reply.answer]
