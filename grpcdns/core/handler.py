@@ -19,8 +19,10 @@ from typing import Final, cast
 from grpcdns.core.answers.answer import Answer, Lookup
 from grpcdns.core.answers.cluster_zones import answer
 from grpcdns.core.answers.policy import Policy, Zones, needed_kinds
+from grpcdns.core.answers.ttl import CHANGED_TTL, TtlClass, lower_cnames, with_soa_ttl
 from grpcdns.core.cluster.index import Index, Tag
 from grpcdns.core.cluster.objects import Change, Kind
+from grpcdns.core.cluster.recent import Recent
 from grpcdns.core.cluster.store import Entries, Listed
 from grpcdns.core.dns import wire
 from grpcdns.core.dns.wire import (
@@ -37,6 +39,9 @@ from grpcdns.core.dns.wire import (
 )
 from grpcdns.core.memo import CHEAP_BYTES, MEMO_BYTES, Entry, Memo, Part
 
+ZERO_TTL_RATE: Final = 500
+"""Answers of TTL 0 a second. A StatefulSet that starts needs a few; a storm of names that are not
+there would otherwise come from every client's every try."""
 _PARTS: Final = 8
 """How many different parts of an answer too long for a message are given in turn."""
 _OTHER_TYPE: Final = 65535
@@ -54,6 +59,7 @@ class Handler:
 
     ``report`` is called with an exception that should not have happened: its query gets SERVFAIL.
     ``memo_bytes`` and ``cheap_bytes`` bound the two shelves of the memo, in estimated octets.
+    ``clock`` gives steady seconds; it is asked in adaptive TTL mode only, which wants `expire`.
     """
 
     def __init__(
@@ -62,10 +68,13 @@ class Handler:
         report: Callable[[BaseException], None] | None = None,
         memo_bytes: int = MEMO_BYTES,
         cheap_bytes: int = CHEAP_BYTES,
+        clock: Callable[[], float] = lambda: 0.0,
     ) -> None:
         self.index = Index(needed_kinds(policy))
         self.stats = Stats()
         self._report = report
+        self._clock = clock
+        self._zero = Budget(ZERO_TTL_RATE)
         self._memo = Memo(self._count, memo_bytes, cheap_bytes)
         # The memo's own dicts: `handle` has no time to ask for them.
         self._named = self._memo.named.entries
@@ -146,6 +155,7 @@ class Handler:
             if result.lookups:
                 self.stats.deferred += 1
                 self.stats.answers[qtype, result.rcode] += 1
+                self._count_ttl(result.ttl_class, 1)
                 return Deferred(query, result)
             self.stats.misses += 1
             entry = self._pack(question, result)
@@ -158,6 +168,9 @@ class Handler:
             if entry.serial_at >= 0:
                 entry.renew_serial(self.index.serials[entry.zone])
         self.stats.answers[qtype, entry.rcode] += 1
+        if entry.ttl_class == TtlClass.ZERO:
+            return self._answer_zero(query, entry)
+        self._count_ttl(entry.ttl_class, 1)
         head, reply = query.head, _reply(query, entry.rcode, entry.counts, entry.tail)
         # Only what a plain query can vary in is kept: RD, AD, CD, and whether there is an OPT.
         if (
@@ -169,6 +182,21 @@ class Handler:
             entry.heads[head[2:12]] = reply[2:12]
         entry.advance()
         return reply
+
+    def _answer_zero(self, query: Query, entry: Entry) -> bytes:
+        """An answer of TTL 0, which is asked for again at once: only so many a second are given,
+        the others have a TTL of 1. `handle` finds no head for one, so all of them come here."""
+        tail = entry.tail
+        if self._zero.take(self._clock()):
+            self._count_ttl(TtlClass.ZERO, 1)
+        else:
+            self._count_ttl(TtlClass.CHANGED, 1)
+            tail = with_soa_ttl(tail, entry.serial_at, CHANGED_TTL)
+        return _reply(query, entry.rcode, entry.counts, tail)
+
+    def _count_ttl(self, ttl_class: int | None, count: int) -> None:
+        if ttl_class is not None:
+            self.stats.ttls[TtlClass(ttl_class)] += count
 
     def _error(self, query: Query, rcode: int) -> bytes:
         qtype = 0 if query.question is None else _known(query.question.qtype)
@@ -193,7 +221,7 @@ class Handler:
         else:
             self.stats.oversized += 1
         serial = self.index.serials[result.serial]
-        return Entry(result.rcode, parts, result.serial, serial, serial_at)
+        return Entry(result.rcode, parts, result.serial, serial, serial_at, result.ttl_class)
 
     # -- Changes
 
@@ -206,20 +234,39 @@ class Handler:
 
         Yields how many objects were news; the kind counts as listed at the end.
         """
+        first = kind not in self.index.store.listed
         for entries in self.index.store.steps(kind, batches):
-            yield self._apply_all(kind, entries, at)
+            yield self._apply_all(kind, entries, at, known=not first)
 
-    def _apply_all(self, kind: Kind, entries: Entries, at: int) -> int:
+    def expire(self) -> None:
+        """Forget answers whose TTL would be another by now. In adaptive mode, call it a few times a
+        second."""
+        if self.index.recent is None:
+            return
+        quiet = self.index.recent.expire(self._clock())
+        if quiet is None:
+            self._memo.clear()
+        else:
+            self._memo.drop(quiet)
+
+    def _apply_all(self, kind: Kind, entries: Entries, at: int, *, known: bool = True) -> int:
+        """``known``: what was there before is known, so what differs has changed."""
         tags: set[Tag] = set()
         try:
             return self.index.apply_all(kind, entries, at, tags)
         finally:  # what was taken before an error counts
             self._memo.drop(tags)
+            if known and self.index.recent is not None:
+                self.index.recent.note(kind, tags, self._clock())
 
     def set_policy(self, policy: Policy) -> None:
         """Take another policy: from the next query on it is the only one."""
         self._memo.clear()
         self._zones = Zones(policy)
+        if not self._zones.adaptive:
+            self.index.recent = None
+        elif self.index.recent is None:
+            self.index.recent = Recent()
         self.index.needed = needed_kinds(policy)
 
     # -- figures
@@ -239,6 +286,7 @@ class Handler:
     def _count(self, key: bytes, entry: Entry) -> None:
         self.stats.hits += entry.hits
         self.stats.answers[int.from_bytes(key[-4:-2], "big"), entry.rcode] += entry.hits
+        self._count_ttl(entry.ttl_class, entry.hits)
         entry.hits = 0
 
 
@@ -265,6 +313,9 @@ class Deferred:
             at = lookup.position if lookup.section == Section.ANSWER else len(section)
             # Two look-ups through one alias both bring the alias (RFC 2181 5: once is enough).
             section[at:at] = [record for record in records or () if record not in section]
+        if self._result.ttl_class is not None:
+            found = [record.ttl for records in results for record in records or ()]
+            lower_cnames(sections[Section.ANSWER], self._result.sections[0], found)
         packer = Packer(cast("Question", self._query.question))
         counts = [packer.pack(section) for section in sections]
         return _reply(self._query, self._result.rcode, counts, packer.tail)
@@ -275,10 +326,12 @@ class Stats:
 
     ``answers``: by type and rcode. ``oversized``: answers packed that are too long for a message.
     ``unavailable``: questions not answered while not synced. ``errors``: exceptions reported.
+    ``ttls``: answers by the class of their TTL, in adaptive mode.
     """
 
     def __init__(self) -> None:
         self.answers: Counter[tuple[int, int]] = Counter()
+        self.ttls: Counter[TtlClass] = Counter()
         self.hits = 0
         self.misses = 0
         self.evictions = 0
@@ -287,6 +340,22 @@ class Stats:
         self.deferred = 0
         self.unavailable = 0
         self.errors = 0
+
+
+class Budget:
+    """So many a second at most: each whole second of the caller's clock has a budget."""
+
+    def __init__(self, rate: int) -> None:
+        self._rate = rate
+        self._second = -1
+        self._left = rate
+
+    def take(self, now: float) -> bool:
+        """Whether one more may be given now."""
+        if int(now) != self._second:
+            self._second, self._left = int(now), self._rate
+        self._left -= 1
+        return self._left >= 0
 
 
 def _reply(query: Query, rcode: int, counts: Sequence[int], tail: bytes) -> bytes:

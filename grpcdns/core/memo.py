@@ -155,16 +155,22 @@ class Entry:
     """A remembered answer. An answer too long for one message has several parts, given in turn.
 
     ``serial`` is the SOA's, of the zones that ``zone`` says, at ``serial_at`` in the tail; -1 if
-    there is no SOA. ``hits`` are those not counted yet.
+    there is no SOA. ``hits`` are those not counted yet. ``ttl_class`` is the handler's.
     """
 
     __slots__ = (
         "cost", "counts", "heads", "hits", "parts", "rcode", "serial", "serial_at", "tags", "tail",
-        "turn", "zone",
+        "ttl_class", "turn", "zone",
     )  # fmt: skip
 
     def __init__(
-        self, rcode: int, parts: list[Part], zone: Serial, serial: int, serial_at: int
+        self,
+        rcode: int,
+        parts: list[Part],
+        zone: Serial,
+        serial: int,
+        serial_at: int,
+        ttl_class: int | None = None,
     ) -> None:
         self.rcode = rcode
         self.counts, self.tail, self.heads = parts[0]
@@ -173,6 +179,7 @@ class Entry:
         self.zone = zone
         self.serial = serial
         self.serial_at = serial_at
+        self.ttl_class = ttl_class
         self.tags: tuple[Tag, ...] = ()
         self.cost = 0
         self.hits = 0

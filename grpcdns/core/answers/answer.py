@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from grpcdns.core.answers.lookup import Hit
+from grpcdns.core.answers.ttl import Origin, TtlClass
 from grpcdns.core.cluster.index import Serial, Tag
 from grpcdns.core.dns import wire
 from grpcdns.core.dns.names import BadName, Name
@@ -26,11 +27,15 @@ class Answer:
     """What a question is answered with, and what it was made from.
 
     ``tags`` are those of index.py: a Change that returns one of them may change this answer.
+    ``origins`` and, in adaptive mode, ``ttl_class`` are those of ttl.py.
     ``lookups`` are still to be resolved, outside our zones. ``cheap`` marks answers that name
     nothing in the cluster and so can be asked for without end.
     """
 
-    __slots__ = ("authoritative", "cheap", "lookups", "rcode", "sections", "serial", "tags")
+    __slots__ = (
+        "authoritative", "cheap", "lookups", "origins", "rcode", "sections", "serial", "tags",
+        "ttl_class",
+    )  # fmt: skip
 
     def __init__(self, rcode: int = NOERROR, authoritative: bool = True) -> None:
         self.rcode = rcode
@@ -40,6 +45,8 @@ class Answer:
         self.tags: set[Tag] = set()
         self.lookups: list[Lookup] = []
         self.cheap = False
+        self.origins: set[Origin] = set()
+        self.ttl_class: TtlClass | None = None
 
 
 def add_addresses(

@@ -34,7 +34,7 @@ def answer_external(question: Question, index: Index, zones: Zones, zone: Name) 
     """The answer to a question whose name is in an external zone."""
     result = Answer()
     result.serial = Serial.EXTERNAL
-    view = View(index, zones, zone, result.tags)
+    view = View(index, zones, zone, result.tags, result.origins)
     own = find_external_own_name(question.name[: len(question.name) - len(zone)], zones)
     if own is not None:
         if add := own.records.get(question.qtype):

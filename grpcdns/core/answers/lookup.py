@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 
 from grpcdns.core.answers.asked import POD, SVC, Asked, parse_name
 from grpcdns.core.answers.policy import Zones
+from grpcdns.core.answers.ttl import Origin
 from grpcdns.core.cluster.endpoints import NO_PORT, any_ready, endpoint_label, port_matches, ready
 from grpcdns.core.cluster.index import Index, Tag, pod_tag
 from grpcdns.core.cluster.objects import EndpointSlice, Port, Service
@@ -31,19 +32,28 @@ _PROTOCOLS: Final = frozenset({"_tcp", "_udp", "_sctp"})
 
 
 class View:
-    """One question's way through the index. ``tags`` collects what was looked at."""
+    """One question's way through the index. ``tags`` collects what was looked at, ``origins`` what
+    the answer is made from."""
 
-    def __init__(self, index: Index, zones: Zones, zone: Name, tags: set[Tag]) -> None:
+    def __init__(
+        self,
+        index: Index,
+        zones: Zones,
+        zone: Name,
+        tags: set[Tag],
+        origins: set[Origin] | None = None,
+    ) -> None:
         self.index = index
         self.zones = zones
         self.policy = zones.policy
         self.zone = zone
         self.tags = tags
+        self.origins = set() if origins is None else origins
         self.multicluster = longest_match(zone, zones.multicluster) is not None
         self.cheap = False
 
     def at(self, zone: Name) -> View:
-        return View(self.index, self.zones, zone, self.tags)
+        return View(self.index, self.zones, zone, self.tags, self.origins)
 
     def leave_out(self, reason: Reason, what: object, part: str = "") -> None:
         """Report that ``what``, or a part of it, is not in the answer."""
@@ -129,11 +139,13 @@ class View:
             and not self._has_ready(asked.key)
         ):
             self.leave_out(Reason.EMPTY_SERVICE, service)
+            self.origins.add(Origin.AWAITED)
             return None
         if asked.zone and not service.headless:
             return None
         if service.headless or asked.endpoint:
             return self._find_endpoints(service, asked, target)
+        self.origins.add(Origin.CLUSTER_IP)
         ports = service.ports or (NO_PORT,)
         found = cluster_hits(service.cluster_ips, ports, asked, target)
         if found is None:
@@ -142,6 +154,7 @@ class View:
 
     def _find_external_name(self, service: Service, asked: Asked, target: Name) -> list[Hit] | None:
         """DNS specification 2.5. An ExternalName that is an address names nothing."""
+        self.origins.add(Origin.EXTERNAL_NAME)
         if asked.endpoint or asked.port or asked.protocol or asked.zone:
             return None
         if address_from_text(service.external_name) is not None:
@@ -160,6 +173,7 @@ class View:
         if not hits and asked.prefer:
             self.cheap = True  # any zone's name would do
             hits = list(self.endpoint_hits(slices, asked, target, ""))
+        self._came_from_endpoints(hits, headless=service.headless)
         if hits or asked.zone:
             return hits
         ports = (
@@ -177,12 +191,21 @@ class View:
         slices = list(self.imported_slices(asked))
         if self.policy.ignore_empty_service and not imported.headless and not any_ready(slices):
             self.leave_out(Reason.EMPTY_SERVICE, imported)
+            self.origins.add(Origin.AWAITED)
             return None
         target = (imported.name, imported.namespace, SVC, *self.zone)
         if imported.headless or asked.endpoint:
             hits = list(self.endpoint_hits(slices, asked, target, "", clusters=True))
+            self._came_from_endpoints(hits, headless=imported.headless)
             return hits or None
+        self.origins.add(Origin.CLUSTER_IP)
         return cluster_hits(imported.ips, imported.ports, asked, target)
+
+    def _came_from_endpoints(self, hits: list[Hit], *, headless: bool) -> None:
+        if hits:
+            self.origins.add(Origin.ENDPOINTS)
+        elif headless:
+            self.origins.add(Origin.AWAITED)
 
     def endpoint_hits(
         self,
@@ -235,6 +258,7 @@ class View:
         for service in self.index.services_at(address):
             name: Name = (service.name, service.namespace, SVC, *primary)
             if self.shown_at(service.namespace) and fits_wire(name):
+                self.origins.add(Origin.CLUSTER_IP)
                 return [name]
         names: dict[Name, bool] = {}
         for slice_ in self.index.slices_at(address) if self.policy.endpoints else ():
@@ -247,6 +271,8 @@ class View:
                     name = (label, slice_.service, slice_.namespace, SVC, *primary)
                     if fits_wire(name):
                         names[name] = not endpoint.hostname
+        if names:
+            self.origins.add(Origin.ENDPOINTS)
         return sorted(names, key=lambda name: (names[name], name))
 
     def name_servers(self) -> list[Hit]:

@@ -12,7 +12,7 @@ from typing import Final, NamedTuple, cast
 from grpcdns.core.answers.answer import Answer, add_addresses
 from grpcdns.core.answers.asked import Asked
 from grpcdns.core.answers.lookup import View
-from grpcdns.core.answers.policy import Zones, cap_ttl
+from grpcdns.core.answers.policy import MAX_SOA_TTL, Zones, cap_ttl
 from grpcdns.core.cluster.index import Serial
 from grpcdns.core.dns import wire
 from grpcdns.core.dns.names import Name, address_from_text
@@ -31,7 +31,6 @@ class OwnName(NamedTuple):
 
 VERSION_TEXT: Final = "1.1.0"
 VERSION_TTL: Final = 28800
-MAX_SOA_TTL: Final = 300
 NS_DNS: Final = ("ns", "dns")
 NS1: Final = "ns1"
 HOSTMASTER: Final = "hostmaster"

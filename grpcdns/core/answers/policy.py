@@ -6,10 +6,15 @@ command line. Values are checked where options are read (``grpcdns.config``), no
 
 from __future__ import annotations
 
+from typing import Final
+
 import msgspec
 
 from grpcdns.core.cluster.objects import Kind
 from grpcdns.core.dns.names import IN_ADDR, IP6, Name, name_from_text
+
+MAX_SOA_TTL: Final = 300
+"""Seconds: the longest TTL of a SOA record in the cluster's zones."""
 
 
 class AnswerOptions(msgspec.Struct, frozen=True):
@@ -17,12 +22,14 @@ class AnswerOptions(msgspec.Struct, frozen=True):
 
     Zones are lower-case and absolute ("cluster.local."). ``zones``: zones of the ``kubernetes``
     plugin, reverse ones (already expanded from CIDRs) included; the first that is not a reverse
-    zone is the primary one, which PTR records point into. ``ttl``: seconds, 0 to 3600. Empty
-    ``namespaces``: all of them.
+    zone is the primary one, which PTR records point into. ``ttl`` and ``ttl_stable``: seconds, 0 to
+    3600; ``ttl_mode`` adaptive chooses as answers/ttl.py says. Empty ``namespaces``: all of them.
     """
 
     zones: tuple[str, ...] = ("cluster.local.", "in-addr.arpa.", "ip6.arpa.")
     ttl: int = 5
+    ttl_mode: str = "fixed"
+    ttl_stable: int = 30
     namespaces: tuple[str, ...] = ()
     pods: str = "disabled"
     endpoint_pod_names: bool = False
@@ -78,6 +85,7 @@ class Zones:
         self.external = {name_from_text(zone): None for zone in policy.external_zones}
         forward = [zone for zone in self.cluster if zone[-2:] not in (IN_ADDR, IP6)]
         self.primary: Name = forward[0] if forward else ()
+        self.adaptive = policy.ttl_mode == "adaptive"
         self.ttl = cap_ttl(policy, policy.ttl)
         self.external_ttl = cap_ttl(policy, policy.external_ttl)
 

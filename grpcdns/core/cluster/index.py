@@ -34,6 +34,7 @@ from grpcdns.core.cluster.objects import (
     unpack,
 )
 from grpcdns.core.cluster.reasons import Observer, Reason
+from grpcdns.core.cluster.recent import Recent
 from grpcdns.core.cluster.store import Entries, Store
 from grpcdns.core.cluster.visible import (
     cluster_addresses,
@@ -74,6 +75,8 @@ class Index:
     def __init__(self, needed: Collection[Kind]) -> None:
         self.needed = frozenset(needed)
         self.observer: Observer | None = None
+        self.recent: Recent | None = None
+        """What changed lately, where somebody keeps it."""
         self.store = Store()
         self.serials: list[int] = [0, 0, 0]
         self._slices: MultiMap[str, str] = MultiMap()

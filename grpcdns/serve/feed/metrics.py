@@ -35,6 +35,7 @@ FAMILIES: Final[Mapping[str, tuple[str, str]]] = {
     "dns_requests_total": ("counter", "Queries answered, by type."),
     "dns_responses_total": ("counter", "Replies given, by rcode."),
     "dns_request_duration_seconds": ("histogram", "Time from a call's arrival to its reply."),
+    "dns_ttl_total": ("counter", "Answers by the class of their TTL, with --ttl-mode adaptive."),
     "dns_oversized_total": ("counter", "Answers that were too long for one message."),
     "dns_deferred_total": ("counter", "Answers that needed the upstream."),
     "dns_unavailable_total": ("counter", "Queries not answered because the worker is not synced."),

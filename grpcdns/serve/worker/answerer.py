@@ -46,7 +46,7 @@ class Answerer:
         self._policy = policy
         self._upstream = Upstream(upstream)
         self._reported = 0.0
-        self._handler = Handler(policy, self._report)
+        self._handler = Handler(policy, self._report, clock=time.monotonic)
         self.restored = 0.0
         """The time of the snapshot that answers are made from (unix seconds); 0.0: live data."""
         self.changes = 0
@@ -104,6 +104,11 @@ class Answerer:
             self._use_policy()
         self._upstream.use(upstream)
 
+    def expire(self) -> None:
+        """Forget answers whose TTL would be another by now; to be called a few times a second."""
+        with self._lock:
+            self._handler.expire()
+
     def stop(self) -> None:
         self._upstream.stop()
 
@@ -111,7 +116,7 @@ class Answerer:
         """The counters of the core and of the upstream, as in `link.Report`."""
         with self._lock:
             stats = self._handler.counted()
-            answers = dict(stats.answers)
+            answers, ttls = dict(stats.answers), dict(stats.ttls)
             entries, size = self._handler.memo_sizes()
             bodies = self._handler.index.store.bodies
             counts = {kind: len(bodies[kind]) for kind in Kind}
@@ -137,6 +142,7 @@ class Answerer:
         yield "dns_deferred_total", "", stats.deferred
         yield "dns_unavailable_total", "", stats.unavailable
         yield "dns_panics_total", "", stats.errors
+        yield from (("dns_ttl_total", f'ttl="{k.name.lower()}"', v) for k, v in ttls.items())
         yield "changes_total", "", self.changes
         yield "zone_serial", "", serials[0]
         yield "synced", "", self.synced

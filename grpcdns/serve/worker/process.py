@@ -43,8 +43,8 @@ SIGNALS: Final = frozenset({signal.SIGTERM, signal.SIGHUP})
 """What the main thread waits for. They are blocked in every thread, so that another SIGTERM while
 it drains stays pending: some supervisors signal every process of a group or control group, ours
 included."""
-_HOUSEKEEPING: Final = 1.0
-_COLLECT_EVERY: Final = 30
+_HOUSEKEEPING: Final = 0.5
+_COLLECT_EVERY: Final = 60
 
 
 class WorkerProcess:
@@ -132,6 +132,7 @@ class WorkerProcess:
 
     def _keep_house(self, count: int) -> None:
         self._transport.sweep(MESSAGE_LIMIT)
+        self._answerer.expire()
         if count % _COLLECT_EVERY == 0:
             gc.collect(1)
 

@@ -139,7 +139,8 @@ def test_the_default_of_an_answer_option_is_declared_once() -> None:
 
 def test_policy_takes_every_answer_option() -> None:
     chosen = {
-        "zones": ("a.", "b."), "ttl": 1, "namespaces": ("n",), "pods": "verified",
+        "zones": ("a.", "b."), "ttl": 1, "ttl_mode": "adaptive", "ttl_stable": 60,
+        "namespaces": ("n",), "pods": "verified",
         "endpoint_pod_names": True, "no_endpoints": True, "ignore_empty_service": True,
         "zonal": True, "multicluster": ("b.",), "dns_service": "a/b", "external_zones": ("c.",),
         "external_apex": "x", "external_headless": True, "external_ttl": 9,
