@@ -13,7 +13,7 @@ class Source(Protocol):
     """Delivers a cluster's objects to a sink, from ``start`` to ``stop``."""
 
     def start(self, sink: Sink) -> None:
-        """Begins to deliver, from threads of its own. Raises `UserError`."""
+        """Starts threads that deliver. Raises `UserError`."""
 
     def stop(self) -> None:
         """Ends all threads, promptly."""

@@ -2,7 +2,7 @@
 
     source       KubernetesApi: starts and stops everything below
       login      where the API is and who we are; reads a service account itself
-      kubeconfig reads kubeconfigs, in a process of its own; the only importer of ``kubernetes``
+      kubeconfig reads kubeconfigs with the ``kubernetes`` package, in a child process
       client     HTTP requests, the lines of a watch; errors become ApiError, Unreachable, Stopped
       throttle   limits on requests a second and in flight
       watch      list, then watch, for ever: one kind, one thread
