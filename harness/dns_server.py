@@ -68,7 +68,10 @@ class DnsServer:
         query = Query(dns.message.from_wire(raw), source, False)
         self.queries.append(query)
         for wire in self.reply(query):
-            self.udp.sendto(wire, source)
+            try:
+                self.udp.sendto(wire, source)
+            except OSError:
+                return  # closed
 
     def _serve_tcp(self) -> None:
         while True:
@@ -77,16 +80,16 @@ class DnsServer:
             except OSError:
                 return
             with sock:
-                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                (length,) = struct.unpack("!H", sock.recv(2, socket.MSG_WAITALL))
-                raw = sock.recv(length, socket.MSG_WAITALL)
-                query = Query(dns.message.from_wire(raw), source, True)
-                self.queries.append(query)
                 try:
+                    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                    (length,) = struct.unpack("!H", sock.recv(2, socket.MSG_WAITALL))
+                    raw = sock.recv(length, socket.MSG_WAITALL)
+                    query = Query(dns.message.from_wire(raw), source, True)
+                    self.queries.append(query)
                     for piece in self.reply(query):
                         sock.sendall(piece)
                         wait_until(lambda s=sock: _is_read(s), "read", interval=0.001)  # type: ignore[misc]
-                except OSError:
+                except (OSError, struct.error):
                     pass  # the client has gone
 
 
@@ -107,7 +110,10 @@ def response(query: Query, *records: str, rcode: int = 0, truncated: bool = Fals
 
 def _is_read(sock: socket.socket) -> bool:
     """Whether the other end has read all that was sent, by the kernel's table of sockets."""
-    near, far = (_as_listed(address) for address in (sock.getsockname(), sock.getpeername()))
+    try:
+        near, far = _as_listed(sock.getsockname()), _as_listed(sock.getpeername())
+    except OSError:
+        return True  # the client has gone
     for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
         fields = line.split()
         if (fields[1], fields[2]) == (far, near):
