@@ -1,7 +1,7 @@
 """``make demo``: a real CoreDNS on 127.0.0.1:1053 in front of grpcdns, fed by ``examples/cluster``.
 
-Asks CoreDNS over UDP, prints the answers as dig does, and compares them with what they should be:
-exit code 1 when one is not. ``KEEP=1`` stays up until Ctrl-C; ``PORT=`` takes another port.
+Queries CoreDNS over UDP, prints the replies as dig does, and compares them with what is expected:
+exit code 1 for a difference. ``KEEP=1`` stays up until Ctrl-C; ``PORT=`` sets another port.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ START_SECONDS: Final = 20.0
 
 
 class Row(NamedTuple):
-    """A question, and the answer and additional records it must have: (name, type, data)."""
+    """A question, and the records expected in answer and additional section: (name, type, data)."""
 
     qname: str
     qtype: str
@@ -43,7 +43,7 @@ class Row(NamedTuple):
 
 
 class Running(NamedTuple):
-    """A process of the demo, and where it logs."""
+    """A process of the demo, and its log."""
 
     name: str
     process: subprocess.Popen[bytes]
@@ -126,7 +126,7 @@ def _coredns(program: Path, port: int) -> list[str]:
 
 
 def _show(row: Row, port: int) -> Iterator[str]:
-    """Asks, prints the reply, and yields what is wrong with it."""
+    """Query, print the reply, and yield its faults."""
     reply = _ask(row, port)
     print(f"$ dig @{HOST} -p {port} {row.qname} {row.qtype}")
     print(dig.show(reply, footer=(f"SERVER: {HOST}#{port} (UDP)",)), end="\n\n", flush=True)
@@ -140,7 +140,7 @@ def _show(row: Row, port: int) -> Iterator[str]:
 
 
 def _keep(port: int, processes: list[Running]) -> None:
-    """Until Ctrl-C; raises when a process ends before that."""
+    """Wait for Ctrl-C; raises when a process ends before it."""
     try:
         print(
             "\nStill up; Ctrl-C ends it. Edit examples/cluster/*.yaml: the answers follow.\n"
@@ -175,11 +175,11 @@ def _wait_until_it_answers(port: int, processes: list[Running]) -> None:
 
 
 class _Ended(Exception):
-    """A process is gone, or never came up."""
+    """A process has ended, or did not start."""
 
 
 def _ended(processes: list[Running]) -> str:
-    """Which process is gone, and its last words; empty while all run."""
+    """The processes that have ended, with their logs; "" while all run."""
     return "\n".join(
         f"{running.name} ended with {code}:\n{running.log.read_text()}"
         for running in processes
@@ -189,7 +189,7 @@ def _ended(processes: list[Running]) -> str:
 
 @contextmanager
 def _running(command: list[str], folder: str) -> Iterator[Running]:
-    """A process with its log in ``folder``, out of Ctrl-C's reach, ended at the end."""
+    """A process with its log in ``folder``, terminated at the end. Ctrl-C does not reach it."""
     name = Path(command[0]).name if "grpcdns" not in command else "grpcdns"
     log = Path(folder, f"{name}.log")
     with log.open("wb") as output:

@@ -184,16 +184,15 @@ def _show(out: Output, compared: Sequence[Compared], settings: Settings, took: f
     _show_deliberate(out, compared)
     counts = _counts(compared)
     dns = f"{settings.host}#{settings.port}"
-    out.line(f"{dns} (DNS) and {settings.server} (grpcdns):")
+    out.line(f"{dns} (DNS) and {settings.server} (grpcdns), {took:.1f} s:")
     out.line(
-        f"{plural(len(compared), 'question')}, ",
-        (f"{counts[SAME]:,} answered the same", "green"),
-        *((", ", f"{counts[DELIBERATE]:,} deliberately not") if counts[DELIBERATE] else ()),
+        f"{plural(len(compared), 'question')}: ",
+        (f"{counts[SAME]:,} same", "green"),
+        *((", ", f"{counts[DELIBERATE]:,} deliberately different") if counts[DELIBERATE] else ()),
         ", ",
-        (f"{counts[DIFFERENT]:,} not", "bold red" if counts[DIFFERENT] else ""),
+        (f"{counts[DIFFERENT]:,} different", "bold red" if counts[DIFFERENT] else ""),
         ", ",
         (f"{counts[FAILED]:,} without answer", "bold red" if counts[FAILED] else ""),
-        f"; {took:.1f} s",
     )
 
 

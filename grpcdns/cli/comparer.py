@@ -31,7 +31,7 @@ _TRIES: Final = 2
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """``server``: grpcdns. ``host``, ``port``: the DNS in use. ``rate`` in questions a second."""
+    """``server``: grpcdns. ``host``, ``port``: the DNS server in use. ``rate``: per second."""
 
     server: str
     host: str
@@ -43,7 +43,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Compared(msgspec.Struct, frozen=True, kw_only=True):
-    """The outcome of one question; records as in zone files, those that only one server gave.
+    """The outcome of one question. ``only_*``: records of only one server, as zone-file lines.
 
     ``difference``: the id of a deliberate one in docs/differences.md. ``error``: why there is no
     reply, which some of them explain, too.
@@ -64,7 +64,7 @@ Ask = Callable[[bytes], Awaitable[bytes]]
 
 
 class Comparer:
-    """``ask`` is grpcdns: a DNS message for a DNS message, NotDone when there is none."""
+    """``ask`` queries grpcdns: a DNS message in, a DNS message out. Raises NotDone."""
 
     def __init__(self, settings: Settings, ask: Ask, zones: Zones, facts: Facts) -> None:
         self._settings = settings
@@ -77,7 +77,7 @@ class Comparer:
     async def all(
         self, questions: Sequence[Question], advance: Callable[[], object]
     ) -> list[Compared]:
-        """The outcomes, in the questions' order."""
+        """The outcomes, in the order of the questions."""
         found: list[Compared | None] = [None] * len(questions)
         todo = iter(enumerate(questions))
 
@@ -157,8 +157,8 @@ class Comparer:
         return f"{where}: no answer in {settings.seconds:g} s, {_TRIES} times"
 
     def _records(self, reply: Message) -> set[str]:
-        """The answer's records that are in our zones, in lower case as names are equal in any; a
-        SOA's serial is each server's own."""
+        """The answer's records in our zones, in lower case as DNS ignores case, without the SOA's
+        serial as each server has its own."""
         found = set()
         for record in reply.answer:
             owner = tuple(label.lower() for label in record.name)

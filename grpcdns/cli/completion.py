@@ -73,7 +73,7 @@ def _fish() -> Iterator[str]:
 
 
 def _flags(command: str) -> Iterator[tuple[str, str, str]]:
-    """A command's long flags: name, the words it may be followed by, what it means."""
+    """A command's long flags: name, the words that may follow it, help text."""
     for action in cli.parser_of(command)._actions:
         words = list(action.choices or [])
         metavar = action.metavar if isinstance(action.metavar, str) else ""

@@ -17,7 +17,7 @@ from grpcdns.dnsclient.messages import (
 
 
 def show(message: Message, *, footer: tuple[str, ...] = ()) -> str:
-    """The whole message as dig prints it; ``footer`` lines stand at the end, after ';; '."""
+    """The whole message as dig prints it; ``footer``: lines to print at the end, after ';; '."""
     counts = {
         "QUERY": int(message.question is not None),
         "ANSWER": len(message.answer),
@@ -41,12 +41,12 @@ def show(message: Message, *, footer: tuple[str, ...] = ()) -> str:
 
 
 def short(message: Message) -> str:
-    """The answer's data alone, a line each: dig +short."""
+    """The data of the answer, one line each, as dig +short prints it; "" for none."""
     return "\n".join(record.data for record in message.answer)
 
 
 def data(message: Message) -> dict[str, Any]:
-    """The message as JSON has it."""
+    """The message as plain data for JSON."""
     asked = message.question
     return {
         "id": message.id,

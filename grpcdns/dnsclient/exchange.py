@@ -2,12 +2,11 @@
 
     message = await exchange(query, "10.96.0.10", 53, seconds=2.0)
 
-How a reply is told from a forged one (RFC 5452): the socket is connected, so the kernel takes
-datagrams from the server alone and from a port it chose at random; the reply's ID, opcode and
-question are those of the query, the question with the case of every letter. What differs is
-ignored, and the wait goes on: it may be the late reply to another question. A reply that differs
-in case alone comes from a forger or from a server that does not keep the case: the question is
-asked again over TCP, which nobody can forge from afar.
+Protection against forged replies (RFC 5452): the socket is connected, so the kernel drops
+datagrams of other sources, and its port is random. A reply must have the query's ID, opcode and
+question, with the case of every letter. Any other datagram is ignored: it may be a late reply to
+another question. A reply that differs only in case comes from a forger or from a server that does
+not keep the case: the query is sent again over TCP, which cannot be forged off the path.
 """
 
 from __future__ import annotations
@@ -32,13 +31,14 @@ class NoReply(Exception):
 
 
 class TimedOut(NoReply):
-    """Nothing came in time: the query or its reply may be lost."""
+    """Timeout: the query or its reply may be lost."""
 
 
 async def exchange(query: bytes, host: str, port: int, seconds: float) -> Message:
     """The reply to a query of one question (`messages.make_query`).
 
-    ``host`` is an IP address. ``seconds`` is the time for all of it, TCP included. Raises NoReply.
+    ``host`` is an IP address, ``seconds`` the timeout of the whole exchange, TCP included.
+    Raises NoReply.
     """
     try:
         async with asyncio.timeout(seconds):
@@ -55,7 +55,7 @@ async def exchange(query: bytes, host: str, port: int, seconds: float) -> Messag
 
 
 async def _over_udp(query: bytes, host: str, port: int) -> Message | None:
-    """The reply; None when TCP is to be tried."""
+    """The reply; None if the query must be sent over TCP."""
     loop = asyncio.get_running_loop()
     with _socket(host, socket.SOCK_DGRAM) as sock:
         sock.connect((host, port))
@@ -70,7 +70,7 @@ async def _over_udp(query: bytes, host: str, port: int) -> Message | None:
 
 
 async def _over_tcp(query: bytes, host: str, port: int) -> Message:
-    """Two octets of length before each message (RFC 1035 4.2.2), in as many pieces as it takes."""
+    """The reply. Each message has its length in two octets before it (RFC 1035 4.2.2)."""
     loop = asyncio.get_running_loop()
     with _socket(host, socket.SOCK_STREAM) as sock:
         await loop.sock_connect(sock, (host, port))
@@ -83,7 +83,7 @@ async def _over_tcp(query: bytes, host: str, port: int) -> Message:
 
 
 async def _receive(sock: socket.socket, length: int) -> bytes:
-    """So many octets. Raises NoReply when the connection ends before."""
+    """Exactly ``length`` octets. Raises NoReply if the connection ends before."""
     loop = asyncio.get_running_loop()
     received = bytearray()
     while len(received) < length:
@@ -101,8 +101,8 @@ def _socket(host: str, kind: socket.SocketKind) -> socket.socket:
 
 
 def _is_reply(query: bytes, reply: bytes, *, any_case: bool = False) -> bool:
-    """Whether ``reply`` has the query's ID, opcode and question. An error may be without question:
-    whoever cannot read a query cannot repeat it."""
+    """Whether ``reply`` has the query's ID, opcode and question. An error may have no question: a
+    server that cannot read a query cannot repeat it."""
     if len(reply) < HEADER or reply[:2] != query[:2] or reply[2] & 0xF8 != 0x80 | query[2] & 0x78:
         return False
     if reply[4:6] == b"\0\0" and reply[3] & 15 in _WITHOUT_QUESTION:

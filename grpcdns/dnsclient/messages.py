@@ -1,11 +1,11 @@
-"""DNS messages of a client: queries to octets, octets to records as text.
+"""DNS messages of a client: queries to octets, replies to records as text.
 
 The only importer of dnslib, which builds the queries and reads the replies. Its errors become
-``BadMessage`` here. Names are read and written by ``core.dns.names``; text is presentation form
-(RFC 1035 5.1), and the form of RFC 3597 for every type without a reader below.
+``BadMessage`` here. Names are written by ``core.dns.names``; text is presentation form (RFC 1035
+5.1), for types without a row in ``_DATA`` the form of RFC 3597.
 
-What dnslib 0.9.26 does otherwise, and where it is mended here until it is mended there (none of
-it has a public issue that we found):
+What dnslib 0.9.26 does otherwise, and what replaces it here. The fixes belong into dnslib; none of
+them was found to have a public issue.
 
 - names: it refuses labels that are not UTF-8 (RFC 2181 11 allows any octets), prints a dot inside a
   label unescaped, and follows chains of pointers by recursion, 8,000 deep: ``_Buffer.decode_name``
@@ -32,7 +32,7 @@ from grpcdns.core.dns import wire
 from grpcdns.core.dns.names import LOWER, MAX_NAME, Name, address_to_text, name_to_text
 
 UDP_SIZE: Final = 1232
-"""Octets that we take over UDP: what passes without fragments (DNS flag day 2020)."""
+"""The size offered for replies over UDP, in octets: it avoids fragments (DNS flag day 2020)."""
 SECTIONS: Final = ("answer", "authority", "additional")
 _CLASSES: Final = {1: "IN", 3: "CH", 4: "HS", 254: "NONE", 255: "ANY"}
 _FLAGS: Final = (("qr", 15), ("aa", 10), ("tc", 9), ("rd", 8), ("ra", 7), ("ad", 5), ("cd", 4))
@@ -44,7 +44,7 @@ class BadMessage(ValueError):
 
 
 class Question(NamedTuple):
-    """What a message asks; the name in the case it came in."""
+    """The question of a message; the name in the case of the message."""
 
     name: Name
     qtype: int
@@ -60,7 +60,7 @@ class Edns(NamedTuple):
 
 
 class Parsed(NamedTuple):
-    """A record of a message, as dnslib read it; the name in the case it came in."""
+    """A record of a message, as dnslib read it; the name in the case of the message."""
 
     name: Name
     rtype: int
@@ -74,8 +74,8 @@ class Parsed(NamedTuple):
         return name_to_text(self.name), str(self.ttl), rclass, rtype, self.data
 
     def to_text(self) -> str:
-        """The record as a zone file has it: ``name ttl class type data``. Equal text is an equal
-        record, TTL and case included."""
+        """The record as a zone-file line: ``name ttl class type data``. Equal lines are equal
+        records, TTL and case included."""
         return " ".join(self.fields())
 
     @property
@@ -98,8 +98,8 @@ class Parsed(NamedTuple):
 
 
 class Message(NamedTuple):
-    """A message that was read. ``rcode`` has the bits of the OPT record; ``additional`` is without
-    that record. ``surplus``: octets after the last record."""
+    """A message that was read. ``rcode`` includes the bits of the OPT record, which is not among
+    ``additional``. ``surplus``: octets after the last record."""
 
     id: int
     opcode: int
@@ -118,8 +118,8 @@ class Message(NamedTuple):
 
 
 def make_query(name: Name, qtype: int, *, edns: bool = True, mix_case: bool = False) -> bytes:
-    """A query of class IN with a random ID and RD set. ``mix_case`` writes the name's letters in
-    random case, which a forger would have to guess too (draft-vixie-dnsext-dns0x20).
+    """A query of class IN with a random ID and RD set. With ``mix_case`` the letters of the name
+    are in random case, which a forger must guess, too (draft-vixie-dnsext-dns0x20).
 
     Raises core.dns.names.BadName when the name does not fit the wire.
     """
@@ -200,7 +200,7 @@ def opcode_to_text(opcode: int) -> str:
 
 
 class _Buffer(DNSBuffer):  # type: ignore[misc]
-    """dnslib's buffer, held to ``end``: that of the message, or of the RDATA that is read."""
+    """dnslib's buffer, limited to ``end``: of the message, or of the RDATA that is being read."""
 
     data: bytearray
     offset: int
@@ -219,7 +219,7 @@ class _Buffer(DNSBuffer):  # type: ignore[misc]
         return bytes(self.data[start : self.offset])
 
     def decode_name(self, last: int = -1) -> DNSLabel:  # noqa: ARG002 - dnslib's signature
-        """The name here; afterwards the buffer is behind it. RFC 1035 3.1, 4.1.4."""
+        """Read the name at the offset (RFC 1035 3.1, 4.1.4)."""
         data, end, at, start = self.data, self.end, self.offset, self.offset
         labels: list[bytes] = []
         size, pointers, behind = 1, 0, -1
@@ -257,7 +257,7 @@ def _read_question(buffer: _Buffer) -> Question:
 
 
 def _read_record(buffer: _Buffer) -> Parsed:
-    """The next record; its RDATA as its type's class of dnslib has it, else as octets."""
+    """The next record. Its RDATA is read by dnslib for types in ``_DATA``, else kept as octets."""
     start = buffer.offset
     name = _name(buffer.decode_name())
     rtype, rclass, ttl, length = buffer.unpack("!HHIH")

@@ -1,4 +1,4 @@
-"""A small cluster in which something is left out of every answer, and its index."""
+"""A small cluster whose answers each leave something out, and its index."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ OBJECTS: Final[Sequence[Object]] = (
 
 
 def index(policy: Policy, objects: Sequence[Object] = OBJECTS) -> Index:
-    """All kinds listed, as a worker has them."""
+    """An index with all kinds listed, as a worker has it."""
     made = Index(needed_kinds(policy))
     for obj in objects:
         made.apply_all(KINDS[type(obj)], [(key_of(obj), pack(obj))], AT, set())
@@ -85,7 +85,7 @@ def index(policy: Policy, objects: Sequence[Object] = OBJECTS) -> Index:
 
 
 def why(name: str, qtype: str = "A", policy: Policy | None = None) -> Explanation:
-    """The explanation of a name as the command asks for it."""
+    """The explanation of a name, as the command makes it."""
     policy = policy or Policy()
     question = question_of(name_from_text(name), TYPES[qtype])
     return explain(question, index(policy), Zones(policy))

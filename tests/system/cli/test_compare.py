@@ -1,4 +1,4 @@
-"""``grpcdns compare``: the same, different, without answer; as text and as JSON."""
+"""``grpcdns compare``: no difference, differences, no answer; as text and as JSON."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_the_same(ours: Grpcdns, compare: Run, coredns: Callable[..., CoreDNS]) 
     running = coredns(f"{ZONES} {{\n{ours.grpc_block}\n}}")
     code, out, err = compare(str(running.address))
     assert code == 0
-    assert "52 answered the same, 0 not, 0 without answer" in out
+    assert "52 questions: 52 same, 0 different, 0 without answer" in out
     assert not err, "no progress bar where stderr is no terminal"
     assert "\x1b" not in out
 
@@ -69,7 +69,7 @@ def test_ttls_count_when_asked_to(compare: Run, coredns: Callable[..., CoreDNS])
 
 
 def test_nobody_answers(ours: Grpcdns, compare: Run) -> None:
-    """Neither the DNS (nobody there) nor grpcdns (nobody there) is taken for a difference."""
+    """A server that does not answer is no difference, be it the DNS server or grpcdns."""
     nobody = str(free_address())
     code, out, _ = compare(nobody, "--timeout", "100ms", "--parallel", "60")
     assert (code, "52 without answer" in out) == (2, True)
@@ -96,7 +96,7 @@ def test_what_makes_no_sense(
 def test_a_large_answer_comes_over_tcp(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], coredns: Callable[..., CoreDNS]
 ) -> None:
-    """A hundred addresses do not fit into UDP's 1232 octets."""
+    """A hundred addresses do not fit the 1,232 octets offered over UDP."""
     endpoints = [
         {"addresses": [f"10.3.0.{n}"], "conditions": {"ready": True}} for n in range(1, 101)
     ]
@@ -118,4 +118,4 @@ def test_a_large_answer_comes_over_tcp(
         running = coredns(f"{ZONES} {{\n{big.grpc_block}\n}}")
         words = ["--server", big.listen[0], "--with", str(running.address), *options]
         assert main(["compare", *words]) == 0
-        assert ", 0 not, 0 without answer" in capsys.readouterr().out
+        assert "0 different, 0 without answer" in capsys.readouterr().out

@@ -1,4 +1,4 @@
-"""Completion scripts, as the shells themselves use them."""
+"""Completion scripts, used by the shells themselves."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``grpcdns corefile``: what it writes is checked, and run by a real CoreDNS."""
+"""``grpcdns corefile``: a written Corefile passes the check and runs in a real CoreDNS."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def test_check_of_standard_input_as_json(
 
 @pytest.mark.parametrize("name", ["sidecar", "demo"])
 def test_the_corefiles_of_this_repository(name: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """The demo has no ready: it is no Pod."""
+    """The demo has no ready plugin: it runs in no Pod."""
     main(["corefile", "--check", str(ROOT / "corefile" / f"{name}.Corefile"), "--json"])
     data = json.loads(capsys.readouterr().out)
     serious = {one["trap"] for one in data["findings"] if one["level"] != "note"}

@@ -1,4 +1,4 @@
-"""``grpcdns explain`` as people call it: on manifests, on a running worker, as JSON."""
+"""``grpcdns explain`` on manifests, on a cluster and on a running worker, as text and as JSON."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ def test_a_worker_with_other_options_is_explained_with_them(explain: Run) -> Non
 
 
 def test_a_worker_that_is_frozen(explain: Run) -> None:
-    """Its feed still says what it should answer; it is killed meanwhile, or says nothing."""
+    """Its feed still has the data. The worker gives no answer, or is restarted meanwhile."""
     with Grpcdns(*MANIFESTS, "--upstream", "none", workers=1) as ours:
         os.kill(ours.children()["worker 0"], 19)
         code, text = explain(WEB, "--server", ours.listen[0], "--timeout", "200ms")
@@ -150,7 +150,7 @@ def test_a_cluster(cluster: Cluster, namespace: str, explain: Run) -> None:
 
 
 def test_a_running_worker_without_rights_says_so_at_once(cluster: Cluster, explain: Run) -> None:
-    """What the feed's log knows: the status, and what is not allowed."""
+    """With the status and what is not allowed, as the feed's log has it."""
     kubeconfig = str(cluster.service_account_kubeconfig("nobody", ()))
     with Grpcdns("--kubeconfig", kubeconfig).start(ready=False) as ours:
         code, text = wait_until(

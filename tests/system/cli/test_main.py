@@ -1,4 +1,4 @@
-"""The command line as a whole: help, mistakes, what is loaded."""
+"""The whole command line: help, mistakes, what each process imports."""
 
 from __future__ import annotations
 

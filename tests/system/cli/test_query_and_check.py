@@ -1,4 +1,4 @@
-"""``grpcdns query`` and ``grpcdns check`` asking a real ``grpcdns serve``."""
+"""``grpcdns query`` and ``grpcdns check`` against a real ``grpcdns serve``."""
 
 from __future__ import annotations
 
@@ -160,7 +160,7 @@ def test_check_of_unix_and_tls_addresses_in_one_call(tmp_path: Path, capsys: Cap
 
 @pytest.fixture(scope="module")
 def tls(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, list[str]]]:
-    """A server that wants a client certificate: its address, and the flags that let one in."""
+    """The address of a server that requires a client certificate, and the flags for it."""
     folder = tmp_path_factory.mktemp("tls")
     authority = Authority(folder)
     pair = authority.issue("grpcdns.test", hosts=["grpcdns.test"])

@@ -1,4 +1,4 @@
-"""On a terminal the commands are coloured and show their progress; piped they are plain."""
+"""On a terminal, commands print colours and progress; in a pipe, plain text."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ GRPCDNS = [sys.executable, "-m", "grpcdns"]
 
 
 def on_a_terminal(*words: str) -> tuple[int, bytes]:
-    """Exit code and all that was written to the terminal, by stdout and stderr."""
+    """The exit code, and what was written to the terminal by stdout and stderr."""
     env = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "120"}
     env.pop("NO_COLOR", None)
     near, far = pty.openpty()
@@ -53,7 +53,7 @@ def test_colours(words: tuple[str, ...]) -> None:
 
 
 def test_nothing_is_wrapped_or_cut() -> None:
-    """A line of 120 columns holds what one may want to copy."""
+    """Lines can be copied whole, however narrow the terminal."""
     words = ["explain", "myhost.headless.default.svc.cluster.local", "SRV", *MANIFESTS]
     env = {**os.environ, "COLUMNS": "40"}
     run = subprocess.run([*GRPCDNS, *words], capture_output=True, text=True, env=env, check=True)

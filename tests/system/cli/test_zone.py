@@ -1,4 +1,4 @@
-"""``grpcdns zone``: what it prints is a zone file to others, with every record there is."""
+"""``grpcdns zone`` prints a zone file that others read, with every record."""
 
 from __future__ import annotations
 

@@ -106,4 +106,4 @@ def test_compare_as_written_on_the_stock_corefile(
         assert main([*words, "--strict"]) == 1
         out = capsys.readouterr().out
         assert "  D5, the name server is --dns-service: cluster.local. NS, " in out
-        assert f"{data['deliberate']} deliberately not, 0 not, 0 without answer" in out
+        assert f"{data['deliberate']} deliberately different, 0 different, 0 without answer" in out

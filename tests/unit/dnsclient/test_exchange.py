@@ -96,14 +96,14 @@ FORGERIES: dict[str, Callable[[Query], bytes]] = {
 
 @pytest.mark.parametrize("forgery", FORGERIES)
 def test_what_does_not_fit_is_ignored(dns_server: Serve, forgery: str) -> None:
-    """CVE-2023-28452: the wait for the true reply goes on."""
+    """CVE-2023-28452: the true reply is still awaited."""
     made = FORGERIES[forgery]
     server = dns_server(lambda query: [made(query), response(query, A)])
     for _ in range(3):
         assert found(ask(server, mix_case=False)) == [A]
 
 
-def test_another_source_is_not_heard(dns_server: Serve) -> None:
+def test_another_source_is_dropped(dns_server: Serve) -> None:
     """The socket is connected: the kernel drops what another address sends to its port."""
 
     def reply(query: Query) -> list[bytes]:
@@ -114,9 +114,9 @@ def test_another_source_is_not_heard(dns_server: Serve) -> None:
     assert found(ask(dns_server(reply))) == [A]
 
 
-def test_another_case_is_asked_again_over_tcp(dns_server: Serve) -> None:
-    """A forger guesses ID and port, not the case: over TCP nobody is believed but the server,
-    which need not keep the case."""
+def test_another_case_is_queried_over_tcp(dns_server: Serve) -> None:
+    """A forger may guess ID and port, but not the case. TCP proves the source: a server that loses
+    the case is still usable."""
 
     def reply(query: Query) -> list[bytes]:
         wire = response(query, A if query.tcp else EVIL)
@@ -137,21 +137,21 @@ def test_an_error_may_be_without_question(dns_server: Serve, rcode: str) -> None
     assert ask(server).rcode == number
 
 
-def test_rubbish_in_an_answer_is_said_at_once(dns_server: Serve) -> None:
+def test_rubbish_in_an_answer_is_reported_at_once(dns_server: Serve) -> None:
     server = dns_server(lambda query: [response(query, A)[:-2]])
     with pytest.raises(NoReply, match="not a DNS message") as raised:
         ask(server, seconds=60.0)
     assert not isinstance(raised.value, TimedOut)
 
 
-def test_silence_ends_when_the_time_is_over(dns_server: Serve) -> None:
+def test_silence_ends_with_a_timeout(dns_server: Serve) -> None:
     began = time.monotonic()
     with pytest.raises(TimedOut, match=r"no answer in 0\.2 s"):
         ask(dns_server(lambda _: []), seconds=0.2)
     assert 0.2 <= time.monotonic() - began < 5.0
 
 
-def test_nobody_there_is_said_at_once() -> None:
+def test_a_refused_port_is_reported_at_once() -> None:
     """ICMP port unreachable, reported to the connected socket."""
     host, port = free_address()
     with pytest.raises(NoReply, match="connection refused") as raised:
@@ -159,13 +159,13 @@ def test_nobody_there_is_said_at_once() -> None:
     assert not isinstance(raised.value, TimedOut)
 
 
-def test_an_address_without_route_is_said_at_once() -> None:
+def test_an_address_without_route_is_reported_at_once() -> None:
     with pytest.raises(NoReply):
         asyncio.run(exchange(make_query(NAME, 1), "255.255.255.255", 53, 60.0))
 
 
 def test_a_large_datagram(dns_server: Serve) -> None:
-    """A server that does not heed our size: what arrives is whole."""
+    """A server may exceed the size that we offer: the datagram is read whole."""
     many = [f"www.example.org. 30 IN A 10.{n >> 8}.{n & 255}.1" for n in range(4000)]
     assert found(ask(dns_server(lambda query: [response(query, *many)]))) == many
 
@@ -184,7 +184,7 @@ def over_tcp(*pieces: Callable[[Query], bytes]) -> Reply:
     return reply
 
 
-def test_truncated_is_asked_again_over_tcp(dns_server: Serve) -> None:
+def test_truncated_is_queried_over_tcp(dns_server: Serve) -> None:
     server = dns_server(over_tcp(lambda query: framed(response(query, A))))
     assert found(ask(server)) == [A]
     first, second = server.queries
@@ -202,7 +202,7 @@ def test_a_truncated_answer_may_end_anywhere(dns_server: Serve) -> None:
 
 
 def test_short_reads(dns_server: Serve) -> None:
-    """Each octet by itself: the length comes in pieces too."""
+    """One octet at a time, the length included."""
 
     def reply(query: Query) -> list[bytes]:
         if not query.tcp:
@@ -243,7 +243,7 @@ def test_what_is_no_reply_over_tcp(dns_server: Serve, sent: Any, said: str) -> N
 
 
 def test_one_timeout_is_for_all_of_it(dns_server: Serve) -> None:
-    """UDP answers late and TCP never ends: the sum is what was asked for."""
+    """A late answer over UDP and none over TCP: both share the timeout."""
     stop = threading.Event()
 
     def reply(query: Query) -> list[bytes]:
