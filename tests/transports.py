@@ -1,4 +1,4 @@
-"""A transport serving a `Servicer` of the test's own, and raw callers of it.
+"""A transport that serves a test's `Servicer`, and raw callers.
 
 A pytest plugin (tests/conftest.py names it): a test that asks for `serve` runs on both transports.
 """
@@ -29,7 +29,7 @@ Query = Callable[..., bytes]
 
 
 class Served(NamedTuple):
-    """What a test holds of a running transport."""
+    """A running transport."""
 
     transport: Transport
     health: Health
@@ -38,7 +38,7 @@ class Served(NamedTuple):
 
     @contextmanager
     def channel(self, *options: tuple[str, object]) -> Iterator[grpc.Channel]:
-        """A connection of its own."""
+        """A new connection."""
         private = [("grpc.use_local_subchannel_pool", 1), *options]
         with grpc.insecure_channel(target(self.address), options=private) as channel:
             yield channel
@@ -93,7 +93,7 @@ def transport(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def serve(transport: str, tmp_path: Path) -> Iterator[Serve]:
-    """`serve(answer)`: a server on a unix socket, echoing unless told otherwise."""
+    """`serve(answer)`: a server on a unix socket; it echoes by default."""
     with ExitStack() as stack:
 
         def start(answer: Servicer = bytes, address: str = "", **options: object) -> Served:

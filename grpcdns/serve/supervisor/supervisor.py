@@ -25,13 +25,12 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-import msgspec
-
 from grpcdns import log
-from grpcdns.config.options import OPTIONS, Config, UserError
+from grpcdns.config.options import Config
 from grpcdns.serve.child_process import NO_ADDRESS, USER_ERROR
 from grpcdns.serve.rundir import ProcessState, RunDir, Supervision
 from grpcdns.serve.supervisor.child import Child
+from grpcdns.serve.supervisor.reload import Options
 
 _log = logging.getLogger(__name__)
 
@@ -44,7 +43,6 @@ START_GRACE: Final = 20.0
 DRAIN: Final = 8.0
 """Seconds that the workers have to drain (`worker.process.GRACE` and a little)."""
 FEED_STOP: Final = 5.0
-_FILE_EVERY: Final = 1.0
 _KEY_PRESS: Final = 0.1
 """Seconds within which SIGINTs come from one key press: an init may relay the terminal's signal."""
 
@@ -70,16 +68,11 @@ class Supervisor:
         self, folder: RunDir, config: Config, reload: Callable[[], Config] | None, file: str
     ) -> None:
         self._folder = folder
-        self._config = config
-        self._reload_config = reload
-        self._file = file
-        self._file_seen = _signature(file)
-        self._file_due = 0.0
+        self._options = Options(config, reload, file)
         self._signals: list[int] = []
         self._interrupted = 0.0
         """When the first SIGINT came (`time.monotonic`); 0.0: none has."""
-        self._since = self._configured = time.time()
-        self._reload_successful = True
+        self._since = time.time()
         self._code = 0
         self._selector = selectors.DefaultSelector()
         path = str(folder.path)
@@ -139,7 +132,8 @@ class Supervisor:
                     _log.warning("%s %s: killed", child.name, why)
                     child.send(signal.SIGKILL)
                     child.forgive()
-            self._watch_file()
+            if self._options.has_changed():
+                self._reload()
 
     def _turn(self, woken: socket.socket, timeout: float) -> None:
         """Wait for heartbeats and signals, ``timeout`` seconds at most."""
@@ -212,7 +206,7 @@ class Supervisor:
         }
         processes["supervisor"] = ProcessState(os.getpid(), 0, self._since)
         self._folder.write_supervision(
-            Supervision(processes, self._reload_successful, self._configured)
+            Supervision(processes, self._options.successful, self._options.since)
         )
 
     # -- signals
@@ -224,31 +218,15 @@ class Supervisor:
         taken, self._signals = self._signals, []
         return taken
 
-    def _watch_file(self) -> None:
-        now = time.monotonic()
-        if not self._file or now < self._file_due:
-            return
-        self._file_due = now + _FILE_EVERY
-        seen = _signature(self._file)
-        if seen != self._file_seen:
-            self._file_seen = seen
-            self._reload()
-
     def _reload(self) -> None:
-        """Use new values of the options that can be reloaded; log the others that have changed."""
-        if self._reload_config is not None:
-            try:
-                new = self._reload_config()
-            except UserError as error:
-                _log.error("configuration not reloaded: %s", error)
-                self._reload_successful = False
-                self._write_processes()
-                return
-            self._reload_successful, self._configured = True, time.time()
-            self._write_processes()
-            self._config = _merge(self._config, new)
-            self._folder.write_config(self._config)
-            log.start("supervisor", self._config.log_level, self._config.log_format)
+        """The options, the log, and the children that have started."""
+        reloaded = self._options.reload()
+        self._write_processes()
+        if not reloaded:
+            return
+        config = self._options.config
+        self._folder.write_config(config)
+        log.start("supervisor", config.log_level, config.log_format)
         for child in self._children:
             if child.was_up:
                 child.send(signal.SIGHUP)
@@ -287,30 +265,6 @@ class Supervisor:
         now = time.monotonic()
         self._interrupted = self._interrupted or now
         return now - self._interrupted > _KEY_PRESS
-
-
-def _merge(old: Config, new: Config) -> Config:
-    """``old`` with the options of ``new`` that can be reloaded."""
-    taken = {}
-    for option in OPTIONS:
-        value = getattr(new, option.field)
-        if value == getattr(old, option.field):
-            continue
-        if option.reload:
-            taken[option.field] = value
-        else:
-            _log.warning("%s has changed: it takes effect at the next start", option.name)
-    return msgspec.structs.replace(old, **taken)
-
-
-def _signature(path: str) -> tuple[int, ...]:
-    if not path:
-        return ()
-    try:
-        info = os.stat(path)
-    except OSError:
-        return ()
-    return info.st_dev, info.st_ino, info.st_mtime_ns, info.st_size
 
 
 def _how(code: int) -> str:

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import urllib.error
-import urllib.request
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Final, NamedTuple
-
-from prometheus_client.parser import text_string_to_metric_families
+from typing import Final
 
 from harness.grpcdns import Grpcdns
+from harness.metrics import samples
 from harness.waiting import wait_until
 
 NAME: Final = "xecho.default.svc.cluster.local."
@@ -62,42 +59,10 @@ def is_replaced(ours: Grpcdns, what: str, old: int) -> Callable[[], bool]:
     return check
 
 
-class Page(NamedTuple):
-    status: int
-    body: str
-
-
-def get(address: object, path: str) -> Page:
-    """An HTTP GET."""
-    try:
-        with urllib.request.urlopen(f"http://{address}{path}", timeout=5.0) as page:
-            return Page(page.status, page.read().decode())
-    except urllib.error.HTTPError as error:
-        with error:
-            return Page(error.code, error.read().decode())
-
-
-def sample(address: object, line: str) -> float:
-    """The value of one sample of /metrics."""
-    for found in get(address, "/metrics").body.splitlines():
-        if found.startswith(line + " "):
-            return float(found.rpartition(" ")[2])
-    raise AssertionError(f"no sample {line}")
-
-
 def counters(address: object) -> dict[str, float]:
     """Every sample of /metrics that is counted up, by its name and labels; but CPU time."""
-    families = text_string_to_metric_families(get(address, "/metrics").body)
-    return {
-        f"{sample.name}{sorted(sample.labels.items())}": sample.value
-        for family in families
-        if family.type != "gauge" and family.name != "grpcdns_process_cpu_seconds"
-        for sample in family.samples
-    }
-
-
-def threads_of(pid: int) -> int:
-    return len(os.listdir(f"/proc/{pid}/task"))
+    counted = re.compile(r"grpcdns_(?!process_cpu)\w+_(total|bucket|sum|count)\b")
+    return {name: value for name, value in samples(address).items() if counted.match(name)}
 
 
 def wait_answers(ours: Grpcdns, name: str, address: str | None, what: str) -> None:

@@ -1,4 +1,4 @@
-"""The processes together: started, killed, frozen, drained, and told to read again."""
+"""The processes together: started, killed, frozen, drained and reloaded."""
 
 from __future__ import annotations
 
@@ -17,15 +17,14 @@ import grpc
 import pytest
 
 from harness.grpcdns import SERVING, Grpcdns
+from harness.metrics import get, sample
 from harness.ports import free_address
 from harness.waiting import wait_until
 from tests.system.processes.processes import (
     NAME,
     answers,
     counters,
-    get,
     is_replaced,
-    sample,
     wait_answers,
     write_manifests,
 )
@@ -78,7 +77,7 @@ def test_a_frozen_worker_is_noticed_killed_and_replaced(ours: Grpcdns) -> None:
     assert took < (1.0 if os.getloadavg()[0] < 1.0 else 5.0), took
 
 
-def test_the_feed_gone_workers_go_on_and_a_new_feed_brings_only_what_changed(
+def test_workers_go_on_without_the_feed_and_a_new_one_sends_only_changes(
     ours: Grpcdns, manifests: Path
 ) -> None:
     pid = ours.children()["feed"]
@@ -98,7 +97,7 @@ def test_the_feed_gone_workers_go_on_and_a_new_feed_brings_only_what_changed(
     assert {name: pid for name, pid in ours.children().items() if name != "feed"} == workers
 
 
-def test_nobody_is_left_when_the_supervisor_is_killed(ours: Grpcdns) -> None:
+def test_no_process_is_left_when_the_supervisor_is_killed(ours: Grpcdns) -> None:
     children = list(ours.children().values())
     assert len(children) == 3
     ours.process.kill()
@@ -112,7 +111,7 @@ def test_changes_on_disk_reach_every_worker(ours: Grpcdns, manifests: Path) -> N
 
 
 def test_sigterm_under_load_drops_nothing(ours: Grpcdns) -> None:
-    """Calls end with a reply, or with a code that says to ask the other worker."""
+    """Calls end with a reply, or with a code that makes CoreDNS query the other worker."""
     codes: set[grpc.StatusCode] = set()
     stopped = threading.Event()
 
@@ -138,7 +137,7 @@ def test_sigterm_under_load_drops_nothing(ours: Grpcdns) -> None:
 
 @pytest.mark.parametrize("fault", ["", "too long", "not there"])
 def test_the_run_folder_is_private_and_removed(manifests: Path, tmp_path: Path, fault: str) -> None:
-    """In the first of the folders for such things that will do."""
+    """In the first of the usual folders that works."""
     with tempfile.TemporaryDirectory() as made:
         run = Path(made)
         first = {"": made, "too long": str(tmp_path / ("x" * 90)), "not there": "/no/such"}[fault]
@@ -153,7 +152,7 @@ def test_the_run_folder_is_private_and_removed(manifests: Path, tmp_path: Path, 
 
 
 def ended(*options: str | Path, folder: Path) -> tuple[int, str]:
-    """Exit code and log of a start that cannot go well."""
+    """Exit code and log of a start that must fail."""
     ours = Grpcdns(*options, folder=folder)
     ours.start(ready=False)
     code = ours.process.wait(timeout=20.0)
@@ -316,7 +315,7 @@ def test_readiness_names_what_is_missing(manifests: Path, tmp_path: Path) -> Non
 
 
 def test_reload_changes_answers_and_closes_nothing(manifests: Path, tmp_path: Path) -> None:
-    """F6: a new TTL and log level, by SIGHUP; the sockets and the processes stay."""
+    """A new TTL by SIGHUP; the sockets and the processes stay."""
     file = tmp_path / "grpcdns.toml"
     file.write_text("ttl = 7\n")
     options = ("--manifests", manifests, "--config", file)

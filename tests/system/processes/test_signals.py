@@ -33,7 +33,7 @@ spec: {{type: ExternalName, externalName: {TARGET}}}
 """
 
 
-class House(NamedTuple):
+class Running(NamedTuple):
     """A running `grpcdns serve`, and the upstream that its queries wait for."""
 
     ours: Grpcdns
@@ -63,7 +63,7 @@ class House(NamedTuple):
 
 
 @contextmanager
-def serving(folder: Path, dns_server: Callable[..., DnsServer], *prefix: str) -> Iterator[House]:
+def serving(folder: Path, dns_server: Callable[..., DnsServer], *prefix: str) -> Iterator[Running]:
     go_on = threading.Event()
 
     def reply(query: Query) -> list[bytes]:
@@ -75,80 +75,80 @@ def serving(folder: Path, dns_server: Callable[..., DnsServer], *prefix: str) ->
     manifests.write_text(manifests.read_text() + MANIFEST)
     options = ("--manifests", manifests, "--upstream", upstream.address)
     with Grpcdns(*options, folder=folder, prefix=prefix) as ours:
-        house = House(ours, upstream, go_on, [])
+        running = Running(ours, upstream, go_on, [])
         try:
-            yield house
+            yield running
         finally:
-            for end in house.ending:
+            for end in running.ending:
                 end()
 
 
-def twice(house: House) -> None:
-    house.send(signal.SIGTERM)
-    house.send(signal.SIGTERM)
+def twice(running: Running) -> None:
+    running.send(signal.SIGTERM)
+    running.send(signal.SIGTERM)
 
 
-def all_the_time(house: House) -> None:
+def all_the_time(running: Running) -> None:
     """To the supervisor, from now to its end."""
 
     def send() -> None:
         while not ended.wait(0.001):
-            house.send(signal.SIGTERM)
+            running.send(signal.SIGTERM)
 
     ended = threading.Event()
     sender = threading.Thread(target=send)
     sender.start()
-    house.ending.append(ended.set)
-    house.ending.append(sender.join)
+    running.ending.append(ended.set)
+    running.ending.append(sender.join)
 
 
-def each_again(house: House) -> None:
+def each_again(running: Running) -> None:
     """To every process, and to every worker again while it drains."""
-    control_group(house)
-    house.wait_draining()
+    control_group(running)
+    running.wait_draining()
     for _ in range(3):
-        control_group(house)
+        control_group(running)
 
 
-def interrupted_twice(house: House) -> None:
+def interrupted_twice(running: Running) -> None:
     """As where a terminal signals the group and an init relays it to the group once more."""
-    house.send(signal.SIGINT)
-    house.send(signal.SIGINT)
+    running.send(signal.SIGINT)
+    running.send(signal.SIGINT)
 
 
-def interrupted_and_terminated(house: House) -> None:
-    house.send(signal.SIGINT)
-    house.wait_draining()
-    house.send(signal.SIGTERM)
+def interrupted_and_terminated(running: Running) -> None:
+    running.send(signal.SIGINT)
+    running.wait_draining()
+    running.send(signal.SIGTERM)
 
 
-def control_group(house: House) -> None:
+def control_group(running: Running) -> None:
     """As systemd's KillMode=control-group does."""
-    house.send_each([house.ours.process.pid, *house.ours.children().values()], signal.SIGTERM)
+    running.send_each([running.ours.process.pid, *running.ours.children().values()], signal.SIGTERM)
 
 
-def control_group_backwards(house: House) -> None:
-    house.send_each([*house.ours.children().values(), house.ours.process.pid], signal.SIGTERM)
+def control_group_backwards(running: Running) -> None:
+    running.send_each([*running.ours.children().values(), running.ours.process.pid], signal.SIGTERM)
 
 
 class Way(NamedTuple):
     """``prefix``: what the command is started under."""
 
     name: str
-    end: Callable[[House], None]
+    end: Callable[[Running], None]
     prefix: tuple[str, ...] = ()
 
 
 WAYS = [
-    Way("SIGTERM", lambda house: house.send(signal.SIGTERM)),
+    Way("SIGTERM", lambda running: running.send(signal.SIGTERM)),
     Way("SIGTERM twice at once", twice),
     Way("SIGTERM all the time", all_the_time),
-    Way("timeout", lambda house: house.send(signal.SIGTERM), ("timeout", "300")),
-    Way("SIGTERM to the group", lambda house: house.send_group(signal.SIGTERM), ("setsid",)),
+    Way("timeout", lambda running: running.send(signal.SIGTERM), ("timeout", "300")),
+    Way("SIGTERM to the group", lambda running: running.send_group(signal.SIGTERM), ("setsid",)),
     Way("control group", control_group),
     Way("control group, children first", control_group_backwards),
     Way("control group, again and again", each_again),
-    Way("Ctrl-C", lambda house: house.send_group(signal.SIGINT), ("setsid",)),
+    Way("Ctrl-C", lambda running: running.send_group(signal.SIGINT), ("setsid",)),
     Way("Ctrl-C relayed", interrupted_twice),
     Way("SIGINT and SIGTERM", interrupted_and_terminated),
 ]
@@ -163,23 +163,23 @@ def test_it_drains_once_and_drops_nothing(
     codes: set[grpc.StatusCode] = set()
     with (
         ThreadPoolExecutor(8) as pool,
-        serving(tmp_path, dns_server, *way.prefix) as house,
+        serving(tmp_path, dns_server, *way.prefix) as running,
     ):
-        waiting = [pool.submit(house.ours.ask, ALIAS, worker=n, timeout=20.0) for n in (0, 1)]
-        load = [pool.submit(ask_until_refused, house.ours, n % 2, codes) for n in range(4)]
-        wait_until(lambda: len(house.upstream.queries) == 2, "both wait for the upstream")
-        way.end(house)
-        wait_until(lambda: house.log.count(": draining\n") >= 3, "all drain")
-        house.answer.set()
+        waiting = [pool.submit(running.ours.ask, ALIAS, worker=n, timeout=20.0) for n in (0, 1)]
+        load = [pool.submit(ask_until_refused, running.ours, n % 2, codes) for n in range(4)]
+        wait_until(lambda: len(running.upstream.queries) == 2, "both wait for the upstream")
+        way.end(running)
+        wait_until(lambda: running.log.count(": draining\n") >= 3, "all drain")
+        running.answer.set()
         for call in waiting:
             assert "outside.example. 30 IN A 192.0.2.1" in records(call)
         for caller in load:
             caller.result(20.0)
-        assert house.ours.process.wait(timeout=20.0) == 0
-        assert "killed" not in house.log
-        assert "died" not in house.log
+        assert running.ours.process.wait(timeout=20.0) == 0
+        assert "killed" not in running.log
+        assert "died" not in running.log
         for process in ("supervisor: SIG", "worker-0: draining", "worker-1: draining"):
-            assert house.log.count(process) == 1
+            assert running.log.count(process) == 1
         assert codes <= {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED}
 
 
@@ -199,15 +199,15 @@ def records(call: Future[dns.message.Message]) -> list[str]:
 def test_a_second_interrupt_ends_it_at_once(
     tmp_path: Path, dns_server: Callable[..., DnsServer]
 ) -> None:
-    with ThreadPoolExecutor(1) as pool, serving(tmp_path, dns_server) as house:
-        waiting = pool.submit(house.ours.ask, ALIAS, timeout=20.0)
-        wait_until(lambda: house.upstream.queries, "it waits for the upstream")
-        house.send(signal.SIGINT)
-        house.wait_draining()
+    with ThreadPoolExecutor(1) as pool, serving(tmp_path, dns_server) as running:
+        waiting = pool.submit(running.ours.ask, ALIAS, timeout=20.0)
+        wait_until(lambda: running.upstream.queries, "it waits for the upstream")
+        running.send(signal.SIGINT)
+        running.wait_draining()
         pressed = time.monotonic()
         wait_until(lambda: time.monotonic() - pressed > 0.2, "the second key press")
-        house.send(signal.SIGINT)
-        assert house.ours.process.wait(timeout=5.0) == 0
-        assert "did not end: killed" in house.log
+        running.send(signal.SIGINT)
+        assert running.ours.process.wait(timeout=5.0) == 0
+        assert "did not end: killed" in running.log
         with pytest.raises(grpc.RpcError):
             waiting.result(20.0)

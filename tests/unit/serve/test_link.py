@@ -1,4 +1,4 @@
-"""Frames: every message, in whatever pieces it comes, and what is none."""
+"""Every message of the link, in pieces of any size, and octets that are no message."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The snapshot: written whole or not at all, read whole or not at all."""
+"""Snapshots are written completely or not at all, and read completely or not at all."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def test_a_file_written_before_is_read_and_written_alike(tmp_path: Path) -> None
     assert path.read_bytes() == WRITTEN_BEFORE
 
 
-def test_nothing_at_all_is_a_state(tmp_path: Path) -> None:
+def test_an_empty_state(tmp_path: Path) -> None:
     save(tmp_path / "state", HEADER, ())
     assert list(load(tmp_path / "state", "print").objects()) == []
 
@@ -151,14 +151,14 @@ def test_of_another_version(tmp_path: Path) -> None:
         load(tmp_path / "old", "print")
 
 
-def test_something_after_the_end(tmp_path: Path) -> None:
+def test_data_after_the_end(tmp_path: Path) -> None:
     path = tmp_path / "long"
     path.write_bytes(small(tmp_path) + b"\x00")
     with pytest.raises(SnapshotError, match="data after its end"):
         load(path, "print")
 
 
-def test_what_is_no_file(tmp_path: Path) -> None:
+def test_not_a_regular_file(tmp_path: Path) -> None:
     with pytest.raises(SnapshotError, match="Is a directory"):
         load(tmp_path, "print")
 
@@ -179,7 +179,7 @@ def test_a_crash_while_writing_leaves_the_old_one(tmp_path: Path) -> None:
 
 
 def test_a_link_is_not_followed(tmp_path: Path) -> None:
-    """Nobody who can write to the folder makes us overwrite another file."""
+    """Whoever can write to the folder cannot make us overwrite another file."""
     victim = tmp_path / "victim"
     victim.write_text("precious")
     (tmp_path / ".state.new").symlink_to(victim)
@@ -212,7 +212,7 @@ def test_fingerprint_tells_options_apart(other: Config) -> None:
     assert fingerprint(other) != fingerprint(Config())
 
 
-def test_fingerprint_does_not_depend_on_what_only_answers_do() -> None:
+def test_options_of_answers_alone_do_not_change_the_fingerprint() -> None:
     assert fingerprint(Config(ttl=30, listen=("a:1",))) == fingerprint(Config())
 
 

@@ -72,7 +72,7 @@ class House:
 
 @pytest.fixture
 def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[House]:
-    # The loop runs in a thread here, where signals cannot be had.
+    # The loop runs in a thread here, where signals cannot be handled.
     monkeypatch.setattr(signal, "set_wakeup_fd", lambda *_args, **_more: -1)
     running = House(tmp_path / "feed.sock")
     yield running
@@ -90,14 +90,14 @@ def same(house: House, *answerers: Answerer) -> Callable[[], bool]:
     return lambda: all(one.synced and known(one) == house.services for one in answerers)
 
 
-def test_a_worker_that_is_there_before_the_list(house: House) -> None:
+def test_a_worker_that_connects_before_the_list(house: House) -> None:
     answerer = house.worker()
     assert not answerer.synced
     house.list_all(service("a"), service("b"))
     wait_until(same(house, answerer), "it knows all")
 
 
-def test_a_worker_that_comes_after_the_list(house: House) -> None:
+def test_a_worker_that_connects_after_the_list(house: House) -> None:
     house.list_all(service("a"), service("b"))
     answerer = house.worker()
     wait_until(same(house, answerer), "it knows all")
@@ -105,7 +105,7 @@ def test_a_worker_that_comes_after_the_list(house: House) -> None:
 
 
 def test_a_change_between_the_frames_of_a_list_is_newer(tmp_path: Path) -> None:
-    """The feed sends it as it comes; what the list still has to say is of other objects."""
+    """The feed sends it at once; the rest of the list is about other objects."""
     old, new = service("a"), service("a", "10.0.0.2")
     frames: list[link.Message] = [
         link.Listing(Kind.SERVICE, 1),
@@ -144,7 +144,7 @@ def test_changes_reach_every_worker(house: House) -> None:
     assert list(known(both[1])) == ["default/b"]
 
 
-def test_what_is_known_just_so_is_no_change(house: House) -> None:
+def test_an_equal_object_is_no_change(house: House) -> None:
     house.list_all(service("a"), service("b"))
     answerer = house.worker()
     wait_until(same(house, answerer), "it knows all")
@@ -166,7 +166,7 @@ def test_a_relist_is_a_diff(house: House) -> None:
     assert answerer.changes == before + 3
 
 
-def test_a_new_feed_brings_a_worker_up_to_date_by_diff(house: House) -> None:
+def test_a_new_feed_resyncs_a_worker_by_diff(house: House) -> None:
     house.list_all(*(service(f"s{n}") for n in range(500)))
     answerer = house.worker()
     wait_until(same(house, answerer), "it knows all")
@@ -191,7 +191,7 @@ def test_serials_never_go_back(house: House) -> None:
     assert house.broadcast.serial == 2000
 
 
-def test_a_restored_state_goes_to_workers_without_one_only(house: House) -> None:
+def test_a_restored_state_goes_only_to_workers_without_live_data(house: House) -> None:
     """A feed that restarts must not take a worker back to an older state."""
     house.list_all(service("a"), service("new"))
     old = house.worker("worker-0")
@@ -216,7 +216,7 @@ def test_a_restored_state_goes_to_workers_without_one_only(house: House) -> None
     wait_until(lambda: old.live and fresh.live, "nothing is from a snapshot")
 
 
-def test_a_slow_worker_is_resynced_and_holds_up_nobody(
+def test_a_slow_worker_is_resynced_and_delays_no_other(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One that does not read: the queue stays bounded, the others get each change at once."""
@@ -270,7 +270,7 @@ def _drain(sock: socket.socket) -> int:
 
 
 class _Reading(threading.Thread):
-    """Takes frames as a worker does, only simpler."""
+    """Applies frames as a worker does, but more simply."""
 
     def __init__(self, sock: socket.socket) -> None:
         super().__init__(daemon=True)
@@ -298,7 +298,7 @@ class _Reading(threading.Thread):
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_changes_and_lists_at_once_end_in_the_same_state(house: House, seed: int) -> None:
+def test_concurrent_changes_and_lists_end_in_the_same_state(house: House, seed: int) -> None:
     """Two threads of a source, workers that come in the middle, and random Changes."""
     chance = random.Random(seed)
     house.list_all(*(service(f"s{n}") for n in range(300)))
@@ -327,7 +327,7 @@ def test_changes_and_lists_at_once_end_in_the_same_state(house: House, seed: int
     wait_until(same(house, *workers), "all know the same")
 
 
-def test_a_change_is_with_the_worker_in_a_moment(house: House) -> None:
+def test_a_change_reaches_the_worker_at_once(house: House) -> None:
     house.list_all(service("a"))
     answerer = house.worker()
     wait_until(same(house, answerer), "it knows all")
@@ -369,7 +369,7 @@ def test_a_worker_that_does_not_answer_is_not_waited_for(house: House) -> None:
         pytest.param(link.to_frame(link.Ask(1)), id="what no worker says"),
     ],
 )
-def test_a_peer_that_is_no_worker_is_hung_up_on(house: House, raw: bytes) -> None:
+def test_a_connection_that_is_no_worker_is_closed(house: House, raw: bytes) -> None:
     with socket.socket(socket.AF_UNIX) as stranger:
         stranger.settimeout(10.0)
         stranger.connect(house.path)

@@ -21,8 +21,8 @@ from grpcdns.serve.feed.metrics import FAMILIES, Metrics, to_text
 from grpcdns.serve.feed.snapshots import Snapshots
 from grpcdns.serve.rundir import ProcessState, RunDir, Supervision
 from grpcdns.serve.worker.answerer import Answerer, histogram
+from harness.metrics import get
 from harness.ports import Address, free_address
-from tests.system.processes.processes import get
 
 
 @pytest.fixture
@@ -192,7 +192,7 @@ def test_odd_requests(server: Address, request_: bytes, begins: bytes) -> None:
     assert get(server, "/ok").status == 200
 
 
-def test_silent_callers_hold_up_nobody(server: Address) -> None:
+def test_silent_callers_delay_no_other(server: Address) -> None:
     silent = [socket.create_connection((server.host, server.port)) for _ in range(8)]
     try:
         assert get(server, "/ok").status == 200

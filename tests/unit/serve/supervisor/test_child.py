@@ -1,4 +1,4 @@
-"""A child of the supervisor, judged: real processes that beat, stop, starve or die."""
+"""How a child of the supervisor is judged: real processes that beat, stop, starve or die."""
 
 from __future__ import annotations
 
@@ -63,12 +63,12 @@ def test_one_that_beats_is_well(run: Run) -> None:
         one.hear()
         assert one.frozen(time.monotonic()) is None
     one.send(signal.SIGTERM)
-    wait_until(lambda: one.reap() == -signal.SIGTERM, "it ends as it is told")
+    wait_until(lambda: one.reap() == -signal.SIGTERM, "it ends")
     assert one.pid == 0
 
 
 def test_one_that_beats_while_it_starts_is_not_up(run: Run) -> None:
-    """What the user wrote may still be in its way: its exit code 2 then ends everything."""
+    """The user's options may still be wrong: its exit code 2 then ends everything."""
     one = run(STARTING)
     wait_until(lambda: select.select([one.beat_fd], [], [], 5.0)[0], "it beats")
     assert not hear(one)
@@ -116,8 +116,8 @@ def test_one_that_hangs_is_found_by_its_silence(run: Run) -> None:
     assert why.startswith("gave no heartbeat for 0.")
 
 
-def test_one_that_waits_for_a_cpu_is_borne_with(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Starvation is told by the kernel: here, by numbers in its place."""
+def test_one_that_waits_for_a_cpu_is_given_time(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The kernel reports starvation; here its numbers are replaced."""
     one = run(ONE_BEAT)
     wait_until(lambda: hear(one), "it has beaten")
     waited = itertools.count(0, 10**9)
@@ -128,8 +128,8 @@ def test_one_that_waits_for_a_cpu_is_borne_with(run: Run, monkeypatch: pytest.Mo
     assert one.frozen(began + 2.5) is not None, "but not for ever"
 
 
-def test_one_that_is_really_starved_is_borne_with(run: Run) -> None:
-    """It may only run when nobody else wants to, and others want to all the time."""
+def test_one_that_is_really_starved_is_given_time(run: Run) -> None:
+    """It runs only when nothing else wants to, and something else always does."""
     one = run(BEATS)
     wait_until(lambda: hear(one), "it beats")
     spin = [sys.executable, "-c", "while True: pass"]

@@ -1,4 +1,4 @@
-"""Where a worker listens: sockets, their modes and groups, and addresses that cannot be had."""
+"""Where a worker listens: sockets, their modes and groups, and addresses that cannot be bound."""
 
 from __future__ import annotations
 

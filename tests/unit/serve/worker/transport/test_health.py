@@ -69,7 +69,7 @@ def test_watch_of_an_unknown_service_stays_open(serve: Serve) -> None:
     assert code_of(caught.value) is grpc.StatusCode.DEADLINE_EXCEEDED
 
 
-def test_many_watchers_hold_up_nobody(serve: Serve) -> None:
+def test_many_watchers_delay_no_other(serve: Serve) -> None:
     served = serve()
     with served.channel() as channel:
         streams = [stub(channel).Watch(Request(), timeout=30.0) for _ in range(100)]

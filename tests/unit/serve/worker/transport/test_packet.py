@@ -1,4 +1,4 @@
-"""DnsPacket by hand is DnsPacket by protobuf."""
+"""Our reading and writing of DnsPacket equals protobuf's."""
 
 from __future__ import annotations
 
@@ -57,8 +57,8 @@ def test_forms_that_are_not(raw: bytes) -> None:
 
 
 @given(st.binary(max_size=300))
-def test_what_it_reads_protobuf_reads_alike(raw: bytes) -> None:
-    """Of random octets; groups, which protobuf still reads, are the one thing left out."""
+def test_protobuf_reads_the_same(raw: bytes) -> None:
+    """Random octets. Groups, which protobuf still reads, are the only exception."""
     msg = from_wire(raw)
     if msg is not None:
         try:

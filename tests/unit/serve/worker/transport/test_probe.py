@@ -1,4 +1,4 @@
-"""The query to ourselves: beats while the serving path answers, and tells when it does not."""
+"""The query to ourselves: heartbeats while the serving path answers, pressure while it does not."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ def test_stuck_it_does_not_beat_and_pressure_rises(probed: type[Probed]) -> None
     wait_until(lambda: not running.pressure.high(time.perf_counter()), "pressure is low")
 
 
-def test_a_reply_from_elsewhere_is_a_beat_too(probed: type[Probed]) -> None:
+def test_a_later_reply_is_a_beat_too(probed: type[Probed]) -> None:
     def answer(message: bytes) -> Later:
         later = Later()
         threading.Timer(0.05, later.set, (message,)).start()

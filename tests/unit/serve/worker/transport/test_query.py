@@ -134,7 +134,7 @@ def test_a_thousand_parallel_calls_on_one_channel(serve: Serve) -> None:
     wait_until(lambda: sum(served.transport.stats.buckets) == 1000, "all are counted")
 
 
-def test_later_answers_complete_in_any_order_and_hold_up_nobody(serve: Serve) -> None:
+def test_later_replies_complete_in_any_order_and_delay_no_other(serve: Serve) -> None:
     laters: dict[bytes, Later] = {}
 
     def answer(message: bytes) -> bytes | Later:
@@ -195,7 +195,7 @@ def test_a_caller_that_goes_away(serve: Serve, how: str) -> None:
 
 
 def test_a_call_without_message(serve: Serve) -> None:
-    """Half-closed before any message: no call that this method has."""
+    """Half-closed without a message: no valid call of this method."""
     served = serve()
     with served.channel() as channel:
         stream = channel.stream_unary(QUERY, None, None)

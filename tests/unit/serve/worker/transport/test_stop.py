@@ -1,4 +1,4 @@
-"""Stopping: what has come is answered, what comes later is refused, and it does not take long."""
+"""Stopping: calls that have come are answered, later ones are refused, and it is quick."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.transports import Serve, method
 X = to_wire(b"x")
 
 
-def test_under_load_nothing_that_has_come_is_dropped(serve: Serve) -> None:
+def test_under_load_no_call_is_dropped(serve: Serve) -> None:
     """Callers that call without pause see replies, and then that the server is gone."""
     served = serve()
     codes: Counter[grpc.StatusCode] = Counter()
@@ -50,7 +50,7 @@ def test_under_load_nothing_that_has_come_is_dropped(serve: Serve) -> None:
     assert codes.keys() <= {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED}
 
 
-def test_calls_that_wait_for_others_are_finished(serve: Serve) -> None:
+def test_calls_that_wait_for_a_later_reply_are_finished(serve: Serve) -> None:
     laters: list[Later] = []
 
     def answer(_message: bytes) -> Later:
@@ -120,7 +120,7 @@ def test_stop_before_start(transport: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("serving", [True, False])
-def test_a_watcher_is_told_and_let_go(serve: Serve, serving: bool) -> None:
+def test_a_watcher_is_notified_and_released(serve: Serve, serving: bool) -> None:
     served = serve()
     served.health.set(serving=serving)
     with served.channel() as channel:
