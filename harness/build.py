@@ -97,6 +97,7 @@ PROGRAMS: Final = {
             SERVERS / "kustomize",
             package="sigs.k8s.io/kustomize/kustomize/v5",
         ),
+        Program("manifests", SERVERS / "manifests"),
         Program("promql", SERVERS / "promql"),
         Program("promrules", SERVERS / "promql", "./rules", minutes=2),
     )

@@ -6,6 +6,7 @@
     coredns          starts CoreDNS with a Corefile
     grpcurl          runs grpcurl
     kustomize        the path of kustomize
+    kubectl_reader   the path of kubectl's reader of manifests (tests/servers/manifests)
     promql           the path of Prometheus's parser (tests/servers/promql)
     promrules        the path of its rule engine (tests/servers/promql/rules)
 
@@ -42,6 +43,7 @@ NEEDS: Final = {
     "coredns": ("coredns",),
     "grpcurl": ("grpcurl",),
     "kustomize": ("kustomize",),
+    "kubectl_reader": ("manifests",),
     "promql": ("promql",),
     "promrules": ("promrules",),
 }
@@ -114,6 +116,11 @@ def grpcurl() -> Callable[..., grpcurl_module.Output]:
 @pytest.fixture(scope="session")
 def kustomize() -> Path:
     return built(partial(binary, "kustomize"))
+
+
+@pytest.fixture(scope="session")
+def kubectl_reader() -> Path:
+    return built(partial(binary, "manifests"))
 
 
 @pytest.fixture(scope="session")

@@ -18,11 +18,12 @@ from grpcdns.source.api.client import ApiError, Client, Unreachable
 from grpcdns.source.api.login import Login, from_kubeconfig, in_cluster
 from grpcdns.source.api.throttle import Throttle
 from grpcdns.source.clock import WallClock
-from grpcdns.source.manifests.documents import Document, ManifestError, read_documents
+from grpcdns.source.manifests.documents import Document, plain, read_documents
+from grpcdns.source.manifests.files import Files, read_bytes
+from grpcdns.source.manifests.values import ManifestError
 
 SERVICE_CIDRS: Final = "/apis/networking.k8s.io/v1/servicecidrs"
 NODES: Final = "/api/v1/nodes"
-_SUFFIXES: Final = (".yaml", ".yml", ".json")
 
 
 class Networks(NamedTuple):
@@ -38,8 +39,8 @@ def find_networks(config: Config) -> Networks:
     missing: list[str] = []
     if config.manifests:
         objects = [*_manifests(config.manifests)]
-        services = [_plain(one) for one in objects if one.kind == "ServiceCIDR"]
-        nodes = [_plain(one) for one in objects if one.kind == "Node"]
+        services = [plain(one) for one in objects if one.kind == "ServiceCIDR"]
+        nodes = [plain(one) for one in objects if one.kind == "Node"]
     else:
         services, nodes = _from_api(config, missing)
     of_services = service_cidrs(services)
@@ -74,19 +75,14 @@ def _login(config: Config) -> Login:
 
 
 def _manifests(paths: tuple[str, ...]) -> Iterator[Document]:
-    """The objects in files and folders."""
-    for path in map(Path, paths):
-        files = sorted(path.rglob("*")) if path.is_dir() else [path]
-        for file in files:
-            if file != path and (file.suffix not in _SUFFIXES or file.name.startswith(".")):
-                continue
-            try:
-                yield from read_documents(file.read_text())
-            except (OSError, UnicodeDecodeError, ManifestError) as error:
+    """The objects in files and folders. Raises `UserError` for a named file that cannot be read."""
+    files = Files(map(Path, paths))
+    for path, os_error in files.unreadable.items():
+        raise UserError(f"--manifests: {path}: {os_error.strerror}") from os_error
+    for file in files.paths:
+        in_folder = file in files.below
+        try:
+            yield from read_documents(read_bytes(file, regular=in_folder), lambda *_: None)
+        except (OSError, ManifestError) as error:
+            if not in_folder:
                 raise UserError(f"--manifests: {file}: {error}") from error
-
-
-def _plain(document: Document) -> Any:
-    """An object as plain values; of JSON it comes as text."""
-    value = document.value
-    return msgspec.json.decode(value) if isinstance(value, msgspec.Raw) else value

@@ -49,16 +49,21 @@ class Cluster:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Where the command has a flag of its own of an option's name, that flag is not the option:
+    add it first."""
     parser.add_argument("--config", metavar="FILE", default="", help="read options from this file")
     groups: dict[str, argparse._ArgumentGroup] = {}
-    for option in OFFERED:
+    own = {name for action in parser._actions for name in action.option_strings}
+    offered = tuple(option for option in OFFERED if f"--{option.name}" not in own)
+    parser.set_defaults(offered=offered)
+    for option in offered:
         if option.group not in groups:
             groups[option.group] = parser.add_argument_group(option.group)
         shown = option.show(option.default)
         text = option.help + (f" [{shown}]" if shown and option.metavar else "")
         switch = {"nargs": "?", "const": "true", "metavar": "BOOL"}
-        action = {"action": "append"} if isinstance(option.default, tuple) else {}
-        how = {"metavar": option.metavar, **action} if option.metavar else switch
+        append = {"action": "append"} if isinstance(option.default, tuple) else {}
+        how = {"metavar": option.metavar, **append} if option.metavar else switch
         groups[option.group].add_argument(
             f"--{option.name}",
             help=text.replace("%", "%%"),
@@ -68,7 +73,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def settings(args: argparse.Namespace) -> Loaded:
     """The options, from flags, variables and file."""
-    flags = {o.name: given for o in OFFERED if (given := getattr(args, o.field)) is not None}
+    flags = {o.name: given for o in args.offered if (given := getattr(args, o.field)) is not None}
     return load(flags, os.environ, args.config)
 
 

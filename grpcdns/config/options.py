@@ -43,6 +43,7 @@ class Config(AnswerOptions, frozen=True, kw_only=True):
     kubeconfig: str = ""
     context: str = ""
     manifests: tuple[str, ...] = ()
+    strict: bool = False
     namespace_labels: str = ""
     labels: str = ""
     startup_timeout: float = 5.0
@@ -138,6 +139,8 @@ OPTIONS: Final = (
            "context of the kubeconfig, if not its current one"),
     Option("manifests", _SOURCE, v.many(v.text), "PATH",
            "YAML or JSON files, or folders of them, instead of a cluster"),
+    Option("strict", _SOURCE, v.boolean, "",
+           "refuse manifests with a mistake, which is otherwise logged, and the rest served"),
     Option("namespaces", _SOURCE, v.many(v.label), "NAMES",
            "only these namespaces, separated by commas", reload=True),
     Option("namespace-labels", _SOURCE, v.text, "EXPR",

@@ -39,7 +39,7 @@ LABEL_LIMIT: Final = 63
 """RFC 1035 2.3.4: a Pod's longer name cannot be a label."""
 
 
-class Read(msgspec.Struct, gc=False, rename="camel"):
+class Read(msgspec.Struct, gc=False, rename="camel", omit_defaults=True):
     """Part of the API's JSON; fields not named are ignored."""
 
 

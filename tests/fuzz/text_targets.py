@@ -25,8 +25,8 @@ from grpcdns.source.api.decode import (
     parse_time,
 )
 from grpcdns.source.kinds import Fields
-from grpcdns.source.manifests.documents import ManifestError
-from grpcdns.source.manifests.source import assemble, read_file
+from grpcdns.source.manifests.assembled import assemble
+from grpcdns.source.manifests.source import read_contents
 from tests.conformance.reply import query
 from tests.fuzz.draw import Draw
 from tests.fuzz.oracle import check_reply
@@ -161,18 +161,12 @@ def snapshot(data: bytes) -> None:
 
 
 def manifest(data: bytes) -> None:
-    """A manifest: read, or rejected with the number of the line."""
-    path = _scratch() / "manifest.yaml"
-    path.write_bytes(data)
-    try:
-        entries = read_file(path, Fields())
-    except ManifestError as error:
-        refusal = error
-    else:
-        assemble(entries, _config(), POLICIES[1])
-        return
-    assert refusal.line >= 1
-    assert "\n" not in str(refusal)
+    """A manifest: read to its end, or to a line that is named."""
+    contents = read_contents(data, Fields())
+    assemble(contents.entries, _config(), POLICIES[1])
+    for line in contents.mistakes.lines():
+        assert "\n" not in line
+    assert contents.error is None or contents.error.line >= 1
 
 
 def corefile(data: bytes) -> None:

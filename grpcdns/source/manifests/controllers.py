@@ -4,14 +4,17 @@
     Pods behind a Service with one                as the endpointslice controller does
 
 Only for a Service that has no slice at all: what ``kubectl get`` prints has them already. The one
-liberty taken: Endpoints of a Service with a selector stand in for it where no Pods are given.
+liberty taken: Endpoints of a Service with a selector stand in for it where no Pods are given. An
+ExternalName Service that kept its selector has no slices, as in a cluster.
 
-Order and names are settled (the controllers' are random): same manifests, same slices.
+Order and names are fixed (the controllers' are random): same manifests, same slices. What they say
+is compared with the real controllers' by ``tests/differential/test_controllers.py``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from ipaddress import ip_address
 from typing import Final, NamedTuple
 
@@ -19,6 +22,7 @@ import msgspec
 
 from grpcdns.config import selector
 from grpcdns.core.cluster.objects import Endpoint, EndpointSlice, Port
+from grpcdns.core.dns.names import address_from_text
 from grpcdns.source.kinds import (
     NO_META,
     SERVICE_NAME,
@@ -30,10 +34,15 @@ from grpcdns.source.kinds import (
     pod_label,
 )
 
+MANAGED_BY: Final = "endpointslice.kubernetes.io/managed-by"
+HEADLESS: Final = "service.kubernetes.io/headless"
 SKIP_MIRROR: Final = "endpointslice.kubernetes.io/skip-mirror"
 LEADER: Final = "control-plane.alpha.kubernetes.io/leader"
 MIRRORED_PER_SUBSET: Final = 1000
 ENDPOINTS_PER_SLICE: Final = 100
+EXTERNAL_NAME: Final = "ExternalName"
+_DOTTED: Final = re.compile(r"[0-9]+(\.[0-9]+){3}")
+_LEADING_ZEROS: Final = re.compile(r"\b0+(?=[0-9])")
 TERMINAL: Final = frozenset({"Succeeded", "Failed"})
 
 
@@ -134,20 +143,44 @@ class _Hold(NamedTuple):
 def make_slices(
     services: Iterable[ManifestService],
     endpoints: Iterable[ManifestEndpoints],
-    pods: Sequence[ManifestPod],
+    pods: Iterable[ManifestPod],
     served: frozenset[tuple[str, str]],
 ) -> Iterator[Made]:
     """The slices of every Service that has none; ``served`` are the (namespace, name) that have."""
     by_name = {_name(obj): obj for obj in endpoints}
+    selected = _Pods(pods)
     for service in services:
         if _name(service) in served:
             continue
         spec = service.spec or ServiceSpec()
-        made = list(_from_pods(service, spec, pods)) if spec.selector else []
+        if spec.selector and spec.type == EXTERNAL_NAME:
+            continue
+        made = list(_from_pods(service, spec, selected)) if spec.selector else []
         if made:
             yield from made
         elif (written := by_name.get(_name(service))) is not None:
             yield from _mirror(written)
+
+
+class _Pods:
+    """Pods by namespace and by each of their labels: a cluster has many of both."""
+
+    def __init__(self, pods: Iterable[ManifestPod]) -> None:
+        self._by_label: dict[tuple[str, str, str], list[ManifestPod]] = {}
+        for pod in pods:
+            namespace, _ = _name(pod)
+            for key, value in ((pod.metadata or NO_META).labels or {}).items():
+                self._by_label.setdefault((namespace, key, value or ""), []).append(pod)
+
+    def of(self, namespace: str, wanted: Mapping[str, str]) -> list[ManifestPod]:
+        """Those with all of these labels (at least one), in order."""
+        groups = [self._by_label.get((namespace, *label), []) for label in wanted.items()]
+        selector_ = selector.from_api(wanted)
+        return [
+            pod
+            for pod in min(groups, key=len)
+            if selector_.matches(_texts((pod.metadata or NO_META).labels))
+        ]
 
 
 # Endpoints, mirrored.
@@ -160,13 +193,15 @@ def _mirror(endpoints: ManifestEndpoints) -> Iterator[Made]:
         return
     holds: list[_Hold] = []
     for ports, addresses in _repack(endpoints.subsets or ()):
-        for address, ready in list(addresses.items())[:MIRRORED_PER_SUBSET]:
+        ready_first = sorted(addresses.items(), key=lambda item: not item[1])
+        for address, ready in ready_first[:MIRRORED_PER_SUBSET]:
             parsed = _parse(address.ip)
             if parsed is not None:
                 family, text = parsed
                 pod = pod_label(address.pod)
                 holds.append(_Hold(family, ports, Endpoint((text,), ready, address.hostname, pod)))
-    yield from _pack(_name(endpoints), "mirror", holds, labels, MIRRORED_PER_SUBSET)
+    managed = {**labels, MANAGED_BY: "endpointslicemirroring-controller.k8s.io"}
+    yield from _pack(_name(endpoints), "mirror", holds, managed, MIRRORED_PER_SUBSET)
 
 
 class _Known(NamedTuple):
@@ -210,16 +245,11 @@ def _known(raw: _Address) -> _Known:
 # Pods, selected.
 
 
-def _from_pods(
-    service: ManifestService, spec: ServiceSpec, pods: Sequence[ManifestPod]
-) -> Iterator[Made]:
+def _from_pods(service: ManifestService, spec: ServiceSpec, pods: _Pods) -> Iterator[Made]:
     namespace, name = _name(service)
-    wanted = selector.from_api(spec.selector)
     holds: list[_Hold] = []
-    for pod in pods:
+    for pod in pods.of(namespace, spec.selector or {}):
         meta = pod.metadata or NO_META
-        if _name(pod)[0] != namespace or not wanted.matches(_texts(meta.labels)):
-            continue
         status, pod_spec = pod.status or _PodStatus(), pod.spec or _PodSpec()
         if status.phase in TERMINAL:
             continue
@@ -232,7 +262,14 @@ def _from_pods(
         for family, text in _addresses(spec, status):
             endpoint = Endpoint((text,), bool(ready), hostname, pod_label(meta.name or ""))
             holds.append(_Hold(family, ports, endpoint))
-    labels = (service.metadata or NO_META).labels or {}
+    labels = {
+        key: value
+        for key, value in ((service.metadata or NO_META).labels or {}).items()
+        if key not in (HEADLESS, MANAGED_BY)
+    }
+    if spec.cluster_ip == "None":
+        labels[HEADLESS] = ""
+    labels[MANAGED_BY] = "endpointslice-controller.k8s.io"
     yield from _pack((namespace, name), "pods", holds, labels, ENDPOINTS_PER_SLICE)
 
 
@@ -327,9 +364,11 @@ def _ports(ports: Iterable[ApiPort] | None) -> tuple[Port, ...]:
 
 
 def _parse(text: str | None) -> tuple[str, str] | None:
-    """An address's family, and the address as the API writes it; None where it is none."""
-    try:
-        address = ip_address(text or "")
-    except ValueError:
+    """An address's family, and the address as the API writes it; None for what is none. As Go reads
+    them: zeros may lead in IPv4, and an IPv4 address mapped into IPv6 is the IPv4 address."""
+    text = _LEADING_ZEROS.sub("", text or "") if _DOTTED.fullmatch(text or "") else text
+    packed = address_from_text(text or "")
+    if packed is None:
         return None
+    address = ip_address(packed)
     return f"IPv{address.version}", str(address)

@@ -1,173 +1,249 @@
-"""The text of a manifest -> its objects as plain values, and where in the text each one stands.
+"""The bytes of a manifest -> its objects, and where in the file each one stands.
 
-YAML or JSON, one document or many, Lists taken apart: whatever ``kubectl get -o yaml`` and
-``-o json`` print. YAML is read by libyaml, about 1 MB/s; JSON by msgspec, a hundred times that.
-Lines are looked for only when something is wrong.
+    for document in read_documents(data, report): ...
+
+YAML or JSON, one document or many, JSON objects one after another or one a line, Lists (and Lists
+in them) taken apart: what ``kubectl apply -f`` reads. YAML is read at about 8 MB/s, JSON, by
+msgspec, at about 60 MB/s (objects made). Lines are looked for only when something is wrong.
+
+What is no Kubernetes object is reported and skipped. At a mistake of syntax reading ends with
+ManifestError, as kubectl's does; what came before it has been given.
 """
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final, NamedTuple
 
 import msgspec
-import yaml
 
-DEPTH: Final = 500
-_LONG_LINE: Final = re.compile(f".{{{DEPTH}}}")
+from grpcdns.source.manifests.places import JsonPlace, Place, YamlPlace
+from grpcdns.source.manifests.values import BOM, ManifestError, Part, Reader, mended, split
 
+Report = Callable[[Place, str], None]
+"""Called with the place of what is skipped, and why."""
 
-class ManifestError(Exception):
-    """A manifest cannot be read: what, and on which line (from 1)."""
-
-    def __init__(self, line: int, problem: str) -> None:
-        super().__init__(f"line {line}: {problem}")
-        self.line = line
-        self.problem = problem
-
-
-Place = tuple[int, int]
-"""Where an object is: its document's number and, in a List, its own (-1: in no List)."""
+MAX_LISTS: Final = 10
+"""Lists inside Lists."""
+_SPACE: Final = re.compile(rb"[ \t\r\n]*")
+_REST_OF_LINE: Final = re.compile(rb"[ \t\r]*\n?")
+_TRAILING: Final = re.compile(r"trailing characters \(byte (\d+)\)")
+_NO_OBJECT: Final = "this is no Kubernetes object"
+_NO_KIND: Final = "this is no Kubernetes object: no kind"
 
 
 class Document(NamedTuple):
-    """One object: of YAML as plain values, of JSON as its text."""
+    """One object: of YAML as plain values, of JSON as its text. ``api_version`` is "" where the
+    file does not say; ``number`` counts the documents of the file."""
 
+    api_version: str
     kind: str
     value: dict[str, Any] | msgspec.Raw
+    number: int
     place: Place
 
+    @property
+    def group(self) -> str:
+        return self.api_version.rpartition("/")[0]
 
-class _Json(msgspec.Struct):
-    """A document of JSON, as far as it must be known before its kind is."""
+
+def plain(document: Document) -> Any:
+    """An object as plain values; of JSON it comes as text. Raises RecursionError for JSON that is
+    nested deep."""
+    value = document.value
+    return json.loads(bytes(value)) if isinstance(value, msgspec.Raw) else value
+
+
+class _Head(NamedTuple):
+    """What must be known of an object before its kind is; ``items`` is None where it is no List."""
 
     kind: str = ""
-    items: list[msgspec.Raw] | None = None
+    api_version: str = ""
+    items: list[Any] | None = None
 
 
-_json = msgspec.json.Decoder(_Json)
+_NO_ITEMS: Final = msgspec.Raw(b"null")
 
 
-class _Loader(yaml.CSafeLoader):
-    """As Kubernetes reads YAML: a date is text."""
+class _JsonHead(msgspec.Struct, rename="camel"):
+    kind: Any = None
+    api_version: Any = None
+    items: msgspec.Raw = _NO_ITEMS
 
 
-_Loader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in resolvers if not tag.endswith(":timestamp")]
-    for first, resolvers in yaml.CSafeLoader.yaml_implicit_resolvers.items()
-}
+_head = msgspec.json.Decoder(_JsonHead)
+_raw = msgspec.json.Decoder(msgspec.Raw)
+_raws = msgspec.json.Decoder(list[msgspec.Raw])
 
 
-def read_documents(text: str) -> Iterator[Document]:
-    """The objects in a text. Raises ManifestError."""
-    if text.lstrip()[:1] == "{":
+def read_documents(data: bytes, report: Report) -> Iterator[Document]:
+    """The objects of a file. Raises ManifestError."""
+    _check_text(data)
+    data = data.removeprefix(BOM)
+    begin, line, number = 0, 1, 0
+    if data[_after_space(data, 0) :][:1] == b"{":
+        for begin, line, raw in _json_stream(data):
+            if raw is not None:
+                yield from _objects(raw, _Head(), number, JsonPlace(data, begin, line, raw), report)
+                number += 1
+    yield from _of_yaml(split(data[begin:], line), number, report)
+
+
+def _check_text(data: bytes) -> None:
+    try:
+        if not data.isascii():
+            data.decode()
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise ManifestError(line, "not UTF-8 text") from error
+
+
+# JSON.
+
+
+def _json_stream(data: bytes) -> Iterator[tuple[int, int, msgspec.Raw | None]]:
+    """JSON values with where they begin and their line; at the end, without a value, from where on
+    the text is YAML, if it is. As kubectl does, a stream of two values or more is JSON to its end.
+    """
+    end, line, count = 0, 1, 0
+    while (begin := _after_space(data, end)) < len(data):
+        line += data.count(b"\n", end, begin)
         try:
-            documents = list(_json_objects(text))
-        except (msgspec.DecodeError, RecursionError):
-            pass  # YAML's own braces, or a mistake whose line YAML will tell
+            raw = _first_json(data, begin)
+        except (msgspec.DecodeError, RecursionError) as error:
+            if count > 1:
+                raise ManifestError(line, f"not JSON: {error}") from error
+            break
+        yield begin, line, raw
+        count += 1
+        end = begin + len(memoryview(raw))
+        line += data.count(b"\n", begin, end)
+    else:
+        yield len(data), line, None
+        return
+    rest = _REST_OF_LINE.match(data, end).end()  # type: ignore[union-attr]
+    yield rest, 1 + data.count(b"\n", 0, rest), None
+
+
+def _first_json(data: bytes, begin: int) -> msgspec.Raw:
+    """The JSON value that begins here; more may follow. Raises msgspec.DecodeError."""
+    view = memoryview(data)[begin:]
+    try:
+        return _raw.decode(view)
+    except msgspec.DecodeError as error:
+        found = _TRAILING.search(str(error))
+        if found is None:
+            raise
+        return _raw.decode(view[: int(found[1]) - 1])
+
+
+def _after_space(data: bytes, begin: int) -> int:
+    return _SPACE.match(data, begin).end()  # type: ignore[union-attr]
+
+
+# YAML.
+
+
+def _of_yaml(parts: Iterable[Part], first: int, report: Report) -> Iterator[Document]:
+    for number, part in enumerate(parts, first):
+        raw = _whole_json(part.data)
+        if raw is not None:
+            place = JsonPlace(part.data, 0, part.line, raw)
+            yield from _objects(raw, _Head(), number, place, report)
         else:
-            yield from documents
-            return
-    for number, value in enumerate(_values(text)):
-        if value is None:
-            continue
-        if not isinstance(value, dict):
-            raise ManifestError(find_line(text, (number, -1)), "this is no Kubernetes object")
-        yield from _objects(text, value, number)
+            yield from _of_part(part, number, report)
 
 
-def find_line(text: str, place: Place, path: str = "$") -> int:
-    """The line of an object, or of what ``path`` (as msgspec writes it) says in it."""
+def _whole_json(data: bytes) -> msgspec.Raw | None:
+    if data[_after_space(data, 0) :][:1] != b"{":
+        return None
     try:
-        nodes: list[Any] = list(yaml.compose_all(text, yaml.CSafeLoader))
-        node = nodes[place[0]]
-        if place[1] >= 0:
-            node = _child(_child(node, "items"), place[1])
-        for name, index in re.findall(r"\.(\w+)|\[(\d+)\]", path):
-            node = _child(node, name or int(index)) or node
-        return int(node.start_mark.line) + 1
-    except (yaml.YAMLError, IndexError, AttributeError):
-        return 1
+        return _raw.decode(data)
+    except (msgspec.DecodeError, RecursionError):
+        return None
 
 
-def _json_objects(text: str) -> Iterator[Document]:
-    """The objects of a document of JSON. Raises msgspec.DecodeError."""
-    whole = _json.decode(text)
-    if not whole.kind:
-        raise msgspec.ValidationError("no kind")
-    if not whole.kind.endswith("List") or whole.items is None:
-        yield Document(whole.kind, msgspec.Raw(text.encode()), (0, -1))
+def _of_part(part: Part, number: int, report: Report) -> Iterator[Document]:
+    """The objects of a document of YAML, the items of a List as they are read."""
+    part = mended(part)
+    reader = Reader(part, number)
+    later: list[tuple[Any, YamlPlace]] = []
+    for item, span in reader.items():
+        place = YamlPlace(part, span)
+        if isinstance(item, dict) and item.get("kind"):
+            yield from _objects(item, _Head(), number, place, report, 1)
+        else:  # its kind is what the List's says, maybe further down
+            later.append((item, place))
+    value, place = reader.value, YamlPlace(part, reader.span)
+    if value is None:
         return
-    for index, item in enumerate(whole.items):
-        kind = _json.decode(item).kind or whole.kind.removesuffix("List")
-        if not kind:
-            raise msgspec.ValidationError("no kind")
-        yield Document(kind, item, (0, index))
-
-
-def _check_depth(text: str) -> None:
-    """Raises ManifestError for what nests deeper than any manifest: libyaml's composer calls itself
-    for each level, and a deep enough file would end the process. A text of few brackets and
-    short lines cannot be deep, and most are such."""
-    if text.count("[") + text.count("{") < DEPTH and not _LONG_LINE.search(text):
+    if not isinstance(value, dict) or value.get("items") != []:
+        yield from _objects(value, _Head(), number, place, report)
         return
-    depth = 0
-    event: Any
-    for event in yaml.parse(text, yaml.CSafeLoader):
-        if isinstance(event, yaml.CollectionStartEvent):
-            depth += 1
-        elif isinstance(event, yaml.CollectionEndEvent):
-            depth -= 1
-        if depth > DEPTH:
-            raise ManifestError(event.start_mark.line + 1, "not YAML: nested too deep")
-
-
-def _values(text: str) -> Iterator[Any]:
-    try:
-        _check_depth(text)
-        yield from yaml.load_all(text, _Loader)
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        problem = " ".join(filter(None, (error.context, error.problem)))
-        raise ManifestError(mark.line + 1 if mark else 1, f"not YAML: {problem}") from error
-    except (yaml.YAMLError, ValueError) as error:  # characters, tags and numbers out of range
-        raise ManifestError(_line_of(error, text), f"not YAML: {_first_line(error)}") from error
-    except RecursionError as error:
-        raise ManifestError(1, "not YAML: too deep") from error
-
-
-def _objects(text: str, value: dict[str, Any], number: int) -> Iterator[Document]:
-    kind = value.get("kind")
-    if not isinstance(kind, str) or not kind:
-        raise ManifestError(find_line(text, (number, -1)), "this is no Kubernetes object: no kind")
-    items = value.get("items")
-    if not kind.endswith("List") or "items" not in value:
-        yield Document(kind, value, (number, -1))
+    head = _head_of(value)
+    if head is None or not head.kind:
+        report(place, _NO_KIND)
         return
-    for index, item in enumerate(items if isinstance(items, list) else ()):
-        place = (number, index)
-        if not isinstance(item, dict):
-            raise ManifestError(find_line(text, place), f"no object in this {kind}")
-        item_kind = item.get("kind") or kind.removesuffix("List")
-        if not isinstance(item_kind, str) or not item_kind:
-            raise ManifestError(find_line(text, place), f"an object without a kind in this {kind}")
-        yield Document(item_kind, item, place)
+    for item, place in later:
+        yield from _objects(item, _item_of(head), number, place, report, 1)
 
 
-def _child(node: Any, key: str | int) -> Any:
-    """What a mapping has under a name, or a sequence at a place; None where it has nothing."""
-    if isinstance(node, yaml.MappingNode):
-        return next((value for name, value in node.value if name.value == key), None)
-    if isinstance(node, yaml.SequenceNode) and isinstance(key, int) and key < len(node.value):
-        return node.value[key]
-    return None
+# Both.
 
 
-def _line_of(error: Exception, text: str) -> int:
-    position = getattr(error, "position", None)
-    return text.count("\n", 0, position) + 1 if isinstance(position, int) else 1
+def _objects(
+    value: Any, outer: _Head, number: int, place: Place, report: Report, depth: int = 0
+) -> Iterator[Document]:
+    """An object, or those of a List. ``outer`` says what it is when it does not say so itself."""
+    head = _head_of(value)
+    if head is None:
+        report(place, f"no object in this {outer.kind}List" if depth else _NO_OBJECT)
+        return
+    kind, version, items = head
+    if not kind:
+        kind, version = outer.kind, version or outer.api_version
+    if not kind:
+        report(place, f"an object without a kind in this {outer.kind}List"
+               if depth else _NO_KIND)  # fmt: skip
+    elif items is None:
+        yield Document(version, kind, value, number, place)
+    elif depth == MAX_LISTS:
+        report(place, f"more than {MAX_LISTS} Lists inside each other")
+    else:
+        outer = _item_of(_Head(kind, version))
+        for index, item in enumerate(items):
+            yield from _objects(item, outer, number, place.inside(index, item), report, depth + 1)
 
 
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]
+def _head_of(value: Any) -> _Head | None:
+    """None for what is no object. As for kubectl, an object with ``items`` is a List."""
+    if isinstance(value, dict):
+        kind, version, items = (value.get(key) for key in ("kind", "apiVersion", "items"))
+        is_list = "items" in value
+    elif isinstance(value, msgspec.Raw):
+        try:
+            found = _head.decode(value)
+        except (msgspec.DecodeError, RecursionError):
+            return None
+        kind, version = found.kind, found.api_version
+        is_list = found.items is not _NO_ITEMS
+        items = _items(found.items)
+    else:
+        return None
+    kind = kind if isinstance(kind, str) else ""
+    if not isinstance(items, list):
+        items = [] if is_list and kind.endswith("List") else None
+    return _Head(kind, version if isinstance(version, str) else "", items)
+
+
+def _item_of(head: _Head) -> _Head:
+    """What the items of a List are that do not say so themselves."""
+    return _Head(head.kind.removesuffix("List"), head.api_version)
+
+
+def _items(raw: msgspec.Raw) -> list[msgspec.Raw] | None:
+    if bytes(memoryview(raw)[:1]) != b"[":
+        return None
+    return _raws.decode(raw)

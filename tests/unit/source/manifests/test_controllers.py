@@ -15,8 +15,8 @@ from grpcdns.config.options import Config
 from grpcdns.core.answers.policy import Policy
 from grpcdns.core.cluster.objects import EndpointSlice, Kind, unpack
 from grpcdns.source.kinds import Fields
-from grpcdns.source.manifests.documents import read_documents
-from grpcdns.source.manifests.source import assemble, to_entry
+from grpcdns.source.manifests.assembled import assemble
+from grpcdns.source.manifests.source import read_contents
 from harness.cluster import Cluster
 from harness.waiting import wait_until
 
@@ -96,6 +96,13 @@ ROWS: dict[str, tuple[str, Spread]] = {
         svc("{app: a}", more="  publishNotReadyAddresses: true\n")
         + pod("p", "10.1.0.1", ready="False"),
         {("IPv4", "10.1.0.1", True, "", "p", HTTP)}),
+    "pods: an ExternalName that kept its selector": (
+        svc("{app: a}", more="  type: ExternalName\n  externalName: a.example\n")
+        .replace("  clusterIP: None\n", "") + pod("p", "10.1.0.1"), set()),
+    "mirror: an ExternalName": (
+        svc(more="  type: ExternalName\n  externalName: a.example\n")
+        .replace("  clusterIP: None\n", "") + eps(ONE),
+        {("IPv4", "10.1.0.1", True, "", "", HTTP)}),
     "pods: of other labels": (
         svc("{app: a, tier: b}") + pod("p", "10.1.0.1"), set()),
     "pods: finished": (
@@ -133,8 +140,7 @@ ROWS: dict[str, tuple[str, Spread]] = {
 
 
 def made(text: str, policy: Policy) -> Spread:
-    fields = Fields()
-    entries = [to_entry(document, text, fields) for document in read_documents(text)]
+    entries = read_contents(text.encode(), Fields()).entries
     found = assemble(entries, Config(), policy)[Kind.ENDPOINT_SLICE]
     slices = [unpack(Kind.ENDPOINT_SLICE, body) for _, body, _ in found.values() if body]
     return {
@@ -165,7 +171,7 @@ def test_endpoints_stand_in_where_no_pods_are_given() -> None:
 
 def test_same_manifests_same_slices() -> None:
     text = svc("{app: a}") + "".join(pod(f"p{n}", f"10.1.0.{n}") for n in range(1, 250))
-    entries = [to_entry(document, text, Fields()) for document in read_documents(text)]
+    entries = read_contents(text.encode(), Fields()).entries
     first, second = (assemble(entries, Config(), Policy()) for _ in range(2))
     assert first == second
     assert list(first[Kind.ENDPOINT_SLICE]) == [f"default/svc-pods-{n}" for n in range(3)]
