@@ -1,4 +1,8 @@
-"""What a DNS question about a cluster is answered with, as plain functions over plain values.
+"""Questions about a cluster, and their answers: plain functions over plain values.
 
-Nothing here does I/O: no sockets, threads, clocks, logging, gRPC or Kubernetes client.
+Five floors, each importing only those before it: ``dns`` (names and messages), ``cluster`` (what is
+known of a cluster), ``answers`` (the rules), ``memo`` and ``handler`` (packed answers, octets to
+octets), ``inspect`` (what commands show of answers).
+
+No I/O here: no sockets, threads, clocks, logging, gRPC or Kubernetes client.
 """

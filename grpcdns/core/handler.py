@@ -87,7 +87,7 @@ class Handler:
     def handle(self, message: bytes) -> bytes | Deferred | None:
         """The reply to a message; None while a good question cannot be answered (not synced).
 
-        This is every query's path, so a hit calls no function of ours.
+        Every query takes this path: a plain hit calls no function of ours.
         """
         # The question starts after the 12 octets of the header. Its name ends with a zero octet,
         # type and class follow. A name with a zero in a label, or a message that is cut short or

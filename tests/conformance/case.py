@@ -2,8 +2,8 @@
 
     Case("svc1.testns.svc.cluster.local.", "A", answer=["svc1... 5 IN A 10.96.0.10"])
 
-``{soa}`` in the authority section is the zone's SOA of the policy that the row is asked under, and
-a row whose sections are all empty expects it there: what is not there carries the SOA (RFC 2308).
+``{soa}`` in the authority section is the zone's SOA under the row's policy. A row without records
+expects it there: NXDOMAIN and NODATA carry the SOA (RFC 2308).
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ REFUSED: Final = "REFUSED"
 
 
 class Case(NamedTuple):
-    """A row. ``differs`` is the id in docs/differences.md under which the plugin answers otherwise;
-    ``id`` is only needed where name and type do not say enough."""
+    """A row. ``differs``: the id in docs/differences.md of the plugin's other answer, if there is
+    one; ``id`` is only needed if name and type do not say enough."""
 
     qname: str
     qtype: str = "A"
@@ -52,7 +52,7 @@ def absent(*names: str, qtypes: Sequence[str] = ("A",), differs: str = "") -> li
 
 
 def empty(*names: str, qtypes: Sequence[str] = ("A",), differs: str = "") -> list[Case]:
-    """Names that exist and have nothing of the type."""
+    """Names that exist without records of the type."""
     return [Case(name, qtype, differs=differs) for name in names for qtype in qtypes]
 
 
@@ -62,7 +62,7 @@ def reverse(address: str) -> str:
 
 
 def soa(qname: str, policy: Policy) -> str:
-    """The SOA of the zone that a name is in, its serial left out."""
+    """The SOA of the zone that a name is in, with 0 for its serial."""
     zones = {*policy.zones, *policy.external_zones}
     inside = [zone for zone in zones if f".{qname.lower()}".endswith(f".{zone}")]
     zone = max(inside, key=len)
@@ -75,7 +75,7 @@ def soa(qname: str, policy: Policy) -> str:
 
 
 def expected(case: Case, policy: Policy) -> tuple[object, ...]:
-    """What a reply must show; see ``shown``."""
+    """What `summary` must give for the reply."""
     authority = list(case.authority)
     if not case.answer and not authority and case.rcode != REFUSED:
         authority = ["{soa}"]
@@ -87,8 +87,8 @@ def expected(case: Case, policy: Policy) -> tuple[object, ...]:
     return case.rcode, case.rcode != REFUSED, False, *sections
 
 
-def shown(reply: Reply) -> tuple[object, ...]:
-    """rcode, AA, TC and the sections, in no order; names and TTLs as they are, no serial."""
+def summary(reply: Reply) -> tuple[object, ...]:
+    """rcode, AA, TC and the sections, sorted; names and TTLs as they are, 0 for the serial."""
     sections = [_sorted(section) for section in reply.sections]
     return reply.rcode, "aa" in reply.flags, "tc" in reply.flags, *sections
 

@@ -1,8 +1,8 @@
-"""The cluster that the rows are about, as the API's objects, made by hand: every shape that facts
-F17 to F37 name and every oddity that a real API server lets in.
+"""The cluster that the rows are about, as the API's objects, made by hand: every shape that has its
+own kind of answer, and every odd one that a real API server accepts.
 
-``OBJECTS`` go as they are into ``kubectl apply``, a real API server, or a manifest file. What the
-API server or its controllers add by themselves (``default/kubernetes``) is not among them.
+``OBJECTS`` can be given to ``kubectl apply``, a real API server or a manifest file as they are.
+What the API server or its controllers add (``default/kubernetes``) is not among them.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from harness.objects import endpoint_slice, namespace, pod, port, service, servi
 LONG: Final = "l" * 63
 LONG_NS: Final = "n" * 63
 EXPOSED: Final = {"dns": "shown"}
-"""The label that the options ``labels`` and ``namespace_labels`` choose by."""
+"""The label that the options ``labels`` and ``namespace_labels`` select."""
 
 
 def ready(*ips: str, **fields: Any) -> Object:
@@ -212,7 +212,7 @@ EXTERNAL_NAMES: Final = [
     external("ext-pod", "10-244-3-1.testns.pod.cluster.local"),
     external("ext-reverse", "10.0.96.10.in-addr.arpa"),
     external("ext-over", "ext.testns.svc.cluster.local"),
-    # F22: endpoints of an ExternalName.
+    # Endpoints of an ExternalName.
     sliced("ext-a", "ext", [ready("10.244.9.1", hostname="x")], [tcp(80, "http")]),
     *(external(f"chain-{number}", f"chain-{number + 1}.testns.svc.cluster.local")
       for number in range(14)),
@@ -289,12 +289,12 @@ NAMELESS: Final = [
         {"kubernetes.io/service-name": None},
     )
 ]
-"""A slice of no Service: CoreDNS's plugin gives no reply at all for its address (D13)."""
+"""A slice without a Service: CoreDNS's plugin does not reply to its address at all (D13)."""
 
 CROSSING: Final = [
     external("ext-cross", "ext-back.testns.svc.cluster2.example"),
     external("ext-back", "ext-cross.testns.svc.cluster.local"),
 ]
-"""A loop through two zones: CoreDNS's plugin follows it until CoreDNS is dead (D14)."""
+"""A loop through two zones: CoreDNS's plugin follows it until CoreDNS dies (D14)."""
 
 OBJECTS: Final[list[Object]] = [*ASKABLE, *NAMELESS, *CROSSING]

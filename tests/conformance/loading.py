@@ -1,4 +1,4 @@
-"""From the API's objects to a Handler, the way that objects take: LIST, decode, packed, index."""
+"""From the API's objects to a Handler, by the product's steps: LIST, decode, pack, index."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ KIND_NAMES: Final = {
 Lists = Mapping[Kind, bytes]
 """For each kind, the body of a LIST response."""
 Outside = Mapping[tuple[str, int], Sequence[Record] | None]
-"""What the upstream knows: (name in lower case, type) -> records; None where it fails."""
+"""What the upstream answers: (name in lower case, type) -> records; None if the look-up fails."""
 
 
 def lists_of(objects: Iterable[Object]) -> dict[Kind, bytes]:
@@ -40,7 +40,7 @@ def lists_of(objects: Iterable[Object]) -> dict[Kind, bytes]:
 
 
 def packed(lists: Lists, policy: Policy) -> dict[Kind, list[tuple[str, bytes]]]:
-    """What the source makes of the lists: keys and packed objects. All must be readable."""
+    """Keys and packed objects, as the source makes them from the lists. All must be readable."""
     found: dict[Kind, list[tuple[str, bytes]]] = {}
     for kind, body in lists.items():
         reader = ListReader(Decoder(kind, fields_of(policy)))
@@ -54,19 +54,19 @@ def packed(lists: Lists, policy: Policy) -> dict[Kind, list[tuple[str, bytes]]]:
 
 
 def changes(lists: Lists, policy: Policy) -> Iterator[Change]:
-    """The same as Changes, in the order of the lists."""
+    """The same, as Changes in the order of the lists."""
     for kind, objects in packed(lists, policy).items():
         for key, body in objects:
             yield Change(kind, key, body, AT)
 
 
 def fail(error: BaseException) -> None:
-    """What a Handler reports is a fault."""
+    """Whatever a Handler reports fails the test."""
     raise AssertionError("the handler met an exception") from error
 
 
 def handler_of(lists: Lists, policy: Policy) -> Handler:
-    """A handler that has taken complete lists of every kind."""
+    """A handler with complete lists of every kind."""
     handler = Handler(policy, report=fail)
     for kind, objects in packed(lists, policy).items():
         for _ in handler.replace(kind, [objects], AT):
@@ -75,7 +75,7 @@ def handler_of(lists: Lists, policy: Policy) -> Handler:
 
 
 def synced(objects: Iterable[Packable], policy: Policy) -> Handler:
-    """A handler that has taken these objects, and complete lists of every kind."""
+    """A handler with these objects, and complete lists of every kind."""
     by_kind: dict[Kind, list[tuple[str, bytes]]] = {kind: [] for kind in Kind}
     for obj in objects:
         by_kind[KINDS[type(obj)]].append((key_of(obj), pack(obj)))
@@ -87,7 +87,7 @@ def synced(objects: Iterable[Packable], policy: Policy) -> Handler:
 
 
 def ask(handler: Handler, message: bytes, outside: Outside | None = None) -> bytes | None:
-    """A reply, with what it waits for looked up in ``outside``."""
+    """A reply; the names it waits for are looked up in ``outside``."""
     reply = handler.handle(message)
     if not isinstance(reply, Deferred):
         return reply

@@ -1,7 +1,7 @@
-"""What there is outside the cluster: the same for our look-ups and for CoreDNS's.
+"""The DNS outside the cluster, for our look-ups and for CoreDNS's.
 
-``ZONE`` is a zone file for CoreDNS's ``file`` plugin; ``OUTSIDE`` what an upstream with it answers.
-``example.org`` is where every look-up fails.
+``ZONE`` is a zone file for CoreDNS's ``file`` plugin; ``OUTSIDE`` is what an upstream with it
+answers. Every look-up in ``example.org`` fails.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Names to ask about a cluster: those it has, and those it has not.
+"""Names to ask about a cluster: those that it has and those that it has not.
 
-Made from the API's objects without knowing the rules: every name that any option could give is
-among them, and next to it what a careless or hostile client would send.
+They are made from the API's objects without knowing the rules: every name that any option could
+give, and what a careless or hostile client would send.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def _apex_names(config: Config) -> Iterator[str]:
 
 
 def _lefts(obj: Object) -> Iterator[str]:
-    """What an object may be called, left of a zone: with "svc", with "pod", and (external) bare."""
+    """The labels that an object may have left of a zone: with "svc", with "pod", with neither."""
     kind, meta = obj["kind"], obj["metadata"]
     if kind == "Namespace":
         yield from (f"{meta['name']}.svc.", f"{meta['name']}.pod.", f"{meta['name']}.")
@@ -67,7 +67,7 @@ def _lefts(obj: Object) -> Iterator[str]:
 
 
 def _labels(obj: Object) -> Iterator[str]:
-    """What may stand left of a Service's or import's name."""
+    """The labels that may be left of a Service's or import's name."""
     spec = obj.get("spec", obj)
     for port in spec.get("ports") or ():
         protocol = f"_{port.get('protocol', 'TCP')}".lower()
@@ -112,7 +112,7 @@ def _ingress(status: Object) -> Sequence[Object]:
 
 
 def spoiled(name: str) -> Iterator[str]:
-    """What is near a name: each label dropped, doubled, misspelt, in capitals, made a wildcard."""
+    """Similar names: each label dropped, doubled, misspelt, in capitals, made a wildcard."""
     labels = [label for label in name.split(".") if label]
     for at, label in enumerate(labels):
         before, after = labels[:at], labels[at + 1 :]
@@ -128,7 +128,7 @@ def spoiled(name: str) -> Iterator[str]:
 
 
 def near(names: Sequence[str], random: Random, count: int) -> list[str]:
-    """``count`` names (or fewer, if there are no more) that are near ``names``, at random."""
+    """``count`` random names (or fewer, if there are no more) that are similar to ``names``."""
     found: dict[str, None] = {}
     for _ in range(count * 3):
         if len(found) >= count or not names:

@@ -1,5 +1,5 @@
-"""Clusters at random, as the API's objects: small pools of names and addresses, so that objects
-meet. Each object is one that a real API server accepts."""
+"""Random clusters, as the API's objects: small pools of names and addresses, so that objects share
+them. A real API server accepts each object."""
 
 from __future__ import annotations
 
@@ -136,7 +136,7 @@ def _in(draw: st.DrawFn, obj: Object, ns: str) -> Object:
 
 @st.composite
 def objects_in(draw: st.DrawFn, namespaces: tuple[str, ...], size: int = 4) -> list[Object]:
-    """Some objects of every kind; the namespaces themselves are not among them."""
+    """Some objects of every kind but Namespaces."""
     made: list[Object] = []
     v4, v6 = iter(CLUSTER_V4), iter(CLUSTER_V6)
     several = st.integers(0, size)

@@ -1,7 +1,7 @@
-"""DNS messages as tests compare them: read by a reader of its own, not by the code under test.
+"""DNS messages as tests compare them. The reader is independent of the code under test.
 
-Records are text as in a zone file, with every number; names keep the case they came in. The reader
-knows the types that clusters have; of others it shows the octets (RFC 3597).
+Records are text as in a zone file, with every number; names keep their case. The reader knows the
+types that clusters have, and writes the data of others as octets (RFC 3597).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The rows on the pure core: in any case of letters, with and without EDNS, new and remembered."""
+"""The rows on the pure core: in any case of letters, with and without EDNS, from the memo too."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 
 from grpcdns.config.options import Config
 from grpcdns.core.handler import Handler
-from tests.conformance.case import Case, expected, shown
+from tests.conformance.case import Case, expected, summary
 from tests.conformance.cluster import OBJECTS
 from tests.conformance.groups import GROUPS
 from tests.conformance.loading import handler_of, lists_of, reply_to
@@ -34,14 +34,14 @@ def test_row(config: Config, case: Case) -> None:
     for _ in ("built", "from the memo"):
         for edns in (False, True):
             reply = reply_to(asked, query(case.qname, case.qtype, edns=edns), OUTSIDE)
-            assert shown(reply) == want
+            assert summary(reply) == want
             assert reply.edns == edns
             assert reply.flags - {"aa"} == {"qr", "rd"}
 
 
 @pytest.mark.parametrize(("config", "case"), ROWS)
 def test_case_of_letters(config: Config, case: Case) -> None:
-    """F34: the name is answered as it was asked."""
+    """The reply has the name in the case it was asked in."""
     asked = handler(config)
     plain = reply_to(asked, query(case.qname, case.qtype), OUTSIDE)
     letters = enumerate(case.qname)

@@ -25,7 +25,7 @@ from grpcdns.core.inspect.differences import DIFFERENCES, is_silent
 from grpcdns.core.inspect.facts import facts_of
 from harness.api import Object
 from harness.waiting import WaitError, wait_until
-from tests.conformance.case import Case, Group, expected, shown
+from tests.conformance.case import Case, Group, expected, summary
 from tests.conformance.cluster import ASKABLE, NAMELESS
 from tests.conformance.groups import GROUPS
 from tests.conformance.questions import QTYPES, names_of, near
@@ -72,7 +72,8 @@ def test_rows(world: World, group: Group) -> None:
         wrong[:] = [
             f"{case.name()} {case.differs}\n  row:    {expected(case, policy)}\n  plugin: {reply}"
             for case, reply in zip(rows, replies, strict=True)
-            if (reply is not None and shown(reply) == expected(case, policy)) == bool(case.differs)
+            if (reply is not None and summary(reply) == expected(case, policy))
+            == bool(case.differs)
         ]
         return not wrong
 

@@ -15,7 +15,7 @@ from harness.grpcdns import Grpcdns
 from harness.objects import write_list
 from harness.ports import Address, free_address
 from harness.waiting import wait_until
-from tests.conformance.case import Case, expected, shown
+from tests.conformance.case import Case, expected, summary
 from tests.conformance.cluster import OBJECTS
 from tests.conformance.groups import GROUPS
 from tests.conformance.outside import ZONE
@@ -85,7 +85,7 @@ def test_rows_over_grpc(served: dict[Config, Grpcdns], config: Config) -> None:
         asked = query(case.qname, case.qtype, edns=True)
         for _ in ("new", "remembered"):
             reply = read_reply(served[config].send(asked))
-            if shown(reply) != expected(case, config.policy()):
+            if summary(reply) != expected(case, config.policy()):
                 wrong.append(f"{case.name()}\n  row:  {case}\n  ours: {reply}")
     assert not wrong, "\n".join(wrong)
 
@@ -97,7 +97,7 @@ def test_rows_through_coredns(through: dict[Config, Address], config: Config) ->
     wrong = [
         f"{case.name()}\n  row:  {case}\n  ours: {reply}"
         for case, reply in zip(rows, replies, strict=True)
-        if reply is None or shown(reply) != expected(case, config.policy())
+        if reply is None or summary(reply) != expected(case, config.policy())
     ]
     TALLY["asked, served rows"] += len(rows)
     assert not wrong, "\n".join(wrong)

@@ -1,4 +1,4 @@
-"""What a question is answered with: rcode and sections, and how records get into them."""
+"""An answer: rcode and sections, and how records get into them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from grpcdns.core.dns.wire import NOERROR, Record, Section
 
 
 class Lookup(NamedTuple):
-    """Records to be asked of the upstream, and where in a section they go."""
+    """Records that the upstream is to be asked for, and where in a section they go."""
 
     target: Name
     qtype: int
@@ -24,12 +24,13 @@ class Lookup(NamedTuple):
 
 
 class Answer:
-    """What a question is answered with, and what it was made from.
+    """The answer to a question, and what it depends on.
 
-    ``tags`` are those of index.py: a Change that returns one of them may change this answer.
-    ``origins`` and, in adaptive mode, ``ttl_class`` are those of ttl.py.
-    ``lookups`` are still to be resolved, outside our zones. ``cheap`` marks answers that name
-    nothing in the cluster and so can be asked for without end.
+    ``serial``: which of the index's serials its SOA has. ``tags`` are those of index.py: a Change
+    that returns one of them may change this answer. ``origins`` and, in adaptive mode,
+    ``ttl_class`` are those of ttl.py. ``lookups`` are names outside our zones whose records are
+    still missing. ``cheap`` marks answers that name nothing in the cluster, of which there is no
+    end.
     """
 
     __slots__ = (
@@ -52,7 +53,7 @@ class Answer:
 def add_addresses(
     result: Answer, name: Name, qtype: int, hosts: Iterable[bytes | Name], ttl: int
 ) -> None:
-    """A or AAAA records, each address once; names and the other family are passed over."""
+    """Add A or AAAA records, each address once; names and the other family are skipped."""
     length = 4 if qtype == wire.A else 16
     for host in dict.fromkeys(hosts):
         if isinstance(host, bytes) and len(host) == length:
@@ -60,13 +61,14 @@ def add_addresses(
 
 
 def add_srv(name: Name, hits: Sequence[Hit], ttl: int, result: Answer) -> None:
-    """SRV records with their targets' addresses beside them.
+    """Add SRV records, and their targets' addresses in the additional section.
 
-    Every hit shares in the weight, those without a port included; equal targets are one record.
+    The weight is divided among all hits, those without a port number included; equal targets are
+    one record.
     """
     if not hits:
         return
-    # The plugin's own arithmetic, so that rounding falls on the same side.
+    # The plugin's arithmetic, so that both round alike.
     weight = max(1, math.floor(100.0 / (100 * len(hits)) * 100))
     seen: set[tuple[Name, int | bytes]] = set()
     for hit in hits:

@@ -1,11 +1,11 @@
-"""What a name asks for: labels left of the zone, to the objects they name.
+"""What a name asks for: the labels left of the zone, to the parts that name objects.
 
 The shapes, right to left, are those of the Kubernetes DNS specification 1.1.0 and of CoreDNS's
 ``kubernetes`` plugin (its labels "svc" and "pod" stand right before the zone)::
 
     <zone>                                              the apex
-    svc|pod                                             the name exists, nothing is there
-    ns.svc|pod                                          the same, where the namespace exists
+    svc|pod                                             a name without records
+    ns.svc|pod                                          the same, if the Namespace exists
     service.ns.svc                                      a Service
     endpoint.service.ns.svc                             one endpoint of a Service
     _port._protocol.service.ns.svc                      a port of a Service
@@ -13,8 +13,8 @@ The shapes, right to left, are those of the Kubernetes DNS specification 1.1.0 a
     topozone.pin|prefer._zone.service.ns.svc            the endpoints of a topology zone
     a-b-c-d.ns.pod                                      an address of a Pod
 
-The last two label positions are read without looking whether the underscore is there, and a label
-left of a pod name is ignored, because the plugin does so.
+As in the plugin, a port and its protocol are recognized with or without their underscores, and a
+label left of a Pod's name is ignored.
 """
 
 from __future__ import annotations
@@ -28,7 +28,8 @@ ZONE_LABEL, PIN, PREFER = "_zone", "pin", "prefer"
 
 
 class Asked(NamedTuple):
-    """The parts of a name, "" where it has none; ``kind`` is "" at the apex, "svc" and "pod"."""
+    """The parts of a name, "" for one that it has not; ``kind`` is "svc" or "pod", and "" for the
+    three names above all objects: the apex, svc and pod."""
 
     kind: str = ""
     namespace: str = ""
@@ -46,7 +47,7 @@ class Asked(NamedTuple):
 
 
 def parse_name(left: Name, multicluster: bool, zonal: bool) -> Asked | None:
-    """The parts of the labels left of the zone; None when they have no shape that exists."""
+    """The parts of the labels left of the zone; None if they have none of the shapes."""
     if not left or left in ((SVC,), (POD,)):
         return Asked()
     kind = left[-1]

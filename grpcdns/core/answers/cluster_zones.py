@@ -45,7 +45,7 @@ MAX_CHAIN: Final = 10
 
 
 def answer(question: Question, index: Index, zones: Zones) -> Answer:
-    """The answer to a question of class IN; REFUSED outside our zones and for transfers."""
+    """The answer to a question of class IN; REFUSED for a name outside our zones or a transfer."""
     result = _answer(question, index, zones)
     if zones.adaptive and result.authoritative:
         positive = bool(result.sections[0] or result.lookups)
@@ -103,10 +103,10 @@ def _addresses(view: View, question: Question, result: Answer) -> bool:
 def _follow(
     view: View, question: Question, name: Name, result: Answer, chain: tuple[Name, ...]
 ) -> bool:
-    """Add what a name leads to, through ExternalNames: ``chain`` are the names already passed.
+    """Add what a name leads to, through ExternalNames; ``chain`` are the names followed so far.
 
-    A chain ends as in the plugin: a loop, more than MAX_CHAIN further links, or a target inside
-    the zone with nothing to give leaves NODATA; a target outside is left to the upstream.
+    A chain ends as in the plugin: a loop, more than MAX_CHAIN further links, or a target in the
+    zone without records gives NODATA; for a target outside, the upstream is asked.
     """
     hits = view.find(name)
     if hits is None:
@@ -166,7 +166,7 @@ def _cname(view: View, question: Question, result: Answer) -> bool:
 
 
 def _exists(view: View, question: Question, result: Answer) -> bool:  # noqa: ARG001
-    """Every other type: NODATA where the name exists, whatever it has (RFC 8020 2)."""
+    """Every other type: NODATA if the name exists, whatever records it has (RFC 8020 2)."""
     return view.find(question.name) is not None or _exists_otherwise(view, question.name)
 
 
@@ -192,7 +192,7 @@ TYPES: Final = tuple(
 
 
 def _exists_otherwise(view: View, name: Name) -> bool:
-    """Whether a name that is no object's exists: as a reverse name, or as an own name."""
+    """Whether a name that no object has by its shape exists: as a reverse or an own name."""
     address = address_from_reverse(name)
     if address is not None:
         return bool(view.names_at(address))

@@ -1,9 +1,9 @@
-"""External zones: Services at the addresses by which the world outside reaches them.
+"""External zones: Services at the addresses that the outside world reaches them by.
 
-The rules of CoreDNS's ``k8s_external`` plugin: ``service.ns.<zone>`` has the Service's external IPs
-and load balancer addresses; with ``external_headless`` a headless Service has its endpoints.
-Records are ``ttl`` seconds old at most by an option of their own, names servers stand under
-``<apex>.<zone>``. Types other than A, AAAA, SRV and PTR are NODATA.
+The rules are those of CoreDNS's ``k8s_external`` plugin. ``service.ns.<zone>`` has the Service's
+external IPs and load balancer addresses, or with ``external_headless`` a headless Service's
+endpoints. The TTL is an option by itself, ``external_ttl``. The name server is
+``ns1.<apex>.<zone>``. Types other than A, AAAA, SRV and PTR are NODATA.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def _answer_reverse(view: View, question: Question, address: bytes, result: Answ
     targets: list[Name] = [
         (service.name, service.namespace, *first)
         for service in view.index.services_at_external(address)
-        if view.shown_at(service.namespace)
+        if view.exposed_in_reverse(service.namespace)
     ]
     if question.qtype == wire.PTR:
         for target in filter(fits_wire, targets):
@@ -77,7 +77,7 @@ def _answer_reverse(view: View, question: Question, address: bytes, result: Answ
 
 
 def _find(view: View, name: Name) -> list[Hit] | None:
-    """What ``service.ns`` and the names below it lead to; None: no such name."""
+    """What ``service.ns`` and the names below it lead to; None if there is no such name."""
     left = name[: len(name) - len(view.zone)]
     if not view.exposed(left[-1]):
         return None
@@ -103,7 +103,7 @@ def _find_service(view: View, service: Service, asked: Asked) -> list[Hit] | Non
             return None
         slices = view.slices(asked) if view.policy.endpoints else ()
         return list(view.endpoint_hits(slices, asked, target, "")) or None
-    # As in the plugin, an endpoint label before a Service with external addresses is ignored:
+    # As in the plugin, an endpoint label before a Service with external addresses is ignored, so
     # there is no end of such names.
     view.cheap = bool(asked.endpoint)
     ports = port_numbers(service.ports or (NO_PORT,), asked)
@@ -115,7 +115,7 @@ def _find_service(view: View, service: Service, asked: Asked) -> list[Hit] | Non
 
 
 def _host_from_text(text: str) -> bytes | Name | None:
-    """An address, or the name a load balancer is known by; None when the text is neither."""
+    """A load balancer's address or name; None if the text is neither."""
     try:
         return address_from_text(text) or name_from_text(text.lower())
     except BadName:
@@ -123,7 +123,7 @@ def _host_from_text(text: str) -> bytes | Name | None:
 
 
 def _answer_addresses(question: Question, hits: list[Hit], ttl: int, result: Answer) -> None:
-    """A and AAAA; a load balancer known by name is a CNAME, its target asked of the upstream."""
+    """A and AAAA; a load balancer's name is a CNAME, whose target the upstream is asked for."""
     hosts = [hit.host for hit in hits]
     add_addresses(result, question.name, question.qtype, hosts, ttl)
     records = result.sections[0]

@@ -1,8 +1,8 @@
 """From the parts of a name to the objects it names: the cluster as one question sees it.
 
-A View goes through the index for one question and remembers, as tags, what it looked at: also
-where nothing was found, for that answer changes when something comes. What it finds are Hits,
-an address or a name with a port and the name that an SRV record would point at.
+A View looks things up in the index for one question and collects tags for all of them, found or
+not: a negative answer is stale once what it did not find is there. What it finds are Hits: an
+address or a name, with a port and the name that an SRV record would point to.
 """
 
 from __future__ import annotations
@@ -32,8 +32,11 @@ _PROTOCOLS: Final = frozenset({"_tcp", "_udp", "_sctp"})
 
 
 class View:
-    """One question's way through the index. ``tags`` collects what was looked at, ``origins`` what
-    the answer is made from."""
+    """The cluster in one zone, for one question.
+
+    ``tags`` collects what was looked up, ``origins`` what the answer is made from; ``cheap``
+    becomes true when the answer's name is one of which there is no end.
+    """
 
     def __init__(
         self,
@@ -53,6 +56,7 @@ class View:
         self.cheap = False
 
     def at(self, zone: Name) -> View:
+        """The same question's view of another zone."""
         return View(self.index, self.zones, zone, self.tags, self.origins)
 
     def leave_out(self, reason: Reason, what: object, part: str = "") -> None:
@@ -70,14 +74,15 @@ class View:
             return False
         return self.index.has_namespace(namespace)
 
-    def shown_at(self, namespace: str) -> bool:
-        # The plugin looks at namespaces of reverse records only when some are configured.
+    def exposed_in_reverse(self, namespace: str) -> bool:
+        """Whether reverse names show what is in a Namespace."""
+        # As in the plugin, which only checks this if the option is set.
         return not self.zones.namespaces or self.exposed(namespace)
 
     # -- services and pods; None = no such name
 
     def find(self, name: Name) -> list[Hit] | None:
-        """What a name below the zone leads to; [] where it exists and leads to nothing."""
+        """What a name in the zone leads to; [] if it exists and leads to nothing."""
         left = name[: len(name) - len(self.zone)]
         asked = parse_name(left, self.multicluster, self.policy.zonal)
         if asked is None:
@@ -120,7 +125,7 @@ class View:
         count = 1
         if self.policy.pods == "verified":
             self.tags.add(pod_tag(asked.namespace, text))
-            # Each of the Pods that share their node's address counts in the weight of a SRV.
+            # Pods that share their node's address share the weight of an SRV record.
             count = sum(pod.namespace == asked.namespace for pod in self.index.pods_at(text))
         if address is None or not count:
             return None
@@ -153,7 +158,7 @@ class View:
         return found
 
     def _find_external_name(self, service: Service, asked: Asked, target: Name) -> list[Hit] | None:
-        """DNS specification 2.5. An ExternalName that is an address names nothing."""
+        """DNS specification 2.5. An ExternalName that is an address leads to nothing."""
         self.origins.add(Origin.EXTERNAL_NAME)
         if asked.endpoint or asked.port or asked.protocol or asked.zone:
             return None
@@ -171,7 +176,7 @@ class View:
         slices = list(self.slices(asked)) if self.policy.endpoints else []
         hits = list(self.endpoint_hits(slices, asked, target, asked.zone))
         if not hits and asked.prefer:
-            self.cheap = True  # any zone's name would do
+            self.cheap = True  # the topology zone may have any name
             hits = list(self.endpoint_hits(slices, asked, target, ""))
         self._came_from_endpoints(hits, headless=service.headless)
         if hits or asked.zone:
@@ -241,7 +246,7 @@ class View:
 
     @staticmethod
     def _is_protocol(ports: Iterable[Port], asked: Asked) -> bool:
-        """Whether the asked name is the ``_tcp`` above a ``_port._tcp`` (RFC 8020: it exists)."""
+        """Whether the name is the ``_tcp`` above a ``_port._tcp``, so that it exists (RFC 8020)."""
         return (
             not asked.port
             and not asked.protocol
@@ -249,21 +254,23 @@ class View:
             and any(port.name and asked.endpoint[1:] == port.protocol.lower() for port in ports)
         )
 
-    # -- addresses; [] = no such address
+    # -- addresses; [] = nothing has it
 
     def names_at(self, address: bytes) -> list[Name]:
-        """The names of an address: its Service's, else its endpoints' (specification 2.4.3)."""
+        """The names of an address: its Service's, else its endpoints' (DNS specification 2.4.3)."""
         self.tags.add(address)
         primary = self.zones.primary
         for service in self.index.services_at(address):
             name: Name = (service.name, service.namespace, SVC, *primary)
-            if self.shown_at(service.namespace) and fits_wire(name):
+            if self.exposed_in_reverse(service.namespace) and fits_wire(name):
                 self.origins.add(Origin.CLUSTER_IP)
                 return [name]
         names: dict[Name, bool] = {}
         for slice_ in self.index.slices_at(address) if self.policy.endpoints else ():
-            # Without a Service's name there is no name to point at; no such name has a dot.
-            if not slice_.service or "." in slice_.service or not self.shown_at(slice_.namespace):
+            # Only a Service gives a name to point to, and no Service's name has a dot.
+            if not slice_.service or "." in slice_.service:
+                continue
+            if not self.exposed_in_reverse(slice_.namespace):
                 continue
             for endpoint, packed, text in ready(slice_):
                 if packed == address:
@@ -302,7 +309,7 @@ class Hit(NamedTuple):
 def cluster_hits(
     texts: Iterable[str], ports: Iterable[Port], asked: Asked, target: Name
 ) -> list[Hit] | None:
-    """Hits on cluster IPs; None when no port is the asked one."""
+    """Hits on cluster IPs; None if no port matches."""
     matching = port_numbers(ports, asked)
     if not matching:
         return None

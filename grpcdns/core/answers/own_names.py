@@ -129,8 +129,8 @@ def _external_addresses(view: View) -> list[bytes]:
 
 
 APEX: Final = ""
-"""In EXTERNAL_OWN_NAMES, stands for the label that the option ``external_apex`` gives. No name that
-is asked for has an empty label."""
+"""The place of the label that the option ``external_apex`` gives, in EXTERNAL_OWN_NAMES. No name in
+a question has an empty label."""
 EXTERNAL_OWN_NAMES: Final[Mapping[Name, OwnName]] = {
     (): OwnName(
         "the zone itself", {wire.SOA: _add_external_soa, wire.NS: _add_external_name_server}

@@ -75,7 +75,7 @@ def needed_kinds(policy: Policy) -> frozenset[Kind]:
 
 
 class Zones:
-    """The zones of a policy, by name, and its namespaces."""
+    """A policy's zones as names, its namespaces as a set, and its TTLs with the cap applied."""
 
     def __init__(self, policy: Policy) -> None:
         self.policy = policy
@@ -91,5 +91,5 @@ class Zones:
 
 
 def cap_ttl(policy: Policy, ttl: int) -> int:
-    """The TTL to give: never more than the cap that old data has."""
+    """The TTL to give: no more than the cap, if there is one."""
     return ttl if policy.ttl_cap is None else min(ttl, policy.ttl_cap)

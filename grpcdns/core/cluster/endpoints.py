@@ -1,7 +1,6 @@
-"""Endpoints and ports: which of them a question gets, and what their labels are.
+"""Endpoints and ports: which of them are ready, which match, and what their labels are.
 
-Whatever is passed over is told to an `Observer` where there is one: explain.py has the only one,
-answers are made without.
+What is left out is reported to an `Observer`, if there is one.
 """
 
 from __future__ import annotations
@@ -14,13 +13,14 @@ from grpcdns.core.cluster.reasons import Observer, Reason
 from grpcdns.core.dns.names import MAX_LABEL, address_from_text
 
 NO_PORT: Final = Port()
+"""Stands for the ports of a Service or slice that has none."""
 
 
 def endpoint_label(endpoint: Endpoint, text: str, pod_names: bool) -> str:
-    """The label of an endpoint: hostname, else (option) the Pod's name, else its address.
+    """The label of an endpoint: its hostname, else (option) its Pod's name, else its address.
 
-    A Pod's name that is not one label (over 63 octets, or dotted) is passed over; an IPv6 address
-    that ends in ``::`` gets a 0, as no label may end in a dash.
+    A Pod's name that is not one label (over 63 octets, or dotted) is not used. An IPv6 address that
+    ends in ``::`` gets a 0, since no label may end in a dash.
     """
     if endpoint.hostname:
         return endpoint.hostname
@@ -33,7 +33,8 @@ def endpoint_label(endpoint: Endpoint, text: str, pod_names: bool) -> str:
 def ready(
     slice_: EndpointSlice, observer: Observer | None = None
 ) -> Iterator[tuple[Endpoint, bytes, str]]:
-    """Ready endpoints with each of their addresses. Slices of names (FQDN) have none."""
+    """Each ready endpoint with each of its addresses, as octets and as text. Slices of names (FQDN)
+    have none."""
     if slice_.address_type == "FQDN":
         if observer is not None:
             observer.left_out(Reason.NAMES, slice_)

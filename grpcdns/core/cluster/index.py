@@ -1,15 +1,16 @@
-"""The cluster, arranged so that a question finds its objects.
+"""The index: a cluster's objects, found by the parts of a name or by an address.
 
-How it works: objects stay packed in a Store; beside it stand a few maps from what a name or an
-address says to the keys of objects. An object is unpacked when an answer is made from it, which
-the memo makes rare. ``apply_all`` takes what became of some objects and says the *tags* whose
-answers may differ from now on; the memo drops what carries them.
+How it works: objects stay packed in a Store; a few maps lead from a name's parts or an address to
+the keys of objects. An object is unpacked only when an answer is made from it, which the memo makes
+rare. ``apply_all`` takes objects that came, changed or went, and returns the *tags* of the answers
+that may be stale now; the memo drops the entries that carry them.
 
-Tags: ``"ns/name"`` for the names of a Service or ServiceImport, ``"ns/"`` for a Namespace (and so
-everything below it), an address as 4 or 16 octets for reverse names and pods.
+Tags: ``"ns/name"`` for the names of a Service or ServiceImport, ``"ns/"`` for a Namespace and so
+for everything below it, ``"ns/:address"`` for the name of a Pod, and an address's 4 or 16 octets
+for its reverse name.
 
 Beware: Changes of different kinds come in any order. Nothing here may depend on a slice coming
-after its Service, or a Namespace before both (F20).
+after its Service, or on a Namespace coming before both.
 """
 
 from __future__ import annotations
@@ -38,12 +39,12 @@ from grpcdns.core.cluster.recent import Recent
 from grpcdns.core.cluster.store import Entries, Store
 from grpcdns.core.cluster.visible import (
     cluster_addresses,
+    cluster_fields,
+    endpoint_labels,
     external_addresses,
-    inside,
-    labels,
-    outside,
+    external_fields,
     ready_addresses,
-    shown,
+    slice_fields,
 )
 from grpcdns.core.dns.names import address_from_text, address_to_text
 
@@ -51,14 +52,14 @@ Tag = str | bytes
 
 MAX_SLICES: Final = 2048
 MAX_ENDPOINTS: Final = 8192
-"""What one answer is made from at most: a bound on the time it takes. A message holds 4,093
-addresses."""
+"""One answer is made from no more slices than MAX_SLICES, and from none after the one with which
+there are MAX_ENDPOINTS: this bounds the time it takes. A message holds 4,093 addresses."""
 _MANY: Final = 16
-"""Slices of a Service from which on they are chosen before they are unpacked."""
+"""If a Service has more slices, those that cannot match are skipped before they are unpacked."""
 
 
 class Serial(IntEnum):
-    """The zones' serials: CoreDNS's plugins keep one for each of these."""
+    """Which of the three serials a zone has: CoreDNS's plugins keep one for each of these."""
 
     CLUSTER = 0
     EXTERNAL = 1
@@ -139,7 +140,7 @@ class Index:
         return self._slices_of(key, self._imported_slices.find(key))
 
     def services_at(self, address: bytes) -> Iterator[Service]:
-        """The Services with this cluster IP: one, but for the moment in which it changes hands."""
+        """The Services with this cluster IP: two only while it moves from one to another."""
         return self._services(address, self._service_addresses.find(address))
 
     def services_at_external(self, address: bytes) -> Iterator[Service]:
@@ -151,7 +152,7 @@ class Index:
         return self._bounded(address, self._endpoint_addresses.find(address))
 
     def pods_at(self, address: str) -> Iterator[Pod]:
-        """The Pods whose status.podIP is this very text."""
+        """The Pods whose status.podIP is this text."""
         keys = self._pods.find(address)
         for key in keys:
             yield cast("Pod", self._object(Kind.POD, key))
@@ -166,7 +167,7 @@ class Index:
         return obj
 
     def _found_none(self, kind: Kind, sought: str | bytes) -> None:
-        """Nothing is labelled with a Service's key, or has an address."""
+        """Report that nothing belongs to a Service, by its key, or has an address."""
         if self.observer is not None:
             text = f"of {sought}" if isinstance(sought, str) else f"at {address_to_text(sought)}"
             self.observer.looked_up(kind, text, None)
@@ -227,7 +228,7 @@ class Index:
         ports = _ports_decoder.decode(self.store.bodies[Kind.ENDPOINT_SLICE][key]).ports
         return any(port_matches(port, name, protocol) for port in ports or (Port(),))
 
-    # -- taking Changes
+    # -- applying Changes
 
     def apply_all(self, kind: Kind, entries: Entries, at: int, tags: set[Tag]) -> int:
         """Take entries; adds the tags of what they touch. Returns how many made a difference."""
@@ -254,23 +255,23 @@ class Index:
     ) -> None:
         before, after = cast("Service | None", old), cast("Service | None", new)
         tags.add(key)
-        for filed, addresses in (
+        for by_address, addresses in (
             (self._service_addresses, cluster_addresses),
             (self._external_addresses, external_addresses),
         ):
-            was, now = addresses(before), addresses(after)
-            self._move(filed, key, was, now)
-            tags |= was ^ now
-        if inside(before) != inside(after):
+            old_addresses, new_addresses = addresses(before), addresses(after)
+            self._move(by_address, key, old_addresses, new_addresses)
+            tags |= old_addresses ^ new_addresses
+        if cluster_fields(before) != cluster_fields(after):
             self._bump(Serial.CLUSTER, at)
-        if outside(before) != outside(after):
+        if external_fields(before) != external_fields(after):
             self._bump(Serial.EXTERNAL, at)
 
     def _take_slice(
         self, key: str, old: Object | None, new: Object | None, at: int, tags: set[Tag]
     ) -> None:
         before, after = cast("EndpointSlice | None", old), cast("EndpointSlice | None", new)
-        if before is not None and after is not None and shown(before) == shown(after):
+        if before is not None and after is not None and slice_fields(before) == slice_fields(after):
             return
         for slice_, move in ((before, MultiMap.discard), (after, MultiMap.add)):
             if slice_ is None:
@@ -278,11 +279,11 @@ class Index:
             for service_key, owners in self._owners(slice_):
                 tags.add(service_key)
                 move(owners, service_key, key)
-                for label in labels(slice_):
+                for label in endpoint_labels(slice_):
                     move(self._endpoint_labels, f"{service_key}/{label}", key)
         addresses = ready_addresses(before), ready_addresses(after)
         self._move(self._endpoint_addresses, key, *addresses)
-        # A hostname may have changed where the address did not: its PTR has.
+        # A hostname may have changed while the address did not: then the PTR record has.
         tags.update(*addresses)
         self._bump(Serial.CLUSTER, at)
         if any(slice_ is not None and slice_.imported_service for slice_ in (before, after)):
@@ -290,8 +291,8 @@ class Index:
         self._bump(Serial.EXTERNAL, at)
 
     def _owners(self, slice_: EndpointSlice) -> Iterator[tuple[str, MultiMap[str, str]]]:
-        """The keys of the Service and of the ServiceImport that a slice is labelled with, each
-        with the map that it is filed in."""
+        """The keys of the Service and the ServiceImport that a slice is labelled with, each with
+        the map from such keys to slices."""
         if slice_.service:
             yield f"{slice_.namespace}/{slice_.service}", self._slices
         if slice_.imported_service:
@@ -334,12 +335,12 @@ _TAKE: Final = {
 
 
 def pod_tag(namespace: str, address: str) -> str:
-    """The tag of the answers about a Pod's address."""
+    """The tag of answers about a Pod's name, which is made of its address."""
     return f"{namespace}/:{address}"
 
 
 class _Ports(msgspec.Struct, frozen=True, array_like=True):
-    """A packed EndpointSlice of which only the ports are read."""
+    """An EndpointSlice of which only the ports are unpacked."""
 
     namespace: str
     name: str

@@ -1,8 +1,7 @@
-"""A map from what a name or an address says to the keys of objects (or of answers): nearly always
-to one.
+"""A map from one entry to several keys, nearly always to one.
 
-One key is kept bare, a few as a tuple, many as a sorted list: a Service with 100,000 slices must
-not make each Change to one of them a walk through all (it took 113 s to take them in).
+One key is kept bare, a few as a tuple, many as a sorted list: with tuples alone, each Change to one
+of a Service's 100,000 slices copied all of them, and loading them took 113 s.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ _FEW: Final = 8
 
 
 class MultiMap(dict[K, "V | tuple[V, ...] | list[V]"]):
-    """A map to one key or several, in order."""
+    """Entries, each with one key or several, in order."""
 
     __slots__ = ()
 
@@ -52,6 +51,6 @@ class MultiMap(dict[K, "V | tuple[V, ...] | list[V]"]):
         return key in keys if isinstance(keys, tuple) else key == keys
 
     def find(self, entry: K) -> Sequence[V]:
-        """The keys of ``entry``, in order. Not to be kept: the next Change may change it."""
+        """The keys of ``entry``, in order. Do not keep the result: the next `add` may change it."""
         found = self.get(entry, ())
         return found if isinstance(found, tuple | list) else (found,)

@@ -1,8 +1,7 @@
 """Kubernetes objects as DNS needs them, and the Change that carries one.
 
-May live here: frozen values and their packed form. Only fields that some record, or the
-explanation of an answer, is made from; a new field comes with the record that uses it and
-costs memory once in the feed and once in each worker.
+Only frozen values and their packed form are here. Each field is one that a record, or the
+explanation of an answer, is made from: a field costs memory in the feed and in each worker.
 
 An object travels and is stored *packed* (msgpack, fields by position): 10,000 slices of ten
 endpoints are 6 MB as bytes and 60 MB as Python objects, and two packed objects are equal
@@ -28,7 +27,7 @@ class Kind(enum.IntEnum):
 
 
 class Port(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """A port of a Service, ServiceImport or slice; ``number`` is -1 where the API has none."""
+    """A port of a Service, ServiceImport or slice; ``number`` is -1 if the API gives none."""
 
     name: str = ""
     protocol: str = ""
@@ -36,7 +35,7 @@ class Port(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class Namespace(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """A Namespace: that it exists is all DNS needs. ``namespace`` is always empty."""
+    """A Namespace: DNS only needs to know that it exists. ``namespace`` is always empty."""
 
     namespace: str
     name: str
@@ -45,9 +44,9 @@ class Namespace(msgspec.Struct, frozen=True, array_like=True, gc=False):
 class Service(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A Service.
 
-    ``cluster_ips`` is ``("None",)`` for a headless Service and ``("",)`` where the API gave none;
+    ``cluster_ips`` is ``("None",)`` for a headless Service and ``("",)`` if the API gives none;
     ``external_ips`` holds spec.externalIPs, then each load balancer ingress (its IP, else its
-    hostname). ``ports`` is empty for a Service without ports.
+    hostname).
     """
 
     namespace: str
@@ -77,7 +76,7 @@ class EndpointSlice(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """An EndpointSlice.
 
     ``service`` is the label kubernetes.io/service-name; ``imported_service`` and ``cluster`` are
-    service-name and source-cluster of multicluster.kubernetes.io; each is "" where there is none.
+    service-name and source-cluster of multicluster.kubernetes.io; each is "" if there is none.
     """
 
     namespace: str
@@ -125,11 +124,11 @@ KINDS: Final[dict[type[Object], Kind]] = {type_: kind for kind, type_ in TYPES.i
 
 
 class Change(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """One object came, changed (``body`` is the whole new object, packed) or went (``body`` None).
+    """An object came or changed (``body`` is the whole object, packed) or went (``body`` is None).
 
     ``key`` is ``namespace/name``, or ``/name`` for a Namespace. ``at`` is when the feed saw it, in
     unix seconds: it becomes the SOA serial, so that all workers give the same one. ``triggered`` is
-    the slice's endpoints.kubernetes.io/last-change-trigger-time in unix seconds, 0 if it has none.
+    the slice's endpoints.kubernetes.io/last-change-trigger-time in unix seconds, or 0.
     """
 
     kind: Kind
@@ -154,7 +153,7 @@ def pack(obj: Object) -> bytes:
 
 
 def unpack(kind: Kind, body: bytes) -> Object:
-    """The object in ``body``. Raises ``msgspec.DecodeError`` when it is not one of ``kind``."""
+    """The object in ``body``. Raises ``msgspec.DecodeError`` if it is not one of ``kind``."""
     try:
         return _decoders[kind].decode(body)
     except UnicodeDecodeError as error:

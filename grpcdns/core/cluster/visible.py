@@ -1,5 +1,5 @@
-"""What of an object shows in answers: the addresses and labels it is found by, and what makes a
-change of it one that somebody could see."""
+"""What answers can show of an object: the addresses and labels that lead to it, and the fields that
+records are made from. A Change that touches none of them moves no serial."""
 
 from __future__ import annotations
 
@@ -9,27 +9,30 @@ from grpcdns.core.dns.names import addresses_from_texts
 
 
 def cluster_addresses(service: Service | None) -> set[bytes]:
+    """A Service's cluster IPs."""
     return set() if service is None else addresses_from_texts(service.cluster_ips)
 
 
 def external_addresses(service: Service | None) -> set[bytes]:
+    """A Service's external IPs and load balancer addresses."""
     return set() if service is None else addresses_from_texts(service.external_ips)
 
 
-def inside(service: Service | None) -> object:
-    """What the cluster's zones show of a Service."""
+def cluster_fields(service: Service | None) -> object:
+    """The fields that records in the cluster's zones are made from."""
     return service and (service.type, service.cluster_ips, service.external_name, service.ports)
 
 
-def outside(service: Service | None) -> object:
-    """What external zones show of a Service: nothing of one without external addresses, but that
-    a headless one has its endpoints (option external_headless)."""
+def external_fields(service: Service | None) -> object:
+    """The fields that records in external zones are made from: none if the Service has no external
+    addresses, unless it is headless (option external_headless)."""
     if service is None or not (service.external_ips or service.headless):
         return None
     return service.external_ips, service.ports if service.external_ips else ()
 
 
 def ready_addresses(slice_: EndpointSlice | None) -> set[bytes]:
+    """The addresses of a slice's ready endpoints."""
     if slice_ is None or slice_.address_type == "FQDN":
         return set()
     return addresses_from_texts(
@@ -37,8 +40,8 @@ def ready_addresses(slice_: EndpointSlice | None) -> set[bytes]:
     )
 
 
-def labels(slice_: EndpointSlice) -> set[str]:
-    """The labels of ready endpoints that cannot be told from their addresses."""
+def endpoint_labels(slice_: EndpointSlice) -> set[str]:
+    """The labels of ready endpoints that are not made of their addresses, in lower case."""
     found: set[str] = set()
     for endpoint in slice_.endpoints:
         if not endpoint.ready:
@@ -49,13 +52,13 @@ def labels(slice_: EndpointSlice) -> set[str]:
             found.add(endpoint.hostname.lower())
             continue
         for text in endpoint.addresses:
-            if ":" in text and "." in text:  # an IPv4 address in the clothes of an IPv6 one
+            if ":" in text and "." in text:  # IPv4-mapped: its label is not that of its address
                 found.add(endpoint_label(endpoint, text, False).lower())
     return found
 
 
-def shown(slice_: EndpointSlice) -> object:
-    """What answers show of a slice: endpoints that are not ready are not seen."""
+def slice_fields(slice_: EndpointSlice) -> object:
+    """The fields that records are made from; endpoints that are not ready have no part in them."""
     ready = [endpoint for endpoint in slice_.endpoints if endpoint.ready]
     return (
         slice_.service,

@@ -1,8 +1,8 @@
-"""Domain names and addresses: between wire, labels and text.
+"""Domain names and addresses, between wire, labels and text.
 
 A name is a tuple of labels, leftmost first, without the root: ``("www", "example", "org")``; the
-root is ``()``. A label is a str of latin-1 characters, so that every octet the wire can carry has
-its own character, and a dot inside a label cannot be taken for a separator (RFC 2181 11).
+root is ``()``. A label is a str of latin-1 characters: every octet that the wire can carry has its
+own character, and a dot inside a label is no separator (RFC 2181 11).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ MAPPED = b"\x00" * 10 + b"\xff\xff"
 
 
 class BadName(ValueError):
-    """A name that cannot be on the wire: a label of no or over 63 octets, over 255 in all."""
+    """A name that does not fit the wire: an empty label, one over 63 octets, or over 255 in all."""
 
 
 def name_from_text(text: str) -> Name:
@@ -97,7 +97,7 @@ def name_to_wire(name: Name) -> bytes:
 
 
 def fits_wire(name: Name) -> bool:
-    """Whether a name made of what objects say can be written on the wire."""
+    """Whether a name made from objects' fields fits the wire."""
     try:
         name_to_wire(name)
     except BadName:
@@ -106,7 +106,7 @@ def fits_wire(name: Name) -> bool:
 
 
 def name_from_wire(wire: bytes) -> Name:
-    """The lower-cased name of an uncompressed wire form that is known to be whole."""
+    """The name, in lower case, of an uncompressed wire form. The caller knows that it is whole."""
     labels = []
     at = 0
     text = wire.decode("latin-1").translate(LOWER)
@@ -116,7 +116,7 @@ def name_from_wire(wire: bytes) -> Name:
     return tuple(labels)
 
 
-# DNS case folding is that of ASCII alone (RFC 4343 3).
+# DNS folds the case of ASCII letters alone (RFC 4343 3).
 LOWER = {ord(upper): ord(upper) + 32 for upper in "ABCDEFGHIJKLMNOPQRSTUVWXYZ"}
 
 
@@ -134,9 +134,9 @@ def longest_match(name: Name, zones: Iterable[Name] | dict[Name, object]) -> Nam
 
 
 def address_from_text(text: str) -> bytes | None:
-    """4 or 16 octets, or None when the text is no address.
+    """4 or 16 octets, or None if the text is no address.
 
-    An IPv4-mapped IPv6 address is the IPv4 address, as Go and so CoreDNS read it.
+    An IPv4-mapped IPv6 address is read as the IPv4 address, as Go and so CoreDNS do.
     """
     try:
         return inet_pton(AF_INET, text)
@@ -150,7 +150,7 @@ def address_from_text(text: str) -> bytes | None:
 
 
 def addresses_from_texts(texts: Collection[str]) -> set[bytes]:
-    """All that are addresses, as `address_from_text` reads them."""
+    """The addresses among the texts, as `address_from_text` reads them."""
     try:  # nearly always all of them are IPv4
         return {inet_pton(AF_INET, text) for text in texts}
     except (OSError, ValueError):

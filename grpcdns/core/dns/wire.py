@@ -1,9 +1,8 @@
 """DNS messages: octets to a question, an answer to octets.
 
-Only what a server of this kind meets is here: one question in, up to three sections out. Packing
-is our own rather than dnslib's because its cost is on the path of every first answer, and because
-a *tail* that works for every case of the name (its names point at the question, offset 12) is
-what the memo keeps.
+Only what this server meets is here: one question in, up to three sections out. We pack messages
+ourselves for speed, and because the memo keeps *tails*: all octets after the question, whose names
+point at the question (offset 12) and so fit a name in any case of letters.
 """
 
 from __future__ import annotations
@@ -75,7 +74,7 @@ class Record(NamedTuple):
 
 
 class Question(NamedTuple):
-    """What was asked: ``wire`` is the name as asked, ``name`` the same in lower case."""
+    """A question: ``wire`` is the name as asked, ``name`` the same in lower case."""
 
     wire: bytes
     name: Name
@@ -84,7 +83,7 @@ class Question(NamedTuple):
 
 
 class Query(NamedTuple):
-    """A parsed query: its first 12 octets, and what is wrong with it (NOERROR: nothing)."""
+    """A parsed query: its first 12 octets, and what is wrong with it (NOERROR: nothing is)."""
 
     head: bytes
     question: Question | None
@@ -123,7 +122,7 @@ def soa_record(zone: Name, ttl: int, mname: Name, rname: Name, serial: int, mini
 
 
 def parse_query(message: bytes) -> Query:
-    """Read a query. Never raises: what is wrong stands in ``rcode``.
+    """Read a query. Never raises: ``rcode`` says what is wrong.
 
     Counts that no query has are refused before anything is parsed: one question (RFC 9619), and
     beside it at most what a NOTIFY, an IXFR and TSIG with EDNS bring, which is CoreDNS's rule too.
@@ -167,7 +166,7 @@ def _parse_question(message: bytes) -> tuple[Question | None, int]:
 
 
 def _parse_records(message: bytes, at: int, skipped: int, additional: int, query: Query) -> Query:
-    """Walk the records of a query for its OPT; what stands after the last one is ignored."""
+    """Walk the records of a query for its OPT; octets after the last one are ignored."""
     seen = False
     for number in range(skipped + additional):
         start = at

@@ -46,7 +46,7 @@ from grpcdns.core.inspect.suggest import Suggestion, find_suggestions, has_recor
 
 
 class Source(msgspec.Struct, frozen=True):
-    """An object that was asked for: what kind, which one, what it says; or that there is none."""
+    """An object that was looked up, and what it says; or that there is none."""
 
     kind: str
     key: str
@@ -55,7 +55,7 @@ class Source(msgspec.Struct, frozen=True):
 
 
 class LeftOut(msgspec.Struct, frozen=True):
-    """What was passed over: an object or one address of it, and why."""
+    """What is not in the answer, an object or one address of it, and why."""
 
     what: str
     part: str
@@ -63,10 +63,11 @@ class LeftOut(msgspec.Struct, frozen=True):
 
 
 class Explanation(msgspec.Struct, frozen=True):
-    """An answer and why. Records are text as in zone files; ``asks`` says what the name means.
+    """An answer and the reasons for it. Records are text as in zone files; ``asks`` says what the
+    name means.
 
-    ``lookups`` are the names that the upstream is asked for; ``serial`` is that of the zone: when
-    its records last changed, in unix seconds, 0 if they never did.
+    ``lookups`` are the names that the upstream is asked for. ``serial`` is the zone's: when its
+    records last changed, in unix seconds, 0 if they never did.
     """
 
     name: str
@@ -85,7 +86,7 @@ class Explanation(msgspec.Struct, frozen=True):
 
 
 def explain(question: Question, index: Index, zones: Zones) -> Explanation:
-    """The answer to a question of class IN, and why it is that one."""
+    """The answer to a question of class IN, and the reasons for it."""
     witness = Witness()
     result = answer(question, index.observed_by(witness), zones)
     zone = longest_match(question.name, {**zones.cluster, **zones.external})
@@ -132,7 +133,7 @@ class Witness:
 
 
 def says(obj: Object | None) -> str:
-    """What an object says that DNS makes something of."""
+    """The fields of an object that matter to DNS."""
     if isinstance(obj, Service):
         where = obj.external_name or ", ".join(filter(None, obj.cluster_ips))
         kind = "headless" if obj.headless else f"{obj.type} {where}"
@@ -153,7 +154,7 @@ def _ports(ports: tuple[Port, ...]) -> str:
 
 
 def _title(obj: object) -> str:
-    """An object as one would name it to kubectl."""
+    """An object's kind and name, as for kubectl."""
     if isinstance(obj, Object):
         return f"{type(obj).__name__} {key_of(obj)}"
     return str(obj)
@@ -199,13 +200,13 @@ def _in_words(asked: Asked) -> str:
     return of
 
 
-# -- what no View comes across
+# -- what the rules never look up
 
 
 def _other_family(
     question: Question, index: Index, zones: Zones, result: Answer
 ) -> Iterator[LeftOut]:
-    """The addresses that the name has in the family that was not asked for."""
+    """The name's addresses of the family that was not asked for."""
     if question.qtype not in (wire.A, wire.AAAA) or result.rcode != wire.NOERROR:
         return
     qtype = wire.AAAA if question.qtype == wire.A else wire.A
@@ -216,7 +217,7 @@ def _other_family(
 
 
 def _unready_at(name: Name, index: Index) -> Iterator[LeftOut]:
-    """Endpoints at the address of a reverse name that are not ready, and so have no PTR record."""
+    """Endpoints that have the address but no PTR record, since they are not ready."""
     address = address_from_reverse(name)
     for body in index.store.bodies[Kind.ENDPOINT_SLICE].values() if address else ():
         slice_ = unpack(Kind.ENDPOINT_SLICE, body)
@@ -228,7 +229,7 @@ def _unready_at(name: Name, index: Index) -> Iterator[LeftOut]:
 
 
 def _pods_at(name: Name, index: Index) -> Iterator[Source]:
-    """Pods at the address: having one gives no PTR record."""
+    """Pods that have the address: a Pod alone gives no PTR record."""
     address = address_from_reverse(name)
     for pod in index.pods_at(address_to_text(address)) if address else ():
         yield Source("Pod", key_of(pod), says(pod))

@@ -1,7 +1,7 @@
-"""Near misses of a name without records: what the asker may have meant.
+"""Near misses of a name without records: what may have been meant.
 
-Candidates are put together from what the cluster has (close names, the same name elsewhere, a
-missing label) and each is *answered*: one is suggested only if it has records.
+Candidates are made from what the cluster has (similar names, the same name elsewhere, a missing
+label). Each is *answered*, and suggested only if it has records.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _CANDIDATES: Final = 200
 
 
 class Suggestion(msgspec.Struct, frozen=True):
-    """A name and type that has records, and what makes it differ from what was asked."""
+    """A name and type with records, and how it differs from the question."""
 
     name: str
     qtype: str
@@ -104,7 +104,7 @@ def _candidates(name: Name, index: Index, zones: Zones) -> Iterator[Candidate]:
 
 
 def _with_search_domain(name: Name, index: Index, zones: Zones) -> Iterator[Candidate]:
-    """What a Pod's search path would have made of a short name."""
+    """What a Pod's search path makes of a short name."""
     why = "outside a Pod no search domain is added"
     services = index.store.bodies[Kind.SERVICE]
     for zone in (zone for zone in zones.cluster if not is_reverse(zone) and zone[-1:] != ("arpa",)):
@@ -118,7 +118,7 @@ def _with_search_domain(name: Name, index: Index, zones: Zones) -> Iterator[Cand
 
 
 def _in_other_zone(name: Name, zones: Zones) -> Iterator[Candidate]:
-    """The same below another zone: web.default.svc.cluster.lan, for one."""
+    """The same in another zone, for a name like web.default.svc.cluster.lan."""
     if SVC in name[1:]:
         left = name[: len(name) - name[::-1].index(SVC)]
         for zone in zones.cluster:
@@ -129,7 +129,7 @@ def _in_other_zone(name: Name, zones: Zones) -> Iterator[Candidate]:
 def _other_services(
     namespace: str, service: str, keys: Iterable[str], index: Index
 ) -> Iterator[tuple[str, str]]:
-    """Keys of Services that may have been meant: each with why."""
+    """Keys of Services that may have been meant, each with a reason."""
     names: dict[str, list[str]] = {}
     for key in keys:
         one, _, other = key.partition("/")
@@ -171,7 +171,7 @@ def _inside(rest: Name, service: Name, index: Index, zones: Zones) -> Iterator[C
 
 
 def _targets(result: Answer) -> Iterator[Name]:
-    """The owner names beside SRV records: their targets."""
+    """The targets of SRV records, by the names of their addresses."""
     for record in result.sections[2]:
         yield record.name
 

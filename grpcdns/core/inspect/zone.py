@@ -1,7 +1,7 @@
-"""Every name that a cluster has, as the questions that find its records.
+"""All names of a cluster, as the questions that find its records.
 
-The names are those of the objects; what they answer is `answer`'s business. So a list of all
-records is made by asking for them, and says what a client would be told.
+Names are made from the objects, records are not: they are what `answer` gives, so a list of all
+records shows what clients get.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ Owner = tuple[Name, int]
 
 
 def all_questions(index: Index, zones: Zones) -> Iterator[Question]:
-    """Each once. Names that do not fit the wire are passed over, as they are in answers."""
+    """Every question once. Names that do not fit the wire are skipped, as they are in answers."""
     seen: set[tuple[Name, int]] = set()
     for name, qtype in _names(index, zones):
         lower = tuple(label.lower() for label in name)
@@ -68,7 +68,7 @@ def records_of_zone(zone: Name, index: Index, zones: Zones) -> list[Record]:
 
 
 def _records(question: Question, index: Index, zones: Zones) -> Iterator[Record]:
-    """The answer's records, and the addresses beside them; not the SOA of an empty one."""
+    """The records of an answer and their targets' addresses; not the SOA of a negative answer."""
     result = answer(question, index, zones)
     if result.rcode == wire.NOERROR:
         yield from result.sections[0]
@@ -90,7 +90,7 @@ def _names(index: Index, zones: Zones) -> Iterator[Owner]:
     reverse = [zone for zone in every if zone[-1:] == ARPA]
     for zone in dict.fromkeys(every):
         for name, own in own_names_of(zone, zones):
-            # Below a reverse zone's apex they are answered, as the plugin does, and not listed.
+            # Below a reverse zone's apex they are answered, as in the plugin, but not listed.
             if name == zone or zone not in reverse:
                 yield from _with(name, own.records)
         if zone in reverse:
@@ -149,7 +149,7 @@ def _of_name(
 
 
 def _of_pods(view: View, base: Name) -> Iterator[Owner]:
-    """Pods' names say their addresses; without ``pods verified`` any address has one."""
+    """Pods' names are made of their addresses; without ``pods verified`` every address has one."""
     if view.policy.pods != "verified":
         return
     for body in view.index.store.bodies[Kind.POD].values():
@@ -160,7 +160,7 @@ def _of_pods(view: View, base: Name) -> Iterator[Owner]:
 
 
 def _addresses(index: Index) -> list[bytes]:
-    """Every address that an object of the cluster says it has."""
+    """Every address that a Service or a ready endpoint has."""
     texts: set[str] = set()
     for body in index.store.bodies[Kind.SERVICE].values():
         service = unpack(Kind.SERVICE, body)

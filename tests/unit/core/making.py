@@ -1,4 +1,4 @@
-"""Handlers over objects that are made by hand, and what they answer."""
+"""Handlers with objects made by hand, and what they answer."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ def change(obj: Object, at: int = 1, *, gone: bool = False, triggered: float = 0
     return Change(KINDS[type(obj)], key_of(obj), body, at, triggered)
 
 
-def taken(index: Index, change: Change) -> set[Tag]:
-    """The tags of the answers that a Change touches."""
+def tags_of(index: Index, change: Change) -> set[Tag]:
+    """Apply a Change; the tags of the answers that it touches."""
     tags: set[Tag] = set()
     index.apply_all(change.kind, [(change.key, change.body)], change.at, tags)
     return tags

@@ -21,7 +21,7 @@ from tests.unit.core.making import SVC, T, change, get, made, rdata, with_
 
 
 def test_not_synced_gives_nothing() -> None:
-    """A question about the cluster gets no reply until all is listed; rubbish gets one."""
+    """A question about the cluster gets no reply until every needed kind is listed; others do."""
     handler = Handler(Policy(pods="verified"), report=fail)
     for kind in (Kind.NAMESPACE, Kind.SERVICE, Kind.ENDPOINT_SLICE, Kind.POD):
         assert handler.handle(query(f"s.{T}", "A")) is None
@@ -32,7 +32,7 @@ def test_not_synced_gives_nothing() -> None:
 
 
 def test_fault_is_reported_and_answered() -> None:
-    """A packed object that is none: SERVFAIL for its question, and for no other."""
+    """A body that cannot be unpacked: SERVFAIL for its question, and for no other."""
     faults: list[BaseException] = []
     for report in (faults.append, None):
         handler = made([SVC])
@@ -56,7 +56,7 @@ def test_counters() -> None:
     assert handler.counted().hits == 4
 
 
-def test_deferred_is_not_remembered() -> None:
+def test_a_deferred_answer_is_not_kept() -> None:
     handler = made([Service("ns", "s", "ExternalName", ("",), "www.example.net")])
     reply: bytes | Deferred | None = None
     for number in range(2):
@@ -96,8 +96,8 @@ def test_service_events(events: list[Change | None], address: str | None) -> Non
     assert [record.split(" ")[-1] for record in reply.answer] == ([address] if address else [])
 
 
-def test_what_is_taken_before_an_error_counts() -> None:
-    """The next object cannot be read; the answer about the first one is another all the same."""
+def test_objects_before_an_unreadable_one_are_applied() -> None:
+    """The next object cannot be unpacked; the memo drops the answer about the first nonetheless."""
     handler = Handler(Policy(), fail)
     objects: list[tuple[str, bytes]] = [("/ns", pack(Namespace("", "ns")))]
     for kind in (Kind.ENDPOINT_SLICE, Kind.SERVICE, Kind.NAMESPACE):

@@ -1,4 +1,4 @@
-"""What is remembered, and for how long."""
+"""What the memo keeps, and what it evicts."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ def test_answer_too_large_for_the_memo() -> None:
     assert handler.stats.misses == 2
 
 
-def test_flood_pushes_out_only_its_like() -> None:
-    """F7: random names that do not exist stay within their own bound."""
+def test_a_flood_evicts_only_cheap_entries() -> None:
+    """Random names that do not exist stay within the bound of their shelf."""
     handler = made([])
     asked = query("dns-version.cluster.local.", "TXT")
     first = ask(handler, asked)
@@ -41,7 +41,7 @@ def test_flood_pushes_out_only_its_like() -> None:
     assert handler.stats.misses == misses
 
 
-def test_what_is_asked_for_again_stays_longest() -> None:
+def test_an_entry_that_is_hit_is_evicted_last() -> None:
     handler = made([])
     popular = query("popular.cluster.local.", "A")
     for number in range(40_000):
@@ -54,8 +54,7 @@ def test_what_is_asked_for_again_stays_longest() -> None:
     assert handler.stats.misses == misses
 
 
-def test_negative_answer_goes_when_its_name_comes() -> None:
-    """F38."""
+def test_a_negative_answer_is_kept_and_counted() -> None:
     handler = made([])
     asked = query("late.one.svc.cluster.local.", "A")
     assert read_reply(ask(handler, asked) or b"").rcode == "NXDOMAIN"

@@ -1,9 +1,8 @@
-"""Every order of events ends in the same answers, and what is remembered is never stale (F20).
+"""Every order of events leads to the same answers, and the memo is never stale.
 
-It makes no difference either how a Service's slices are looked for, few or many (``_MANY``).
-A handler lives through random events: objects that come, change, go, come again just so; events
-that are lost until a relist; another policy. After each of them it is asked, and must say what a
-handler made afresh from the same objects says.
+A handler takes random events: objects that come, change, go and come again; events that are lost
+until a relist; another policy. After each of them it must answer as a new handler with the same
+objects does. How a Service's slices are searched, as few or as many (``_MANY``), must not matter.
 """
 
 from __future__ import annotations
@@ -91,7 +90,7 @@ def check_same(handler: Handler, state: State, config: Config, asked: list[bytes
 
 
 def check_serial(handler: Handler, config: Config, records: tuple[str, ...]) -> None:
-    """The SOA has the zone's serial of now, remembered or not."""
+    """The SOA has the zone's current serial, from the memo or not."""
     for fields in (record.lower().split(" ") for record in records):
         if fields[3] == "soa":
             serial = Serial.CLUSTER
@@ -115,7 +114,7 @@ def test_any_order(states: list[list[Object]], steps: int, configs: list[Config]
     room = random.choice((1_000_000, 1_000_000, 20_000))
     clock = 0.0
     handler = Handler(configs[0].policy(), fail, room, room, clock=lambda: clock)
-    # The same questions all the time, so that what is remembered is asked for again.
+    # The same questions all the time, so that answers come from the memo.
     asked = questions_about([obj for state in states for obj in state], random)
     held: State = {}
     config = configs[0]
@@ -159,7 +158,7 @@ def test_any_order(states: list[list[Object]], steps: int, configs: list[Config]
 
 
 def questions_about(objects: list[Object], random: Random) -> list[bytes]:
-    """Some questions about names that one of the states has, and a few that are near."""
+    """Questions about names that one of the states has, and about a few similar ones."""
     names = names_of(objects, CONFIGS[3]) + names_of(objects, CONFIGS[0])
     near_them = [name for name in names if any(f".{ns}." in name for ns in ("one", "two"))]
     reverse = [name for name in names if name.endswith(".arpa.")]
@@ -171,7 +170,7 @@ def questions_about(objects: list[Object], random: Random) -> list[bytes]:
 
 @pytest.mark.parametrize("kind", [kind for kind in Kind if kind is not Kind.NAMESPACE])
 def test_each_object_goes_and_comes(kind: Kind) -> None:
-    """What is remembered about an object, about its name and addresses, goes when it goes."""
+    """What the memo has about an object's name and addresses goes when the object does."""
     state = state_of(OBJECTS)
     live, whole = fresh(state, ALL.policy()), fresh(state, ALL.policy())
     for obj in OBJECTS:

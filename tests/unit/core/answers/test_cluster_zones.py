@@ -1,4 +1,4 @@
-"""Shapes nobody likes: objects that change what they are, or say less than they should."""
+"""Odd objects: those whose type changes, and those with fields that are empty or unusable."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_slice_moves_to_another_service() -> None:
 
 
 def test_hostname_changes_and_address_stays() -> None:
-    """The PTR goes with it."""
+    """The PTR record changes."""
     handler = made([HEADLESS, sliced("a", "10.200.0.1")])
     assert rdata(get(handler, "1.0.200.10.in-addr.arpa.", "PTR")) == [f"10-200-0-1.s.{T}"]
     handler.apply(change(with_(sliced("a"), endpoints=(Endpoint(("10.200.0.1",), True, "web"),))))
@@ -91,7 +91,7 @@ def test_service_without_addresses(service: Service) -> None:
 
 
 @pytest.mark.parametrize("target", ["", ".", "a..b", "x" * 64, "€" * 9, ("x" * 60 + ".") * 5])
-def test_external_name_that_is_none(target: str) -> None:
+def test_external_name_that_is_no_name(target: str) -> None:
     handler = made([Service("ns", "s", "ExternalName", ("",), target)])
     assert get(handler, f"s.{T}").rcode == "NXDOMAIN"
     assert get(handler, f"s.{T}", "CNAME").rcode == "NXDOMAIN"
@@ -104,7 +104,7 @@ def test_endpoint_that_is_no_address() -> None:
         with patch.object(index, "_MANY", many):
             handler._memo.clear()
             assert rdata(get(handler, f"--ffff-10-200-0-2.s.{T}")) == ["10.200.0.2"]
-    # The label is made of the text, as the plugin makes it; the address is what it stands for.
+    # As in the plugin, the label is made of the text and the record of the address.
     assert rdata(get(handler, "2.0.200.10.in-addr.arpa.", "PTR")) == [f"--ffff-10-200-0-2.s.{T}"]
 
 
@@ -124,7 +124,7 @@ def test_name_servers(service: Service | None, answer: list[str], additional: li
     assert rdata(reply) == answer
     assert list(reply.additional) == additional
     assert len(get(handler, "ns.dns.cluster.local.").answer) == len(answer)
-    # Nobody outside can reach it: the apex has a name server without an address.
+    # It has no external address, so neither has the external zone's name server.
     assert rdata(get(handler, "outside.example.", "NS")) == ["ns1.dns.outside.example."]
     assert get(handler, "outside.example.", "NS").additional == ()
 

@@ -1,4 +1,4 @@
-"""Crowds behind one name: answers too long for a message, and the bounds of an answer."""
+"""Thousands of endpoints behind one name: answers too long for a message, and their bounds."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def crowd() -> Handler:
 
 
 @pytest.mark.parametrize("edns", [False, True])
-def test_crowd_comes_in_turns(crowd: Handler, edns: bool) -> None:
+def test_a_crowd_is_answered_in_parts(crowd: Handler, edns: bool) -> None:
     oversized = crowd.stats.oversized
     seen: set[str] = set()
     firsts: set[str] = set()
@@ -45,7 +45,7 @@ def test_crowd_comes_in_turns(crowd: Handler, edns: bool) -> None:
 
 
 def test_crowd_of_srv_records(crowd: Handler) -> None:
-    """Records and their targets' addresses are left out together, in turn."""
+    """Each record comes with its target's address or is left out with it, in turn."""
     seen: set[str] = set()
     for _ in range(8):
         raw = crowd.handle(query(f"_http._tcp.s.{T}", "SRV"))
@@ -58,7 +58,7 @@ def test_crowd_of_srv_records(crowd: Handler) -> None:
     assert {record.split(" ")[5] for record in reply.answer} == {"1"}, "weight is at least 1"
 
 
-def test_crowd_s_members_and_neighbours(crowd: Handler) -> None:
+def test_names_of_endpoints_in_a_crowd(crowd: Handler) -> None:
     assert rdata(get(crowd, f"10-200-7-7.s.{T}")) == ["10.200.7.7"]
     assert get(crowd, f"10-201-7-7.s.{T}").rcode == "NXDOMAIN"
     assert rdata(get(crowd, "7.7.200.10.in-addr.arpa.", "PTR")) == [f"10-200-7-7.s.{T}"]
@@ -69,8 +69,8 @@ def test_crowd_s_members_and_neighbours(crowd: Handler) -> None:
     assert seen == {*CROWD[100:], "10.201.0.1"}
 
 
-def test_crowd_beyond_measure() -> None:
-    """What one answer is made from has a bound; each member keeps its own name."""
+def test_crowd_over_the_bounds() -> None:
+    """An answer is made from a bounded number of endpoints; the name of each is answered."""
     ips = [*CROWD, *(ip.replace("10.200", "10.201") for ip in CROWD[:3000])]
     slices = (sliced(f"{at:04}", *ips[at : at + 300]) for at in range(0, 9000, 300))
     handler = made([HEADLESS, *slices])

@@ -27,7 +27,7 @@ from tests.unit.core.making import (
 
 
 @pytest.mark.parametrize("target", ["a..b", "", "x" * 64])
-def test_load_balancer_that_is_none(target: str) -> None:
+def test_load_balancer_without_a_usable_name(target: str) -> None:
     service: Service = with_(SVC, external_ips=(target, "192.0.2.1"))
     handler = made([service], external_zones=("outside.example.",))
     assert rdata(get(handler, "s.ns.outside.example.")) == ["192.0.2.1"]

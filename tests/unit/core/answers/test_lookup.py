@@ -12,7 +12,7 @@ from grpcdns.core.cluster.objects import (
 )
 from tests.unit.core.making import (
     change,
-    taken,
+    tags_of,
 )
 
 
@@ -30,6 +30,6 @@ from tests.unit.core.making import (
 def test_namespace(configured: list[str], asked: str, exposed: bool) -> None:
     policy = Policy(namespaces=tuple(configured))
     index = Index(needed_kinds(policy))
-    taken(index, change(Namespace("", "foobar")))
+    tags_of(index, change(Namespace("", "foobar")))
     view = View(index, Zones(policy), ("cluster", "local"), set())
     assert view.exposed(asked) == exposed

@@ -19,7 +19,7 @@ from grpcdns.core.cluster.objects import (
     Service,
     ServiceImport,
 )
-from tests.unit.core.making import change, taken, with_
+from tests.unit.core.making import change, tags_of, with_
 
 SVC: Final = Service("ns", "s", cluster_ips=("10.0.0.1",), ports=(Port("test1", "TCP", 80),))
 PUBLIC: Final = msgspec.structs.replace(SVC, external_ips=("10.0.0.1",))
@@ -94,9 +94,9 @@ def test_serial(before: Object | None, after: Object | None, bumped: str) -> Non
     obj = after or before
     assert obj is not None
     if before is not None:
-        taken(index, change(before, 100))
+        tags_of(index, change(before, 100))
     index.serials = [100, 100, 100]
-    taken(index, change(obj, 200, gone=after is None))
+    tags_of(index, change(obj, 200, gone=after is None))
     moved = {serial.name[0] for serial in Serial if index.serials[serial] == 200}
     assert moved == set(bumped)
 
@@ -104,8 +104,8 @@ def test_serial(before: Object | None, after: Object | None, bumped: str) -> Non
 def test_serial_never_goes_back() -> None:
     """A feed with a slow clock, or another feed: RFC 1982 wants it to grow."""
     index = Index(())
-    taken(index, change(SVC, 200))
-    taken(index, change(SVC, 100, gone=True))
+    tags_of(index, change(SVC, 200))
+    tags_of(index, change(SVC, 100, gone=True))
     assert index.serials[Serial.CLUSTER] == 200
 
 
@@ -120,6 +120,6 @@ def test_serial_never_goes_back() -> None:
 )
 def test_pod_events(events: list[Change], there: bool) -> None:
     index = Index(())
-    tags = [taken(index, event) for event in events]
+    tags = [tags_of(index, event) for event in events]
     assert bool(list(index.pods_at("10.240.0.1"))) == there
     assert tags[1:] in ([], [set()] if there else tags[1:])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from grpcdns.core.cluster.multimap import MultiMap
 
 
-def test_key_map() -> None:
+def test_add_and_discard() -> None:
     """One key, a few, many, and back."""
     keys: MultiMap[str, str] = MultiMap()
     wanted: list[str] = []

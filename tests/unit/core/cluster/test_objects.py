@@ -1,4 +1,4 @@
-"""Packed objects that are none."""
+"""Bodies that are no packed objects."""
 
 from __future__ import annotations
 
@@ -12,6 +12,6 @@ from grpcdns.core.cluster.objects import (
 
 
 @pytest.mark.parametrize("body", [b"", b"\xc1", b"\x92\xa1\xff\xa1x", b"\x91\x01"])
-def test_what_is_no_object(body: bytes) -> None:
+def test_body_that_is_no_object(body: bytes) -> None:
     with pytest.raises(msgspec.DecodeError):
         unpack(Kind.NAMESPACE, body)
