@@ -22,6 +22,7 @@ import grpc
 import pytest
 import yaml
 
+from grpcdns.serve.worker.transport.packet import to_wire
 from harness.cluster import Cluster
 from harness.grpcdns import Grpcdns
 from harness.metrics import get, sample
@@ -30,8 +31,10 @@ from harness.paths import EXAMPLES, ROOT
 from harness.ports import Address, free_address
 from harness.waiting import wait_until
 from harness.wire import Wire
+from tests.conformance.reply import query
 from tests.system.monitoring.promql import EVERY, Alert, Scrape, evaluate
 from tests.system.monitoring.test_monitoring import FOLDER, alerts
+from tests.transports import method
 
 pytestmark = [pytest.mark.servers, pytest.mark.slow]
 
@@ -286,7 +289,7 @@ from grpcdns.core import handler
 handle, answer = handler.Handler.handle, handler.Handler._answer
 def slow(self, message):
     if b"slow" in message:
-        time.sleep(0.1)
+        time.sleep(0.03)
     return handle(self, message)
 def broken(self, query, question):
     if b"broken" in question.wire:
@@ -318,13 +321,8 @@ def test_answers_fail(recording: Recording, faulty: Grpcdns, metrics: Address) -
 
 
 def test_slow_and_shedding(recording: Recording, faulty: Grpcdns, metrics: Address) -> None:
-    """Enough slow queries at once that calls wait longer than a quarter of a second."""
-
-    def ask(number: int) -> None:
-        try:
-            faulty.ask(f"slow-{number}.default.svc.cluster.local", timeout=10)
-        except grpc.RpcError:
-            pass  # shed
+    """Enough slow queries at once that calls wait longer than a quarter of a second, when calls are
+    shed, and less than the 0.6 s after which the worker would be taken for frozen."""
 
     def shed() -> float:
         return sum(
@@ -332,12 +330,22 @@ def test_slow_and_shedding(recording: Recording, faulty: Grpcdns, metrics: Addre
             for n in range(2)
         )
 
-    with ThreadPoolExecutor(16) as pool:
+    packet = to_wire(query("slow.default.svc.cluster.local.", "A"))
+    with grpc.insecure_channel(faulty.listen[0]) as channel, ThreadPoolExecutor(14) as pool:
+        call = method(channel)
+
+        def ask(_number: int) -> None:
+            try:
+                call(packet, timeout=10)
+            except grpc.RpcError:
+                pass  # shed
+
         for _ in range(12):
             before = shed()
             wait_until(
-                lambda before=before: list(pool.map(ask, range(24))) and shed() > before,  # type: ignore[misc]
+                lambda before=before: list(pool.map(ask, range(60))) and shed() > before,  # type: ignore[misc]
                 "calls are shed",
+                timeout=20,
             )
             recording.hold(1.25, a=without_api(scrape(metrics)))
     assert _fired(recording.evaluate()) == {"GrpcdnsSlow", "GrpcdnsShedding"}
