@@ -9,6 +9,7 @@ from __future__ import annotations
 import ipaddress
 import struct
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 TYPES: Final = {
@@ -103,7 +104,7 @@ def _rdata(message: bytes, at: int, rtype: int, length: int) -> str:
     if len(raw) != length:
         raise ValueError("rdata beyond the message")
     if rtype in (1, 28):
-        return str(ipaddress.ip_address(raw))
+        return _address(raw)
     if rtype in (2, 5, 12):
         return _name(message, at)[0]
     if rtype == 33:
@@ -116,6 +117,11 @@ def _rdata(message: bytes, at: int, rtype: int, length: int) -> str:
     if rtype == 16:
         return '"' + raw[1:].decode("latin-1") + '"'
     return f"\\# {length} {raw.hex()}"
+
+
+@lru_cache(1 << 15)
+def _address(raw: bytes) -> str:
+    return str(ipaddress.ip_address(raw))
 
 
 def _name(message: bytes, at: int) -> tuple[str, int]:
@@ -134,12 +140,17 @@ def _name(message: bytes, at: int) -> tuple[str, int]:
             continue
         if length > 63:
             raise ValueError("a label of over 63 octets")
-        labels.append("".join(map(_char, message[at + 1 : at + 1 + length])))
+        labels.append(_label(message[at + 1 : at + 1 + length]))
         at += 1 + length
         size += 1 + length
     if size > 255:
         raise ValueError("a name of over 255 octets")
     return ".".join((*labels, "")) or ".", at + 1 if after < 0 else after
+
+
+@lru_cache(1 << 15)  # the tests read millions of names, of a few thousand labels
+def _label(octets: bytes) -> str:
+    return "".join(map(_char, octets))
 
 
 def _char(octet: int) -> str:

@@ -42,6 +42,10 @@ POLICIES: Final = (
 )
 
 
+CHEAP_BYTES: Final = 1 << 18
+"""The bound of the memo for names that do not exist; small, so that tests can fill it."""
+
+
 class Fault(AssertionError):
     """An exception inside the handler."""
 
@@ -60,7 +64,7 @@ def report(error: BaseException) -> None:
 def make_handler(policy: Policy, *, memo: bool = True) -> Handler:
     """A handler that raises its own exceptions, with a small memo or none."""
     if memo:
-        return Handler(policy, report, memo_bytes=1 << 20, cheap_bytes=1 << 18)
+        return Handler(policy, report, memo_bytes=1 << 20, cheap_bytes=CHEAP_BYTES)
     return Handler(policy, report, memo_bytes=0, cheap_bytes=0)
 
 

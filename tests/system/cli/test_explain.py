@@ -113,6 +113,7 @@ def test_a_worker_with_other_options_is_explained_with_them(explain: Run) -> Non
         assert (code, "gives this answer" in text) == (0, True)
 
 
+@pytest.mark.slow
 def test_a_worker_that_is_frozen(explain: Run) -> None:
     """Its feed still has the data. The worker gives no answer, or is restarted meanwhile."""
     with Grpcdns(*MANIFESTS, "--upstream", "none", workers=1) as ours:
