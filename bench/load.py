@@ -73,6 +73,7 @@ def run(
     warmup: float = 0.0,
     count: int = 0,
     rate: float = 0.0,
+    zipf: float = 0.0,
     udp: bool = False,
     echo: bool = False,
     pids: Iterable[int] = (),
@@ -80,10 +81,11 @@ def run(
 ) -> Run:
     """One run against servers at ``targets``. Raises `LoadError` for wrong answers.
 
-    ``tolerate`` is the share of questions that may fail.
+    ``tolerate`` is the share of questions that may fail. ``zipf`` is the exponent of the law by
+    which questions are drawn; 0: in turn.
     """
     command = [binary(), "run", "-names", names, "-callers", callers, "-count", count]
-    command += ["-for", f"{seconds}s", "-warmup", f"{warmup}s", "-rate", rate]
+    command += ["-for", f"{seconds}s", "-warmup", f"{warmup}s", "-rate", rate, "-zipf", zipf]
     command += ["-pids", ",".join(map(str, pids))]
     command += [flag for flag, wanted in (("-udp", udp), ("-echo", echo)) if wanted]
     for target in targets:

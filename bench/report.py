@@ -24,7 +24,8 @@ from harness.paths import ROOT
 PAGE: Final = ROOT / "docs" / "benchmarks.md"
 FOLDER: Final = ROOT / "docs" / "benchmarks"
 MEASUREMENTS: Final = (
-    "grpc", "memo", "udp", "churn", "propagation", "stages", "start", "memory", "growth", "index",
+    "grpc", "memo", "udp", "cached", "freshness", "churn", "propagation", "stages", "start",
+    "memory", "growth", "index",
 )  # fmt: skip
 _SIZES_OF_THEIR_OWN: Final = ("growth", "index", "stages")
 _BLOCK: Final = re.compile(r"(<!-- bench:(\w+) -->\n).*?(<!-- /bench -->)", re.DOTALL)

@@ -83,9 +83,12 @@ def echo() -> Iterator[Server]:
 
 
 @contextmanager
-def front(stanza: str, place: Place, *, cache: bool = False) -> Iterator[CoreDNS]:
-    """CoreDNS over UDP, with ``stanza`` as the source of its answers."""
-    lines = [*(["cache 30 {\n        servfail 0\n    }"] if cache else []), plugin(stanza)]
+def front(
+    stanza: str, place: Place, *, cache: bool = False, lines: Sequence[str] = ()
+) -> Iterator[CoreDNS]:
+    """CoreDNS over UDP, with ``stanza`` as the source of its answers, and more ``lines``."""
+    cached = ["cache 30 {\n        servfail 0\n    }"] if cache else []
+    lines = [*cached, *lines, plugin(stanza)]
     with coredns_at(place, ". {\n    " + "\n    ".join(lines) + "\n}") as running:
         yield running
 
@@ -96,10 +99,11 @@ def over_grpc(address: Address, place: Place) -> str:
     return f". {{\n    whoami\n}}\ngrpc://.:{address.port} {{\n    {stanza}\n}}"
 
 
-def kubernetes(place: Place) -> str:
-    """The plugin's stanza."""
-    access = f" {{\n    kubeconfig {place.kubeconfig}\n}}" if place.kubeconfig else ""
-    return f"kubernetes {ZONES}{access}"
+def kubernetes(place: Place, *options: str) -> str:
+    """The plugin's stanza, with more options."""
+    access = [f"kubeconfig {place.kubeconfig}"] if place.kubeconfig else []
+    inside = "".join(f"\n    {line}" for line in (*access, *options))
+    return f"kubernetes {ZONES} {{{inside}\n}}" if inside else f"kubernetes {ZONES}"
 
 
 def grpc(targets: Sequence[str]) -> str:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Final, NamedTuple
 
-from bench.measure import churn, propagation, start
+from bench.measure import cached, churn, freshness, propagation, start
 from bench.measure.memory import ASKED, SYNCED, TOGETHER
 from bench.samples import Results
 from bench.servers import COREDNS, ECHO, OURS, OURS_2
@@ -69,6 +69,11 @@ TARGETS: Final = (
            _ratio("udp", "per_second", (OURS, "no cache"), (COREDNS, "no cache"))),
     Target("req/s through CoreDNS without cache, 2 workers / CoreDNS", False, 1.1,
            _ratio("udp", "per_second", (OURS_2, "no cache"), (COREDNS, "no cache"))),
+    Target("req/s through CoreDNS with a cache, Zipf, adaptive / kubernetes in process", False, 0.9,
+           _ratio("cached", "per_second", (cached.ADAPTIVE, cached.ZIPF),
+                  (cached.INSIDE, cached.ZIPF))),
+    Target("p99 until an awaited name is answered, adaptive, ms", True, 150.0,
+           lambda found: freshness.quantile(found["freshness"], freshness.ADAPTIVE, 0.99)),
     Target("p99 under churn / idle", True, 1.5,
            _ratio("churn", "p99", (OURS, churn.CHURN), (OURS, churn.IDLE))),
     Target("p99 during a relist / idle", True, 1.5,

@@ -1,7 +1,10 @@
 package main
 
 import (
+	"math"
+	"math/rand/v2"
 	"runtime"
+	"sort"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -42,6 +45,10 @@ func drive(callers []Caller, questions []Question, plan Plan) Result {
 	if plan.Rate > 0 {
 		next = open(plan.Rate, plan.Count, start, end, len(callers), late)
 	}
+	choose := inTurn(len(questions))
+	if plan.Zipf > 0 {
+		choose = zipf(len(questions), plan.Zipf)
+	}
 	watch := newStopwatch(plan.Pids)
 	if plan.Warmup > 0 {
 		defer time.AfterFunc(plan.Warmup, watch.begin).Stop()
@@ -53,7 +60,7 @@ func drive(callers []Caller, questions []Question, plan Plan) Result {
 		running.Add(1)
 		go func() {
 			defer running.Done()
-			tallies[i].ask(caller, questions, counts, next)
+			tallies[i].ask(caller, questions, choose, counts, next)
 		}()
 	}
 	running.Wait()
@@ -62,13 +69,13 @@ func drive(callers []Caller, questions []Question, plan Plan) Result {
 }
 
 // ask asks until there is nothing left to ask; what came before `counts` is not counted.
-func (t *tally) ask(caller Caller, questions []Question, counts time.Time, next turns) {
+func (t *tally) ask(caller Caller, questions []Question, choose chooser, counts time.Time, next turns) {
 	for {
 		i, due, more := next()
 		if !more {
 			return
 		}
-		question := &questions[i%int64(len(questions))]
+		question := &questions[choose(i)]
 		id := uint16(i)
 		reply, err := caller.ask(question.wire, id)
 		took := time.Since(due)
@@ -88,6 +95,30 @@ func (t *tally) ask(caller Caller, questions []Question, counts time.Time, next 
 		t.answers++
 		t.latencies.add(took)
 	}
+}
+
+// chooser says which question the turn of a number asks.
+type chooser func(int64) int
+
+func inTurn(count int) chooser {
+	return func(i int64) int { return int(i % int64(count)) }
+}
+
+// zipf draws question k with a probability in proportion to 1/(k+1)^s. Draws are made beforehand, the
+// same for every run, and used in turn: no caller waits for another one's random numbers.
+func zipf(count int, s float64) chooser {
+	sums := make([]float64, count)
+	total := 0.0
+	for k := range sums {
+		total += math.Pow(float64(k+1), -s)
+		sums[k] = total
+	}
+	random := rand.New(rand.NewPCG(5, 5))
+	draws := make([]int32, 1<<20)
+	for i := range draws {
+		draws[i] = int32(sort.SearchFloat64s(sums, random.Float64()*total))
+	}
+	return func(i int64) int { return min(int(draws[i%int64(len(draws))]), count-1) }
 }
 
 // turns gives the number of the next question and when it is due; false when there is none.

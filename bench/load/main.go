@@ -53,6 +53,7 @@ type Plan struct {
 	Warmup  time.Duration
 	Count   int64
 	Rate    float64
+	Zipf    float64
 	Timeout time.Duration
 	Pids    []int
 }
@@ -73,6 +74,7 @@ func run(args []string) error {
 	flags.DurationVar(&plan.Warmup, "warmup", 0, "how long before anything counts")
 	flags.Int64Var(&plan.Count, "count", 0, "at most so many questions; 0 is no bound")
 	flags.Float64Var(&plan.Rate, "rate", 0, "questions a second, due at fixed times (open loop)")
+	flags.Float64Var(&plan.Zipf, "zipf", 0, "exponent of a Zipf law by which questions are drawn; 0 is in turn")
 	flags.DurationVar(&plan.Timeout, "timeout", 5*time.Second, "an answer later than this is none")
 	_ = flags.Parse(args)
 
