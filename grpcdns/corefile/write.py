@@ -55,7 +55,10 @@ def _lines(plan: Plan) -> Iterator[str]:
         yield f"        tls {' '.join(plan.tls)}"
     yield "        policy round_robin"
     yield "    }"
-    yield "    cache {"
+    # A minimum of 0, which --ttl-mode adaptive needs: CoreDNS makes 5 s of a TTL of 0 otherwise.
+    yield "    cache 30 {"
+    yield "        success 9984 30 0"
+    yield "        denial 9984 30 0"
     yield "        servfail 0"
     yield "    }"
     yield "    loadbalance"

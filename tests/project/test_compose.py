@@ -80,7 +80,9 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 @pytest.mark.servers
 def test_it_answers(running: Running) -> None:
     answer = ask(running.front.address, "xecho.default.svc.cluster.local")
-    assert section(answer) == ["xecho.default.svc.cluster.local. 5 IN A 10.96.49.52"]
+    assert section(answer) == ["xecho.default.svc.cluster.local. 30 IN A 10.96.49.52"]
+    pod = ask(running.front.address, "10-244-0-5.default.pod.cluster.local")
+    assert [record.split()[-1] for record in section(pod)] == ["10.244.0.5"]
 
 
 @pytest.mark.servers

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,10 +10,11 @@ from typing import Any
 
 import dns.rcode
 import pytest
+import yaml
 
 from grpcdns.cli import parser_of
 from grpcdns.config.load import load
-from grpcdns.config.options import OPTIONS
+from grpcdns.config.options import OPTIONS, Config
 from grpcdns.corefile.checker import check_corefile
 from grpcdns.corefile.traps.trap import NOTE
 from harness.cluster import Cluster
@@ -20,7 +22,7 @@ from harness.coredns import CoreDNS
 from harness.dns import ask, section
 from harness.kubeconfig import write_kubeconfig
 from harness.waiting import wait_until
-from tests.system.deploy.conftest import Apply
+from tests.system.deploy.conftest import STOCK, Apply
 from tests.system.deploy.kustomize import DEPLOY, built, find
 from tests.system.deploy.pod import Pod
 from tests.system.deploy.test_apply import COMPONENTS, with_components
@@ -67,9 +69,11 @@ def test_pod(kubeconfig: Path, upstream: CoreDNS, tmp_path: Path) -> None:
         assert pod.probe("livenessProbe")()
         with pod.coredns(upstream.address) as coredns:
             name = "kube-dns.kube-system.svc.cluster.local"
-            assert section(ask(coredns.address, name)) == [f"{name}. 5 IN A 10.96.0.10"]
+            assert section(ask(coredns.address, name)) == [f"{name}. 30 IN A 10.96.0.10"]
             reverse = section(ask(coredns.address, "10.0.96.10.in-addr.arpa", "PTR"))
-            assert reverse == [f"10.0.96.10.in-addr.arpa. 5 IN PTR {name}."]
+            assert reverse == [f"10.0.96.10.in-addr.arpa. 30 IN PTR {name}."]
+            pod_name = "10-244-0-5.default.pod.cluster.local"
+            assert section(ask(coredns.address, pod_name)) == [f"{pod_name}. 5 IN A 10.244.0.5"]
             outside = section(ask(coredns.address, "8.8.8.8.in-addr.arpa", "PTR"))
             assert outside[0].endswith("outside.example.")
             assert ask(coredns.address, "www.example.org").rcode() == dns.rcode.NOERROR
@@ -93,14 +97,33 @@ def test_native_grpc_probes(kubeconfig: Path, tmp_path: Path) -> None:
         assert pod.probe("readinessProbe")()
 
 
+def config_of(objects: list[dict[str, Any]]) -> Config:
+    """What grpcdns makes of its arguments in the Deployment."""
+    args = find(objects, "Deployment")["spec"]["template"]["spec"]["initContainers"][0]["args"]
+    parsed = parser_of("serve").read(args[1:])
+    flags = {o.name: given for o in OPTIONS if (given := getattr(parsed, o.field)) is not None}
+    return load(flags, {}).config
+
+
+def test_what_the_stock_corefile_sets_is_set(kustomize: Path) -> None:
+    """Each line of its `kubernetes` block. Names outside the zones have a server block of their
+    own, which is what `fallthrough` is for."""
+    (stock,) = (o for o in yaml.safe_load_all(STOCK.read_text()) if o["kind"] == "ConfigMap")
+    block = re.search(r" kubernetes cluster.local .*?\{\n(.*?)\}", stock["data"]["Corefile"], re.S)
+    assert block
+    settings = dict(line.split(None, 1) for line in block[1].splitlines() if line.strip())
+    assert settings.keys() == {"pods", "fallthrough", "ttl"}
+    config = config_of(built(DEPLOY / "kubeadm"))
+    assert config.pods == settings["pods"]
+    assert (config.ttl_mode, config.ttl_stable) == ("adaptive", int(settings["ttl"]))
+
+
 @pytest.mark.parametrize("component", ["", *COMPONENTS])
 def test_corefile_and_arguments_agree(component: str, tmp_path: Path, kustomize: Path) -> None:
     """The multicluster zone is the user's to add to the Corefile, as the component says."""
     objects = built(with_components(tmp_path, *filter(None, [component])))
-    args = find(objects, "Deployment")["spec"]["template"]["spec"]["initContainers"][0]["args"]
-    parsed = parser_of("serve").read(args[1:])
-    flags = {o.name: given for o in OPTIONS if (given := getattr(parsed, o.field)) is not None}
-    config = load(flags, {}).config
+    config = config_of(objects)
+    assert config.pods == ("verified" if component == "pods-verified" else "insecure")
     corefile = find(objects, "ConfigMap")["data"]["Corefile"]
     serious = {one.trap.name for one in check_corefile(corefile, config.zones)
                if one.trap.level != NOTE}  # fmt: skip

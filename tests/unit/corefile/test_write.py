@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from grpcdns.corefile.write import Plan, merge_networks, pod_networks, write_corefile
+from harness.paths import ROOT
 
 
 @pytest.mark.parametrize(
@@ -33,3 +34,19 @@ def test_tls_is_written() -> None:
         zones=("c.local",), sockets=("192.0.2.1:5301", "192.0.2.1:5302"), tls=("a", "b", "c")
     )
     assert "        tls a b c\n" in write_corefile(plan)
+
+
+def test_the_shipped_corefile_is_what_is_written() -> None:
+    """deploy/kubeadm/Corefile, but for its comments."""
+    plan = Plan(
+        zones=("cluster.local",),
+        services=("10.96.0.0/12",),
+        pods=("10.244.0.0/16",),
+        sockets=("unix:///run/grpcdns/0.sock", "unix:///run/grpcdns/1.sock"),
+    )
+    shipped = (ROOT / "deploy" / "kubeadm" / "Corefile").read_text()
+    assert code(write_corefile(plan)) == code(shipped)
+
+
+def code(corefile: str) -> list[str]:
+    return [line for line in corefile.splitlines() if not line.strip().startswith("#")]
