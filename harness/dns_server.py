@@ -88,7 +88,7 @@ class DnsServer:
                     self.queries.append(query)
                     for piece in self.reply(query):
                         sock.sendall(piece)
-                        wait_until(lambda s=sock: _is_read(s), "read", interval=0.001)  # type: ignore[misc]
+                        wait_until(lambda s=sock: _is_read(s), "read", timeout=60.0, interval=0.001)  # type: ignore[misc]
                 except (OSError, struct.error):
                     pass  # the client has gone
 

@@ -2,7 +2,7 @@
 
 The only importer of dnslib, which builds the queries and reads the replies. Its errors become
 ``BadMessage`` here. Names are written by ``core.dns.names``; text is presentation form (RFC 1035
-5.1), for types without a row in ``_DATA`` the form of RFC 3597.
+5.1), for types without a row in ``TEXT_OF`` the form of RFC 3597.
 
 What dnslib 0.9.26 does otherwise, and what replaces it here. The fixes belong into dnslib; none of
 them was found to have a public issue.
@@ -12,14 +12,13 @@ them was found to have a public issue.
 - RDATA: it reads beyond RDLENGTH or stops short of it, and refuses an empty one: ``_Buffer.get``,
   ``_read_record``
 - text: octal escapes and lost octets in TXT, "::" for the first zeros of an address instead of the
-  longest run (RFC 5952 4.2.3), SVCB and HTTPS in the form of an early draft: ``_DATA``
+  longest run (RFC 5952 4.2.3), SVCB and HTTPS in the form of an early draft: ``rdata.TEXT_OF``
 - ``RR ==`` ignores TTL and case: compare ``to_text()``
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
 from typing import Any, Final, NamedTuple
 
 from dnslib.bimap import BimapError
@@ -29,7 +28,8 @@ from dnslib.dns import DNSRecord as DnslibMessage
 from dnslib.label import DNSBuffer, DNSLabel
 
 from grpcdns.core.dns import wire
-from grpcdns.core.dns.names import LOWER, MAX_NAME, Name, address_to_text, name_to_text
+from grpcdns.core.dns.names import LOWER, MAX_NAME, Name, name_to_text
+from grpcdns.dnsclient.rdata import TEXT_OF, name_of
 
 UDP_SIZE: Final = 1232
 """The size offered for replies over UDP, in octets: it avoids fragments (DNS flag day 2020)."""
@@ -82,14 +82,14 @@ class Parsed(NamedTuple):
     def data(self) -> str:
         """The RDATA as text."""
         if type(self.rdata) is not RD:
-            return _DATA[self.rtype](self.rdata)
+            return TEXT_OF[self.rtype](self.rdata)
         octets = self.rdata.data
         return f"\\# {len(octets)} {octets.hex()}".rstrip()
 
     def to_record(self) -> wire.Record:
         """The record for ``core.dns.wire.Packer``: owner and a CNAME's target in lower case."""
         if self.rtype == wire.CNAME and type(self.rdata) is not RD:
-            content: bytes | Name = _lower(_name(self.rdata.label))
+            content: bytes | Name = _lower(name_of(self.rdata.label))
         else:
             buffer = _Buffer()
             self.rdata.pack(buffer)
@@ -253,17 +253,17 @@ class _Buffer(DNSBuffer):  # type: ignore[misc]
 
 def _read_question(buffer: _Buffer) -> Question:
     found = DNSQuestion.parse(buffer)
-    return Question(_name(found.qname), found.qtype, found.qclass)
+    return Question(name_of(found.qname), found.qtype, found.qclass)
 
 
 def _read_record(buffer: _Buffer) -> Parsed:
-    """The next record. Its RDATA is read by dnslib for types in ``_DATA``, else kept as octets."""
+    """The next record; its RDATA read by dnslib if its type is in ``TEXT_OF``, else octets."""
     start = buffer.offset
-    name = _name(buffer.decode_name())
+    name = name_of(buffer.decode_name())
     rtype, rclass, ttl, length = buffer.unpack("!HHIH")
     at = buffer.offset
     octets = buffer.get(length)
-    if rtype not in _DATA or rclass != wire.IN:
+    if rtype not in TEXT_OF or rclass != wire.IN:
         return Parsed(name, rtype, rclass, ttl, RD(octets))
     whole, buffer.end, buffer.offset = buffer.end, at + length, at
     try:
@@ -278,10 +278,6 @@ def _read_record(buffer: _Buffer) -> Parsed:
     return Parsed(name, rtype, rclass, ttl, rdata)
 
 
-def _name(label: DNSLabel) -> Name:
-    return tuple(octets.decode("latin-1") for octets in label.label)
-
-
 def _lower(name: Name) -> Name:
     return tuple(label.translate(LOWER) for label in name)
 
@@ -292,69 +288,3 @@ def _mixed(label: str) -> str:
         chr(ord(char) ^ (bits >> at & 1) << 5) if char.isascii() and char.isalpha() else char
         for at, char in enumerate(label)
     )
-
-
-# -- RDATA as text
-
-
-def _label_data(rdata: Any) -> str:
-    return name_to_text(_name(rdata.label))
-
-
-def _aaaa_data(rdata: Any) -> str:
-    return address_to_text(bytes(rdata.data))
-
-
-def _mx_data(rdata: Any) -> str:
-    return f"{rdata.preference} {name_to_text(_name(rdata.label))}"
-
-
-def _soa_data(rdata: Any) -> str:
-    names = (name_to_text(_name(name)) for name in (rdata.mname, rdata.rname))
-    return " ".join([*names, *map(str, rdata.times)])
-
-
-def _srv_data(rdata: Any) -> str:
-    target = name_to_text(_name(rdata.target))
-    return f"{rdata.priority} {rdata.weight} {rdata.port} {target}"
-
-
-def _txt_data(rdata: Any) -> str:
-    return " ".join(map(_quoted, rdata.data)) or "\\# 0"
-
-
-def _naptr_data(rdata: Any) -> str:
-    texts = map(_quoted, (rdata.flags, rdata.service, rdata.regexp))
-    replacement = name_to_text(_name(rdata.replacement))
-    return " ".join([str(rdata.order), str(rdata.preference), *texts, replacement])
-
-
-def _caa_data(rdata: Any) -> str:
-    return f"{rdata.flags} {rdata.tag} {_quoted(rdata.value.encode())}"
-
-
-def _quoted(octets: bytes) -> str:
-    """A character-string (RFC 1035 5.1)."""
-    return '"' + "".join(_escaped(octets)) + '"'
-
-
-def _escaped(octets: bytes) -> Iterator[str]:
-    for octet in octets:
-        char = chr(octet)
-        yield "\\" + char if char in '"\\' else char if " " <= char <= "~" else f"\\{octet:03d}"
-
-
-_DATA: Final[dict[int, Callable[[Any], str]]] = {
-    wire.A: str,
-    wire.NS: _label_data,
-    wire.CNAME: _label_data,
-    wire.SOA: _soa_data,
-    wire.PTR: _label_data,
-    wire.MX: _mx_data,
-    wire.TXT: _txt_data,
-    wire.AAAA: _aaaa_data,
-    wire.SRV: _srv_data,
-    wire.TYPES["NAPTR"]: _naptr_data,
-    wire.TYPES["CAA"]: _caa_data,
-}
-"""Type -> its RDATA in class IN as text. All else stays octets: ``\\# length hex``."""

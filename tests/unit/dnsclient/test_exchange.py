@@ -28,7 +28,7 @@ EVIL = "www.example.org. 30 IN A 192.0.2.66"
 Serve = Callable[[Reply], DnsServer]
 
 
-def ask(server: DnsServer, *, seconds: float = 10.0, mix_case: bool = True) -> Message:
+def ask(server: DnsServer, *, seconds: float = 60.0, mix_case: bool = True) -> Message:
     query = make_query(NAME, 1, mix_case=mix_case)
     return asyncio.run(exchange(query, server.host, server.port, seconds))
 
