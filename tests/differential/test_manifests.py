@@ -78,7 +78,8 @@ def test_corpus(kubectl: Kubectl, text: str) -> None:
 
 def test_random(kubectl: Kubectl) -> None:
     random = Random(SEED)
-    whole = sum(compare(kubectl, random_text(random)) for _ in range(TEXTS))
+    texts = [text for _ in range(TEXTS) if not ODD.search(text := random_text(random))]
+    whole = sum(compare(kubectl, text) for text in texts)
     assert whole > TEXTS / 2, "most of them can be read"
 
 

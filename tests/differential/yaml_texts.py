@@ -57,6 +57,7 @@ CORPUS: Final[dict[str, str]] = {
     "tags": "kind: !!str A\na: !!str 1\nb: !!int '1'\nc: !!float 1\nd: !!binary aGk=\ne: !x 1\n",
     "a tag that cannot be": "kind: A\na: !!int x\n",
     "a mark at each document": "\ufeffkind: A\n---\n\ufeffkind: B\n---\n\ufeff\nkind: C\n",
+    "a mark before several keys": "a: 1\nkind: A\n---\n\ufeffkind: B\na: 1\nb: 2\n",
     "a mark in the middle": "kind: A\na: \ufeffb\n",
     "a mark after a document": "kind: A\n\ufeff---\nkind: B\n",
     "documents": "---\nkind: A\n---\n---\n# nothing\n---\nkind: B\n...\n---\nkind: C\n",

@@ -19,10 +19,10 @@ NO_PORT: Final = Port()
 def endpoint_label(endpoint: Endpoint, text: str, pod_names: bool) -> str:
     """The label of an endpoint: its hostname, else (option) its Pod's name, else its address.
 
-    A Pod's name that is not one label (over 63 octets, or dotted) is not used. An IPv6 address that
-    ends in ``::`` gets a 0, since no label may end in a dash.
+    A Pod's name that is not one label (over 63 octets, or dotted) is not used, nor is a dotted
+    hostname. An IPv6 address that ends in ``::`` gets a 0, since no label may end in a dash.
     """
-    if endpoint.hostname:
+    if endpoint.hostname and "." not in endpoint.hostname:
         return endpoint.hostname
     if pod_names and 0 < len(endpoint.pod) <= MAX_LABEL and "." not in endpoint.pod:
         return endpoint.pod

@@ -48,7 +48,7 @@ def endpoint_labels(slice_: EndpointSlice) -> set[str]:
             continue
         if endpoint.pod:
             found.add(endpoint.pod.lower())
-        if endpoint.hostname:
+        if endpoint.hostname and "." not in endpoint.hostname:
             found.add(endpoint.hostname.lower())
             continue
         for text in endpoint.addresses:

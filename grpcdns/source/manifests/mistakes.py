@@ -140,8 +140,9 @@ def doubts(raw: ApiAny) -> Iterator[Doubt]:
 
 def _service(raw: ManifestService) -> Iterator[Doubt]:
     spec, meta = raw.spec, raw.metadata
-    if meta is not None and meta.name and not _is_label(meta.name):
-        yield ("$.metadata.name", f"`{meta.name}` is no name of a Service")
+    name = (meta.name or "") if meta is not None else ""
+    if _NAME.fullmatch(name) and not _is_label(name):
+        yield ("$.metadata.name", f"`{name}` is no name of a Service")
     type_ = (spec.type if spec is not None else "") or "ClusterIP"
     if type_ not in _TYPES:
         yield ("$.spec.type", f"no such type: `{type_}`{_meant(type_, _TYPES)}")

@@ -14,6 +14,7 @@ one counts, an anchor may be set twice, ``<<`` merges, a document ends where its
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from io import BytesIO
 from typing import Any, Final, NamedTuple, cast
@@ -25,6 +26,7 @@ from grpcdns.source.manifests.scalars import HINTS, MERGE, key_text, resolve, to
 MAX_DEPTH: Final = 10_000
 """Go's YAML and JSON readers refuse what is nested deeper."""
 
+_LIST: Final = re.compile(rb"kind:[ \t]+[\"']?\w*List\b")
 _MENDABLE: Final = (b":,", b":]", b":}", b"\\'")
 _MENDS: Final = 100
 BOM: Final = b"\xef\xbb\xbf"
@@ -63,8 +65,8 @@ def split(data: bytes, line: int = 1) -> Iterator[Part]:
             at = line + data.count(b"\n", begin, start)
             raise ManifestError(at, "not YAML: `---` with text after it")
         yield from _part(data[begin:start], line)
-        line += data.count(b"\n", begin, end)
-        begin = end
+        line += data.count(b"\n", begin, end + 1)
+        begin = end + 1
     yield from _part(data[begin:] if begin else data, line)
 
 
@@ -83,7 +85,7 @@ def _separators(data: bytes) -> Iterator[tuple[int, int]]:
 
 
 def _part(data: bytes, line: int) -> Iterator[Part]:
-    if data not in (b"", b"\n"):
+    if data:
         data = data.removeprefix(BOM)
         if b"\r" in data:
             data = data.replace(b"\r\n", b"\n")
@@ -149,8 +151,8 @@ class Reader:
         for value, span in reader.items(): ...   the items of a List, one by one
         reader.value                             the rest; None for an empty document
 
-    Both raise ManifestError. The ``items`` of a List (the document has a line ``kind:``) are not
-    kept: ``value`` has an empty list in their place.
+    Both raise ManifestError. The ``items`` of a List (a line says ``kind: List`` or the like) are
+    not kept: ``value`` has an empty list in their place.
     """
 
     def __init__(self, part: Part, number: int = -1) -> None:
@@ -158,7 +160,7 @@ class Reader:
         self.span = Span(0, 0, 0, 0)
         self._part = part
         self._number = number
-        self._is_list = _has_kind(part.data)
+        self._is_list = _is_list(part.data)
         self._loader: Any = yaml.CSafeLoader(BytesIO(part.data))
         self._next: Callable[[], Any] = self._loader.get_event
         self._anchors: dict[str, tuple[Any, int]] = {}
@@ -330,10 +332,15 @@ class Reader:
         return ManifestError(self._part.line + line, f"not YAML: {problem}", self._number)
 
 
-def _has_kind(data: bytes) -> bool:
-    """Whether a line begins with ``kind:``: a List's does that is written as kubectl writes it."""
-    lines = [b"kind:" + space for space in (b" ", b"\t", b"\n")]
-    return data.startswith(tuple(lines)) or any(b"\n" + line in data for line in lines)
+def _is_list(data: bytes) -> bool:
+    """Whether a line says that this is a List, as one does in what kubectl writes."""
+    at = 0
+    while at >= 0:
+        if _LIST.match(data, at):
+            return True
+        at = data.find(b"\nkind:", at)
+        at += at >= 0
+    return False
 
 
 def _is_merge(event: Any) -> bool:

@@ -26,6 +26,8 @@ _SIX: Final = "2001:db8:3333:4444:5555:6666:7777:8888"
         pytest.param(_SIX, "", "", False, _SIX.replace(":", "-"), id="un-07"),
         pytest.param("2001:db8:3333:4444:5555:6666::", "", "", False,
                      "2001-db8-3333-4444-5555-6666--0", id="un-08"),
+        pytest.param("10.11.12.13", "a.b", "", False, "10-11-12-13", id="dotted-hostname"),
+        pytest.param("10.11.12.13", "a.b", "hello", True, "hello", id="dotted-hostname-of-a-pod"),
     ],
 )  # fmt: skip
 def test_endpoint_name(ip: str, hostname: str, pod: str, pod_names: bool, label: str) -> None:

@@ -12,52 +12,14 @@ from typing import Any
 import pytest
 
 from grpcdns.config.options import Config, UserError
-from grpcdns.core.cluster.objects import EndpointSlice, Kind, Object, Pod, Port, Service, unpack
+from grpcdns.core.cluster.objects import EndpointSlice, Kind, Pod, Port, Service
 from grpcdns.source.manifests.documents import read_documents
 from grpcdns.source.manifests.source import Manifests
 from grpcdns.source.manifests.values import ManifestError
 from tests.unit.source.api.stage import RecordingSink
+from tests.unit.source.manifests.followed import Followed, service
 
-SERVICE = """\
-apiVersion: v1
-kind: Service
-metadata:
-  name: NAME
-  namespace: ns
-spec:
-  clusterIP: 10.0.0.1
-  ports: [{name: http, port: 80}]
-"""
-
-
-SERVED = SERVICE.replace("NAME", "served")
-
-
-def service(name: str) -> str:
-    return SERVICE.replace("NAME", name)
-
-
-class Followed:
-    """Manifests and what they gave, polled by hand: the thread only ever sleeps."""
-
-    def __init__(self, *paths: Path, **options: Any) -> None:
-        self.sink = RecordingSink()
-        self.manifests = Manifests(Config(manifests=tuple(map(str, paths)), **options))
-
-    def start(self) -> Followed:
-        self.manifests.read(self.sink)
-        return self
-
-    def poll(self, times: int = 2) -> bool:
-        """A change is taken over at the second look, when it has come to rest."""
-        news = [self.manifests.poll(self.sink) for _ in range(times)]
-        return any(news)
-
-    def names(self, kind: Kind = Kind.SERVICE) -> str:
-        return self.sink.names(kind)
-
-    def objects(self, kind: Kind) -> list[Object]:
-        return [unpack(kind, body) for body in self.sink.store.bodies[kind].values()]
+SERVED = service("served")
 
 
 @pytest.fixture
