@@ -205,6 +205,10 @@ def listen_address(value: Any) -> str:
     return host_port(address)
 
 
+EVERY_INTERFACE: Final = ("0.0.0.0:", "[::]:")
+"""How an address begins that is every address of the machine."""
+
+
 def host_port(value: Any) -> str:
     """HOST:PORT or [v6]:PORT; ":PORT" is every address of the machine."""
     address = text(value)

@@ -14,7 +14,8 @@ from harness.paths import ROOT
 from tools import generate_docs
 from tools.audit import required
 
-DOCUMENTS = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *ROOT.glob("docs/*.md")])
+PAGES = ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md")
+DOCUMENTS = sorted([*(ROOT / page for page in PAGES), *ROOT.glob("docs/*.md")])
 
 
 def test_readme_names_every_command() -> None:

@@ -19,7 +19,11 @@ from grpcdns.config.load import load
 from harness.paths import ROOT
 from tests.system.deploy.kustomize import DEPLOY, built
 
-DOCUMENTS: Final = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+DOCUMENTS: Final = [
+    ROOT / "README.md",
+    ROOT / "CONTRIBUTING.md",
+    *sorted((ROOT / "docs").glob("*.md")),
+]
 CHECKED: Final = {
     "corefile": "tests/system/corefile/test_documents.py: run by a real CoreDNS",
     "sh": "here, and tests/project/test_docs.py",
