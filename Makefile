@@ -35,7 +35,7 @@ demo: install ## run CoreDNS in front of grpcdns on 127.0.0.1:1053; KEEP=1 stays
 	@$(PY) -m examples.demo
 
 test: install ## run all tests, with real servers
-	$(PYTEST) -n $(JOBS) --dist loadscope
+	DIFFERENTIAL_EXAMPLES=$(or $(DIFFERENTIAL_EXAMPLES),30) $(PYTEST) -n $(JOBS) --dist loadscope
 
 test-fast: install ## run the tests that need no real server and are quick: under a minute
 	$(PYTEST) -n $(JOBS) --dist loadscope -m "not servers and not slow"

@@ -15,7 +15,7 @@ from tests.conformance.reply import query, read_reply
 from tests.fuzz.oracle import check_reply
 from tests.fuzz.world import answer, pairs
 
-ROUNDS: Final = settings(max_examples=300, deadline=None)
+ROUNDS: Final = settings(max_examples=100, deadline=None)
 _LABEL: Final = st.binary(min_size=1, max_size=63)
 _WORD: Final = st.integers(0, 0xFFFF)
 _OPTION: Final = st.tuples(_WORD, st.binary(max_size=40))

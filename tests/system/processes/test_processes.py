@@ -273,6 +273,7 @@ def test_metrics_health_and_readiness(manifests: Path, tmp_path: Path) -> None:
         wait_until(lambda: sample(at, restarts) == 1, "it is counted")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("transport", ["lane", "threads"])
 def test_without_clients_no_counter_moves(manifests: Path, tmp_path: Path, transport: str) -> None:
     """The probe of each worker by itself is no client."""

@@ -154,6 +154,7 @@ WAYS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", WAYS, ids=[way.name for way in WAYS])
 def test_it_drains_once_and_drops_nothing(
     tmp_path: Path, dns_server: Callable[..., DnsServer], way: Way

@@ -51,7 +51,7 @@ WATCHED: Final = Config(zonal=True, endpoint_pod_names=True).policy()
 State = dict[tuple[Kind, str], bytes]
 
 thorough = settings(
-    max_examples=int(os.environ.get("DIFFERENTIAL_EXAMPLES", "30")),
+    max_examples=int(os.environ.get("DIFFERENTIAL_EXAMPLES", "10")),
     deadline=None,
     database=None,
     print_blob=True,
