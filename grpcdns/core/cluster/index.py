@@ -106,7 +106,9 @@ class Index:
     # -- what answers are made from
 
     def has_namespace(self, namespace: str) -> bool:
-        return self._object(Kind.NAMESPACE, f"/{namespace}") is not None
+        if self.observer is not None:
+            return self._object(Kind.NAMESPACE, f"/{namespace}") is not None
+        return f"/{namespace}" in self.store.bodies[Kind.NAMESPACE]
 
     def service(self, key: str) -> Service | None:
         return cast("Service | None", self._object(Kind.SERVICE, key))
