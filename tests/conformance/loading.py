@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 from grpcdns.core.answers.policy import Policy
-from grpcdns.core.cluster.objects import KINDS, Change, Kind, key_of, pack
+from grpcdns.core.cluster.objects import TYPES, Change, Kind, key_of, pack
 from grpcdns.core.cluster.objects import Object as Packable
 from grpcdns.core.dns.wire import Record
 from grpcdns.core.handler import Deferred, Handler
@@ -21,6 +21,7 @@ KIND_NAMES: Final = {
     Kind.NAMESPACE: "Namespace", Kind.SERVICE: "Service", Kind.ENDPOINT_SLICE: "EndpointSlice",
     Kind.POD: "Pod", Kind.SERVICE_IMPORT: "ServiceImport",
 }  # fmt: skip
+KINDS: Final = {type_: kind for kind, type_ in TYPES.items()}
 
 Lists = Mapping[Kind, bytes]
 """For each kind, the body of a LIST response."""

@@ -10,7 +10,6 @@ import msgspec
 
 from grpcdns.core.answers.policy import Policy
 from grpcdns.core.cluster.objects import (
-    KINDS,
     Change,
     Endpoint,
     EndpointSlice,
@@ -27,6 +26,7 @@ from grpcdns.core.cluster.objects import (
 from grpcdns.core.dns.names import Name
 from grpcdns.core.dns.wire import Record
 from grpcdns.core.handler import Deferred, Handler
+from tests.conformance.loading import KINDS
 from tests.conformance.reply import name_wire, query
 from tests.fuzz.draw import Draw
 from tests.fuzz.messages import draw_query

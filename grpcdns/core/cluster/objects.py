@@ -120,7 +120,6 @@ TYPES: Final[dict[Kind, type[Object]]] = {
     Kind.POD: Pod,
     Kind.SERVICE_IMPORT: ServiceImport,
 }
-KINDS: Final[dict[type[Object], Kind]] = {type_: kind for kind, type_ in TYPES.items()}
 
 
 class Change(msgspec.Struct, frozen=True, array_like=True, gc=False):

@@ -8,7 +8,6 @@ from typing import Final
 from grpcdns.core.answers.policy import Policy, Zones, needed_kinds
 from grpcdns.core.cluster.index import Index
 from grpcdns.core.cluster.objects import (
-    KINDS,
     Endpoint,
     EndpointSlice,
     Kind,
@@ -24,6 +23,7 @@ from grpcdns.core.cluster.objects import (
 from grpcdns.core.dns.names import name_from_text
 from grpcdns.core.dns.wire import TYPES, question_of
 from grpcdns.core.inspect.explain import Explanation, explain
+from tests.conformance.loading import KINDS
 
 AT: Final = 1_700_000_000
 HTTP: Final = Port("http", "TCP", 80)

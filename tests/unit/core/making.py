@@ -10,11 +10,9 @@ import msgspec
 from grpcdns.core.answers.policy import Policy
 from grpcdns.core.cluster.index import Index, Tag
 from grpcdns.core.cluster.objects import (
-    KINDS,
     Change,
     Endpoint,
     EndpointSlice,
-    Kind,
     Namespace,
     Object,
     Port,
@@ -23,7 +21,7 @@ from grpcdns.core.cluster.objects import (
     pack,
 )
 from grpcdns.core.handler import Handler
-from tests.conformance.loading import fail, reply_to
+from tests.conformance.loading import KINDS, reply_to, synced
 from tests.conformance.reply import Reply, query
 
 
@@ -52,13 +50,8 @@ def tags_of(index: Index, change: Change) -> set[Tag]:
 
 
 def made(objects: Iterable[Object], **policy: Any) -> Handler:
-    handler = Handler(Policy(**policy), report=fail)
-    for kind in Kind:
-        list(handler.replace(kind, [], 1))
-    handler.apply(change(Namespace("", "ns")))
-    for obj in objects:
-        handler.apply(change(obj))
-    return handler
+    """A handler with the Namespace ``ns`` and these objects."""
+    return synced([Namespace("", "ns"), *objects], Policy(**policy))
 
 
 def sliced(name: str, *ips: str, service: str = "s", **fields: Any) -> EndpointSlice:

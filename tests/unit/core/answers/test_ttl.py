@@ -12,7 +12,6 @@ from grpcdns.core.answers.policy import Policy
 from grpcdns.core.answers.ttl import TtlClass
 from grpcdns.core.cluster import recent as recent_module
 from grpcdns.core.cluster.objects import (
-    KINDS,
     Change,
     Endpoint,
     EndpointSlice,
@@ -29,7 +28,7 @@ from grpcdns.core.cluster.objects import (
 from grpcdns.core.cluster.recent import WINDOW, Recent
 from grpcdns.core.dns.wire import AAAA, A, Record
 from grpcdns.core.handler import Handler
-from tests.conformance.loading import Outside, fail, reply_to
+from tests.conformance.loading import KINDS, Outside, fail, reply_to
 from tests.conformance.reply import Reply, query
 
 ADAPTIVE: Final = Policy(

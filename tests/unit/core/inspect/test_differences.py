@@ -9,7 +9,6 @@ import pytest
 from grpcdns.core.answers.policy import Policy
 from grpcdns.core.cluster.index import Index
 from grpcdns.core.cluster.objects import (
-    KINDS,
     Endpoint,
     EndpointSlice,
     Kind,
@@ -20,6 +19,7 @@ from grpcdns.core.cluster.objects import (
 )
 from grpcdns.core.inspect.differences import Said, Seen, find_difference
 from grpcdns.core.inspect.facts import Facts, facts_of
+from tests.conformance.loading import KINDS
 
 WEB = "web.default.svc.cluster.local."
 NODATA = Said("NOERROR")
