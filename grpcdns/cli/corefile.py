@@ -1,18 +1,25 @@
-"""Write a Corefile for this cluster, or check one.
+"""Write a Corefile for this cluster, translate one, or check one.
 
-Without --check, print a Corefile. Its zones are those of --zones and --external-zones. The networks
-of Services and Pods are read once from the cluster's ServiceCIDRs and the Nodes' podCIDRs, through
-the API (--kubeconfig, or the Pod's service account) or from --manifests. What cannot be found is
-marked MISSING.
+Without --check and --from, print a Corefile. Its zones are those of --zones and --external-zones.
+The networks of Services and Pods are read once from the cluster's ServiceCIDRs and the Nodes'
+podCIDRs, through the API (--kubeconfig, or the Pod's service account) or from --manifests. What
+cannot be found is marked MISSING.
+
+With --from FILE (- is standard input), translate a Corefile with kubernetes or k8s_external: print
+one with grpc, the flags that grpcdns needs with it, and what became of each line. The networks are
+only read if the file needs them.
 
 With --check FILE (- is standard input), report by line what does not work behind grpc, and why.
 With --zones, also compare the Corefile's zones with them.
 
+Both take the ConfigMap of a Corefile, too.
+
 Exit code 0: written, or nothing found but notes; 1: there are errors or warnings, or a part of the
-Corefile is MISSING.
+Corefile is MISSING or not possible.
 
 Examples:
     grpcdns corefile --zones cluster.local --kubeconfig ~/.kube/config
+    kubectl -n kube-system get configmap coredns -o yaml | grpcdns corefile --from -
     grpcdns corefile --check Corefile --zones cluster.local,10.96.0.0/12
 """
 
@@ -24,13 +31,15 @@ from collections import Counter
 from pathlib import Path
 from typing import Final
 
-from grpcdns.cli import listed
+from grpcdns.cli import corefile_from, listed
 from grpcdns.cli.cidrs import Networks, find_networks
 from grpcdns.cli.output import Output, plural, print_json
 from grpcdns.config import values
 from grpcdns.config.load import Loaded
 from grpcdns.config.options import Config, UserError
+from grpcdns.corefile import translate
 from grpcdns.corefile.checker import check_corefile
+from grpcdns.corefile.configmap import Embedded, NoCorefile, corefile_in
 from grpcdns.corefile.traps.trap import LEVELS, NOTE, Finding
 from grpcdns.corefile.write import Plan, write_corefile
 from grpcdns.corefile.zones import is_reverse
@@ -40,6 +49,7 @@ _STYLES: Final = {"error": "bold red", "warning": "bold yellow", "note": "bold c
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--check", metavar="FILE", help="check this Corefile and write none")
+    parser.add_argument("--from", dest="source", metavar="FILE", help="translate this Corefile")
     parser.add_argument("--json", action="store_true", help="print JSON")
     many = {"action": "append", "metavar": "CIDR"}
     parser.add_argument("--service-cidr", help="network of the Services; repeat for more", **many)  # type: ignore[arg-type]
@@ -61,6 +71,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     loaded = listed.settings(args)
+    if args.check and args.source:
+        raise UserError("--check and --from exclude each other")
+    if args.source:
+        return _translate(args, loaded.config)
     return _check(args, loaded) if args.check else _write(args, loaded.config)
 
 
@@ -117,28 +131,52 @@ def _listen(given: list[str] | None) -> tuple[str, ...]:
         raise UserError(f"--listen: {error}") from error
 
 
+# -- translating
+
+
+def _translate(args: argparse.Namespace, config: Config) -> int:
+    return corefile_from.run(
+        args.source,
+        _read("--from", args.source),
+        config,
+        translate.Networks(_cidrs(args.service_cidr), _cidrs(args.pod_cidr)),
+        _listen(args.listen) or config.listen,
+        args.tls,
+        json=args.json,
+    )
+
+
 # -- checking
 
 
 def _check(args: argparse.Namespace, loaded: Loaded) -> int:
-    text = _read(args.check)
+    read = _read("--check", args.check)
     given = loaded.origin["zones"] != "default"
     served = (*loaded.config.zones, *loaded.config.external_zones) if given else ()
-    findings = check_corefile(text, served)
+    findings = check_corefile(read.text, served)
+    lines = read.text.split("\n")
+    if read.before is not None:
+        lines = [""] * read.before + lines
+        findings = [one._replace(line=one.line + read.before) for one in findings]
     if args.json:
         print_json({"file": args.check, "findings": [_data(one) for one in findings]})
     else:
-        _show(Output(), args.check, text.splitlines(), findings)
+        place = f"{args.check} (ConfigMap {read.name})" if read.before is None else args.check
+        _show(Output(), place, lines, findings)
     return 1 if any(one.trap.level != NOTE for one in findings) else 0
 
 
-def _read(path: str) -> str:
+def _read(flag: str, path: str) -> Embedded:
+    """A Corefile, or the one in a ConfigMap."""
     try:
-        return sys.stdin.read() if path == "-" else Path(path).read_text()
+        text = sys.stdin.read() if path == "-" else Path(path).read_text()
+        return corefile_in(text) or Embedded(text, "", 0)
     except OSError as error:
-        raise UserError(f"--check {path}: {error.strerror}") from error
+        raise UserError(f"{flag} {path}: {error.strerror}") from error
     except UnicodeDecodeError as error:
-        raise UserError(f"--check {path}: not UTF-8") from error
+        raise UserError(f"{flag} {path}: not UTF-8") from error
+    except NoCorefile as error:
+        raise UserError(f"{flag} {path}: {error}") from error
 
 
 def _data(finding: Finding) -> dict[str, str | int]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
-_SPACE: Final = frozenset(
+SPACE: Final = frozenset(
     "\t\n\v\f\r \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
     "\u2028\u2029\u202f\u205f\u3000"
 )
@@ -41,7 +41,7 @@ def tokens(text: str) -> Iterator[Token]:
         if char == "\n":
             line += 1
             at += 1
-        elif char in _SPACE:
+        elif char in SPACE:
             at += 1
         elif char == "#":
             at = _line_end(text, at)
@@ -67,7 +67,7 @@ def _bare(text: str, at: int) -> tuple[str, int]:
     while at < len(text):
         char = text[at]
         if char != "\r":
-            if char in _SPACE:
+            if char in SPACE:
                 break
             comment = comment or char == "#"
             if not comment:

@@ -16,7 +16,7 @@ from itertools import pairwise
 from typing import Final, NamedTuple
 
 from grpcdns.corefile.lexer import Token, tokens
-from grpcdns.corefile.words import has_variable
+from grpcdns.corefile.words import expand
 
 MAX_IMPORTS: Final = 10_000
 """As many snippets does CoreDNS put in before it gives up."""
@@ -24,9 +24,8 @@ MAX_IMPORTS: Final = 10_000
 MAX_TOKENS: Final = 100_000
 """More tokens than this, snippets included, are not read."""
 
-MAX_VARIABLES: Final = 100
-
-_VARIABLES: Final = (("{%", "%}"), ("{$", "}"))
+END: Final = 10**9
+"""The last line of a block without braces, which goes on to the end of the file."""
 
 
 class SyntaxProblem(Exception):
@@ -45,6 +44,7 @@ class Directive(NamedTuple):
     args: tuple[str, ...]
     line: int
     block: tuple[Directive, ...] = ()
+    tokens: tuple[Token, ...] = ()
 
     def find(self, name: str) -> Directive | None:
         """The last property of this name, which is the one that counts."""
@@ -55,14 +55,20 @@ class Server(NamedTuple):
     """A server block: its keys as written (zones, CIDRs, ports, schemes) and its directives.
 
     ``tokens`` are those of all directives of one name, in order: what CoreDNS gives to the plugin.
-    ``partial``: whether a file is imported that was not read.
+    ``imports``: the files that are imported and were not read. ``end``: the block's last line.
     """
 
     keys: tuple[str, ...]
     line: int
     directives: tuple[Directive, ...]
     tokens: Mapping[str, tuple[Token, ...]]
-    partial: bool = False
+    imports: tuple[Directive, ...] = ()
+    end: int = 0
+
+    @property
+    def partial(self) -> bool:
+        """Whether the block may have lines that are not known."""
+        return bool(self.imports)
 
     def all(self, name: str) -> list[Directive]:
         return [one for one in self.directives if one.name == name]
@@ -91,20 +97,6 @@ def parse_corefile(text: str, environment: Mapping[str, str] | None = None) -> P
     return Parsed(servers, tuple(reader.imports), tuple(reader.dropped))
 
 
-def expand(word: str, environment: Mapping[str, str] | None) -> str:
-    """The word with its variables replaced."""
-    if environment is None or not has_variable(word):
-        return word
-    for opening, closing in _VARIABLES:
-        for _ in range(MAX_VARIABLES):  # a value can have variables in it
-            before, _, rest = word.partition(opening)
-            name, closed, _ = rest.partition(closing)
-            if len(before) == len(word) or not closed or not name:
-                break
-            word = word.replace(f"{opening}{name}{closing}", environment.get(name, ""))
-    return word
-
-
 class _Reader:
     """Goes through the tokens with a cursor, as CoreDNS does: ``_at`` is the current token."""
 
@@ -127,7 +119,9 @@ class _Reader:
                 continue
             statements = [] if at_end else list(self._block())
             if keys:
-                yield _server(keys, line, statements, len(self.imports) > before)
+                imports = tuple(self.imports[before:])
+                end = self._line if self._text == "}" else END
+                yield _server(keys, line, statements, imports, end)
             else:
                 self.dropped += map(_tree, statements)
 
@@ -275,7 +269,13 @@ class _Reader:
         self._at = start
 
 
-def _server(keys: list[str], line: int, statements: list[list[Token]], partial: bool) -> Server:
+def _server(
+    keys: list[str],
+    line: int,
+    statements: list[list[Token]],
+    imports: tuple[Directive, ...],
+    end: int,
+) -> Server:
     grouped: dict[str, list[Token]] = {}
     for statement in statements:
         grouped.setdefault(statement[0].text, []).extend(statement)
@@ -284,7 +284,8 @@ def _server(keys: list[str], line: int, statements: list[list[Token]], partial: 
         line,
         tuple(map(_tree, statements)),
         {name: tuple(words) for name, words in grouped.items()},
-        partial,
+        imports,
+        end,
     )
 
 
@@ -307,4 +308,4 @@ def _tree(statement: list[Token]) -> Directive:
         depth += (token.text == "{") - (token.text == "}")
         last = token
     block = tuple(Directive(first.text, tuple(words), first.line) for first, words in lines)
-    return Directive(name.text, tuple(args), name.line, block)
+    return Directive(name.text, tuple(args), name.line, block, tuple(statement))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from collections.abc import Mapping
 from typing import Final
 
 MAX_NAME: Final = 255
@@ -34,12 +35,29 @@ MAX_REPEAT: Final = 1000
 
 _VARIABLES: Final = (re.compile(r"\{\$[^}]+\}"), re.compile(r"\{%.+?%\}", re.S))
 
+MAX_VARIABLES: Final = 100
+_VARIABLE_ENDS: Final = (("{%", "%}"), ("{$", "}"))
+
 SECOND: Final = _UNITS["s"]
 MINUTE: Final = _UNITS["m"]
 
 
 def has_variable(word: str) -> bool:
     return any(form.search(word) for form in _VARIABLES)
+
+
+def expand(word: str, environment: Mapping[str, str] | None) -> str:
+    """The word with its variables replaced."""
+    if environment is None or not has_variable(word):
+        return word
+    for opening, closing in _VARIABLE_ENDS:
+        for _ in range(MAX_VARIABLES):  # a value can have variables in it
+            before, _, rest = word.partition(opening)
+            name, closed, _ = rest.partition(closing)
+            if len(before) == len(word) or not closed or not name:
+                break
+            word = word.replace(f"{opening}{name}{closing}", environment.get(name, ""))
+    return word
 
 
 def integer_of(word: str) -> int | None:

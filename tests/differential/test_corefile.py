@@ -18,8 +18,10 @@ from typing import Final, NamedTuple
 import pytest
 
 from grpcdns.corefile.checker import check_corefile
+from grpcdns.corefile.plugins import CHECKS
 from grpcdns.corefile.start import refusals
 from grpcdns.corefile.syntax import SyntaxProblem, parse_corefile
+from grpcdns.corefile.translate import Networks, translate
 from grpcdns.corefile.traps.trap import ERROR
 from harness.fixtures import skip_unless_built
 from tests.differential.corefiles import PLUGINS, VARIABLES, Made, Maker
@@ -29,6 +31,7 @@ pytestmark = pytest.mark.servers
 
 COUNT: Final = int(os.environ.get("DIFFERENTIAL_COREFILES", "200"))
 SEED: Final = int(os.environ.get("DIFFERENTIAL_SEED", "20"))
+NETWORKS: Final = Networks(("10.96.0.0/12", "fd00:96::/112"), ("10.244.0.0/16",))
 SAMPLE: Final = max(8, COUNT // 50)
 
 LIMITS: Final = {
@@ -36,6 +39,7 @@ LIMITS: Final = {
     "addresses": r"cannot assign requested address|interface name",
     "names": r"failed to resolve|no such host|lookup ",
     "expressions": r"plugin/view: (?!this|.*Wrong argument|.*unknown property)",
+    "plugins": rf"plugin/({'|'.join(name for name, check in CHECKS.items() if check is None)}): ",
 }
 """Why CoreDNS may refuse what the check accepts."""
 
@@ -127,6 +131,32 @@ def test_the_program_itself_says_the_same(verdicts: list[Verdict], tmp_path: Pat
     for starts in (True, False):
         for one in [one for one in verdicts if one.answer.starts is starts][: SAMPLE // 2]:
             assert run(one.made.text, VARIABLES, tmp_path).starts is starts, str(one)
+
+
+def test_what_is_translated_starts(verdicts: list[Verdict], tmp_path: Path) -> None:
+    """corefile --from: of a Corefile that starts, one that starts. (Zones in variables are unknown:
+    the translation says so.)"""
+    texts = [
+        translate(one.made.text, NETWORKS, ("unix:///run/0.sock", "unix:///run/1.sock")).text
+        for one in verdicts
+        if one.answer.starts
+        and any(
+            server.has("kubernetes") or server.has("k8s_external")
+            for server in parse_corefile(one.made.text).servers
+        )
+        and "{" not in "".join(zones_of(one.made.text))
+    ]
+    assert texts
+    for text, answer in zip(texts, judge(texts, VARIABLES, tmp_path), strict=True):
+        assert answer.starts, f"{answer.why}\n{text}"
+        assert not any(server.has("kubernetes") for server in parse_corefile(text).servers), text
+
+
+def zones_of(text: str) -> list[str]:
+    """All keys, and the arguments of kubernetes."""
+    servers = parse_corefile(text).servers
+    args = [word for one in servers for part in one.all("kubernetes") for word in part.args]
+    return [*args, *(key for one in servers for key in one.keys)]
 
 
 # -- what the generator reaches

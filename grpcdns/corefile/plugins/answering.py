@@ -19,7 +19,7 @@ from grpcdns.corefile.words import (
     is_unsigned,
     split_host_port,
 )
-from grpcdns.corefile.zones import is_reverse, zones, zones_of_text
+from grpcdns.corefile.zones import addresses, is_reverse, zones, zones_of_text
 
 MAX_TTL: Final = 3600
 _FLOAT: Final = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|[+-]?(inf|infinity|nan)", re.I)
@@ -37,7 +37,9 @@ def check_kubernetes(arguments: Arguments, server: Server) -> None:
         words = arguments.rest()
         given = origins(words, server)
         known = not any(map(has_variable, words or server.keys))
-        forward = any(not is_reverse_zone(zone) for zone in given)
+        # CoreDNS cannot read a key of its own without a port, and takes it for a name as it is.
+        odd = not words and any(not address.port for address in addresses(server))
+        forward = odd or any(not is_reverse_zone(zone) for zone in given)
         arguments.require(forward or not known, "it needs a zone that is not a reverse zone")
         seen: dict[str, list[str]] = {}
         while arguments.next_property():

@@ -122,7 +122,8 @@ def check_forward(arguments: Arguments, _: Server) -> None:
         arguments.require(not (short and known), "max_age is less than expire")
         for to in tos:
             _check_forward_to(arguments, to, "tls_servername" in seen)
-        arguments.require(len(tos) <= MAX_TOS, f"{len(tos)} TOs, at most {MAX_TOS}")
+        count = sum(not is_file(to) for to in tos)  # a file without name servers does not count
+        arguments.require(count <= MAX_TOS, f"{count} TOs, at most {MAX_TOS}")
 
 
 def _is_natural(word: str) -> bool:

@@ -139,7 +139,8 @@ TRAPS: Final = (
          _find_forward),
     Trap("kubernetes-beside-grpc", ERROR, "kubernetes runs before grpc and answers from its own "
          "watch (with fallthrough: everything but NXDOMAIN), so grpcdns is not asked.",
-         "Remove kubernetes from this block.", _find_kubernetes),
+         "Remove kubernetes from this block; grpcdns corefile --from FILE translates a block.",
+         _find_kubernetes),
     Trap("answered-before-grpc", ERROR, "The plugin runs before grpc and answers, with NXDOMAIN or "
          "NODATA, for names that it does not know.", "Give it fallthrough, or its own zones.",
          _find_answerers),

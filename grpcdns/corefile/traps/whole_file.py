@@ -27,8 +27,13 @@ def _shadowed(block: Block) -> bool:
 
 
 def _find_no_grpc(corefile: Corefile) -> Hits:
-    if not corefile.blocks and not corefile.parsed.imports:
-        yield _line(corefile), "this Corefile has no grpc"
+    if corefile.blocks or corefile.parsed.imports:
+        return
+    for server in corefile.parsed.servers:
+        for one in server.all("kubernetes")[:1]:
+            yield one.line, "kubernetes, and no grpc: grpcdns corefile --from FILE translates it"
+            return
+    yield _line(corefile), "this Corefile has no grpc"
 
 
 def _find_stray_brace(corefile: Corefile) -> Hits:
@@ -124,8 +129,8 @@ def _find_no_lameduck(corefile: Corefile) -> Hits:
 
 # fmt: off
 TRAPS: Final = (
-    Trap("no-grpc", WARNING, "grpcdns gets no queries.", "grpcdns corefile writes a Corefile that "
-         "uses it.", _find_no_grpc),
+    Trap("no-grpc", WARNING, "grpcdns gets no queries.", "grpcdns corefile writes a Corefile for "
+         "the cluster; grpcdns corefile --from FILE translates one.", _find_no_grpc),
     Trap("stray-brace", WARNING, "CoreDNS starts and serves a zone of that name; other braces are "
          "likely not where they were meant to be.", "Remove the brace.", _find_stray_brace),
     Trap("import", NOTE, "The file is read where CoreDNS runs, so its lines are not checked here.",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from harness.dns import ask, section
 from harness.grpcdns import Grpcdns
 from harness.paths import EXAMPLES, ROOT
 from harness.ports import free_port
+from tests.unit.corefile.stock import KUBEADM
 
 MANIFESTS = ("--manifests", str(EXAMPLES))
 NETWORKS = ("--service-cidr", "10.96.0.0/12", "--pod-cidr", "172.17.0.0/16")
@@ -120,3 +122,115 @@ def test_the_corefiles_of_this_repository(name: str, capsys: pytest.CaptureFixtu
 def test_a_file_that_is_not_there(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["corefile", "--check", "/nowhere/Corefile"]) == 2
     assert "--check /nowhere/Corefile: No such file" in capsys.readouterr().err
+
+
+# -- ConfigMaps
+
+CONFIG_MAP = """\
+kind: ConfigMap
+metadata: {name: coredns}
+data:
+  Corefile: |
+    cluster.local cluster.local. {
+        grpc . unix:///0.sock unix:///1.sock
+    }
+"""
+
+
+def test_check_of_a_configmap_names_its_lines(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "coredns.yaml"
+    file.write_text(CONFIG_MAP)
+    assert main(["corefile", "--check", str(file)]) == 1
+    text = capsys.readouterr().out
+    what = "cluster.local is twice in this line, in cluster.local and in cluster.local."
+    assert f"{file}:5: error: {what} [zone-twice]\n" in text
+    assert "      cluster.local cluster.local. {\n" in text
+
+
+def test_a_configmap_without_a_corefile_is_an_error(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "custom.yaml"
+    file.write_text("kind: ConfigMap\ndata: {log.override: log}\n")
+    assert main(["corefile", "--check", str(file)]) == 2
+    assert "a ConfigMap without data.Corefile (it has log.override)" in capsys.readouterr().err
+
+
+def test_a_network_that_is_not_served_is_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "Corefile"
+    file.write_text("cluster.local 10.96.0.0/12 {\n grpc . unix:///0 unix:///1\n}\n")
+    main(["corefile", "--check", str(file), "--zones", "cluster.local,192.0.2.0/24", "--json"])
+    found = [
+        one["what"]
+        for one in json.loads(capsys.readouterr().out)["findings"]
+        if one["trap"] in ("not-served", "not-asked")
+    ]
+    assert found == [
+        "10.96.0.0/12 is not one of grpcdns's zones",
+        "grpcdns serves 2.0.192.in-addr.arpa, but no grpc block has them",
+    ]
+
+
+# -- translating
+
+
+def test_a_stock_corefile_points_to_the_translation(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "Corefile"
+    file.write_text(KUBEADM)
+    assert main(["corefile", "--check", str(file)]) == 1
+    assert "grpcdns corefile --from FILE translates it [no-grpc]" in capsys.readouterr().out
+
+
+def test_what_is_translated_says_what_became_of_each_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "Corefile"
+    file.write_text(KUBEADM)
+    networks = ("--service-cidr", "10.96.0.0/12", "--pod-cidr", "10.244.0.0/16")
+    assert main(["corefile", "--from", str(file), *networks]) == 0
+    text = capsys.readouterr().out
+    flags = "--zones cluster.local,10.96.0.0/12,10.244.0.0/16 --pods insecure --ttl 30"
+    assert text.startswith(f"# grpcdns serve {flags}\n")
+    assert re.search(r"^#    8  pods insecure +flag: --pods insecure$", text, re.M)
+    assert [one for one in check_corefile(text) if one.trap.level != NOTE] == []
+
+
+def test_a_translation_without_networks_is_incomplete(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "Corefile"
+    file.write_text(KUBEADM)
+    assert main(["corefile", "--from", str(file), "--manifests", str(tmp_path)]) == 1
+    text = capsys.readouterr().out
+    assert "# MISSING: the Service networks; give --service-cidr" in text
+
+
+def test_a_translation_as_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "coredns.yaml"
+    body = "".join(f"    {line}\n" for line in KUBEADM.splitlines())
+    file.write_text(f"kind: ConfigMap\ndata:\n  Corefile: |\n{body}")
+    assert main(["corefile", "--from", str(file), "--json", *NETWORKS]) == 0
+    data = json.loads(capsys.readouterr().out)
+    assert data["flags"][2:] == ["--pods", "insecure", "--ttl", "30"]
+    assert {"line": 11, "text": "pods insecure", "fate": "flag", "detail": "--pods insecure"} in (
+        data["lines"]
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [("a {\n whoami\n}\n", "no server block has kubernetes"), ("a {\n x {\n", ":2: its '{' is")],
+)
+def test_what_cannot_be_translated_is_an_error(
+    text: str, why: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "Corefile"
+    file.write_text(text)
+    assert main(["corefile", "--from", str(file)]) == 2
+    assert why in capsys.readouterr().err
