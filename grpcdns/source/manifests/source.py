@@ -86,6 +86,7 @@ class Manifests:
         self._thread: threading.Thread | None = None
         self._sink: Sink | None = None
         self._again = False
+        self._reread = False
         self._lost: set[Path] = set()
         self._complaint = ""
 
@@ -139,14 +140,16 @@ class Manifests:
             self._thread.join()
 
     def set_policy(self, policy: Policy) -> None:
-        """New options for answers: what they need may be more than was kept of the files."""
+        """New options for answers. The files are read again when more of them is needed."""
+        self._reread |= fields_of(policy) != fields_of(self._policy)
         self._policy = policy
         self._again = True
 
     def poll(self, sink: Sink) -> bool:
         """Looks once at the files, and gives the sink what has changed; whether anything had."""
         again, self._again = self._again, False
-        if again:
+        reread, self._reread = self._reread, False
+        if reread:
             for file in self._files.values():
                 file.settled = None
         files = self._find()
@@ -297,11 +300,11 @@ def read_contents(
     objects = whole = number = 0
     error = None
     try:
-        for document in read_documents(data, mistakes.left):
+        for seen, document in enumerate(read_documents(data, mistakes.left), 1):
             if document.number != number:
                 number, whole = document.number, len(entries)
-            if watched is not None and objects % _BETWEEN_CHECKS == 0:
-                watched(objects)
+            if watched is not None and seen % _BETWEEN_CHECKS == 0:
+                watched(seen)
             left_out = mistakes.left_out
             found = to_entry(document, fields, mistakes)
             objects += mistakes.left_out == left_out

@@ -321,6 +321,17 @@ def test_new_options_read_what_was_left_out(tmp_path: Path) -> None:
     assert (before.endpoints[0].pod, after.endpoints[0].pod) == ("", "pod-1")
 
 
+def test_other_new_options_do_not_read_the_files_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a.yaml").write_text(service("a"))
+    found = Followed(tmp_path).start()
+    monkeypatch.setattr("grpcdns.source.manifests.source.read_bytes", None)
+    found.manifests.set_policy(Config(ttl=30).policy())
+    assert found.poll(1)
+    assert found.names() == "a"
+
+
 def test_start_and_stop(folder: Path) -> None:
     sink = RecordingSink()
     manifests = Manifests(Config(manifests=(str(folder),)))
