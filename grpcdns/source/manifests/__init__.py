@@ -5,7 +5,7 @@ files         which files ``--manifests`` stands for
 documents     the bytes of a file -> documents; JSON streams, Lists; places: their lines
 values        YAML -> plain values; scalars: what a scalar means
 objects       a document -> an object as written, with the API's defaults
-mistakes      what the API would refuse, and what cannot be meant
+mistakes      what the API would refuse, and what cannot be meant; fields: typing errors in names
 controllers   Endpoints and Pods -> the EndpointSlices that a cluster would have made
 assembled     all objects -> what is served, under the options
 """

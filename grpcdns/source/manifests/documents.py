@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import json
 import re
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final, NamedTuple
 
@@ -80,8 +81,7 @@ _raws = msgspec.json.Decoder(list[msgspec.Raw])
 
 def read_documents(data: bytes, report: Report) -> Iterator[Document]:
     """The objects of a file. Raises ManifestError."""
-    _check_text(data)
-    data = data.removeprefix(BOM)
+    data = _utf8(data).removeprefix(BOM)
     begin, line, number = 0, 1, 0
     if data[_after_space(data, 0) :][:1] == b"{":
         for begin, line, raw in _json_stream(data):
@@ -91,13 +91,16 @@ def read_documents(data: bytes, report: Report) -> Iterator[Document]:
     yield from _of_yaml(split(data[begin:], line), number, report)
 
 
-def _check_text(data: bytes) -> None:
+def _utf8(data: bytes) -> bytes:
     try:
+        if data.startswith((BOM_UTF16_LE, BOM_UTF16_BE)):  # as PowerShell writes `kubectl get >`
+            return data.decode("utf-16").encode()
         if not data.isascii():
             data.decode()
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise ManifestError(line, "not UTF-8 text") from error
+    return data
 
 
 # JSON.
@@ -177,6 +180,8 @@ def _of_part(part: Part, number: int, report: Report) -> Iterator[Document]:
         else:  # its kind is what the List's says, maybe further down
             later.append((item, place))
     value, place = reader.value, YamlPlace(part, reader.span)
+    if reader.has_more:
+        report(place, "what follows this document without a line `---`")
     if value is None:
         return
     if not isinstance(value, dict) or value.get("items") != []:

@@ -7,6 +7,7 @@ stays, as in a cluster.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import chain
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -22,6 +23,7 @@ from grpcdns.source.kinds import (
 )
 from grpcdns.source.manifests.controllers import ManifestEndpoints, ManifestPod, ManifestService
 from grpcdns.source.manifests.documents import Document, plain
+from grpcdns.source.manifests.fields import misspelt
 from grpcdns.source.manifests.mistakes import Mistakes, doubts, foreign, is_ours
 from grpcdns.source.manifests.scalars import to_json
 
@@ -92,7 +94,9 @@ def to_entry(document: Document, fields: Fields, mistakes: Mistakes) -> Entry | 
         return None
     if not document.api_version:
         mistakes.doubt(place, f"this {kind} has no apiVersion")
-    for path, problem in doubts(raw):
+    written = document.value  # JSON is mostly what a program wrote
+    spelling = misspelt(written, _SHAPES[kind]) if isinstance(written, dict) else ()
+    for path, problem in chain(spelling, doubts(raw)):
         mistakes.doubt(place, f"{kind} {meta.name}: {problem}", path)
     namespaced = kind not in BY_NAME or BY_NAME[kind][1].namespaced
     meta.namespace = (meta.namespace or "default") if namespaced else ""

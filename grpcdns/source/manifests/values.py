@@ -158,6 +158,8 @@ class Reader:
     def __init__(self, part: Part, number: int = -1) -> None:
         self.value: Any = None
         self.span = Span(0, 0, 0, 0)
+        self.has_more = False
+        """Whether something follows without ``---``, which kubectl does not read."""
         self._part = part
         self._number = number
         self._is_list = _is_list(part.data)
@@ -190,7 +192,14 @@ class Reader:
             yield from self._top(event)
         else:
             self.value, self.span = self._spanned(event)
-        self._next()  # the document's end: what follows without `---` is not read
+        self._next()  # the document's end
+        self.has_more = not self._ends()
+
+    def _ends(self) -> bool:
+        try:
+            return isinstance(self._next(), yaml.StreamEndEvent)
+        except yaml.YAMLError:
+            return False
 
     def _top(self, start: Any) -> Iterator[tuple[Any, Span]]:
         """The top level, a mapping."""

@@ -53,6 +53,25 @@ def test_a_mistake_in_a_stream_is_named(tmp_path: Path) -> None:
     assert error.value.line == 3
 
 
+@pytest.mark.parametrize("text", [f"{service('a')}...\n{service('b')}",
+                                  "---\n" + "\n".join(named("a", "b"))])  # fmt: skip
+def test_what_follows_without_a_separator_is_named(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, text: str
+) -> None:
+    """kubectl drops it without a word."""
+    (tmp_path / "a.yaml").write_text(text)
+    assert Followed(tmp_path).start().names() == "a"
+    assert "what follows this document without a line `---`; left out" in caplog.text
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-be"])
+def test_encodings_with_a_mark(tmp_path: Path, encoding: str) -> None:
+    mark = "\ufeff" if encoding == "utf-16-be" else ""
+    text = f"{mark}{service('a')}---\n{service('b')}".replace("\n", "\r\n")
+    (tmp_path / "a.yaml").write_bytes(text.encode(encoding))
+    assert Followed(tmp_path).start().names() == "a b"
+
+
 LISTS = {
     "YAML": "apiVersion: v1\nkind: List\nitems:\n- apiVersion: v1\n  kind: List\n  items:\n"
             "  - {apiVersion: v1, kind: Service, metadata: {name: a, namespace: ns}}\n"

@@ -104,6 +104,9 @@ DOUBTS = {
     "none": (service("a").replace("10.0.0.1", "none"), 7, "did you mean None?"),
     "no clusterIP": (service("a").replace("  clusterIP: 10.0.0.1\n", ""), 7, "no clusterIP"),
     "no spec": ("apiVersion: v1\nkind: Service\nmetadata: {name: a}\n", 1, "no clusterIP"),
+    "a field": (service("a") + "  externalIps: [192.0.2.1]\n", 9, "did you mean externalIPs?"),
+    "a field of a list": (
+        service("a").replace("name: http", "Name: http"), 8, "did you mean name?"),
     "a type": (service("a") + "  type: Loadbalancer\n", 9, "did you mean LoadBalancer?"),
     "no externalName": (
         "apiVersion: v1\nkind: Service\nmetadata: {name: a}\nspec:\n  type: ExternalName\n", 5,
