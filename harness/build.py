@@ -92,6 +92,7 @@ PROGRAMS: Final = {
             package="./kube-controller-manager",
             values=_KUBERNETES_VERSION,
         ),
+        Program("kubectl", SERVERS / "kubectl", values=_KUBERNETES_VERSION, minutes=2),
         Program(
             "kustomize",
             SERVERS / "kustomize",

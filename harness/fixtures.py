@@ -5,6 +5,7 @@
     make_cluster     starts a cluster of the test
     coredns          starts CoreDNS with a Corefile
     grpcurl          runs grpcurl
+    kubectl          the path of kubectl
     kustomize        the path of kustomize
     kubectl_reader   the path of kubectl's reader of manifests (tests/servers/manifests)
     promql           the path of Prometheus's parser (tests/servers/promql)
@@ -42,6 +43,7 @@ NEEDS: Final = {
     "own_cluster": _BARE_CLUSTER,
     "coredns": ("coredns",),
     "grpcurl": ("grpcurl",),
+    "kubectl": ("kubectl",),
     "kustomize": ("kustomize",),
     "kubectl_reader": ("manifests",),
     "promql": ("promql",),
@@ -116,6 +118,11 @@ def grpcurl() -> Callable[..., grpcurl_module.Output]:
 @pytest.fixture(scope="session")
 def kustomize() -> Path:
     return built(partial(binary, "kustomize"))
+
+
+@pytest.fixture(scope="session")
+def kubectl() -> Path:
+    return built(partial(binary, "kubectl"))
 
 
 @pytest.fixture(scope="session")

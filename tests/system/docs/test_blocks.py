@@ -105,7 +105,9 @@ def check_command(words: list[str]) -> None:
     elif program == "make":
         targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.M)
         assert {word for word in args if "=" not in word} <= set(targets), words
-    elif "/" not in program:
+    elif "/" in program:
+        assert (ROOT / program).exists(), words
+    else:
         assert program in OTHERS or shutil.which(program), words
 
 
