@@ -6,8 +6,8 @@ YAML or JSON, one document or many, JSON objects one after another or one a line
 in them) taken apart: what ``kubectl apply -f`` reads. YAML is read at about 8 MB/s, JSON, by
 msgspec, at about 60 MB/s (objects made). Lines are looked for only when something is wrong.
 
-What is no Kubernetes object is reported and skipped. At a mistake of syntax reading ends with
-ManifestError, as kubectl's does; what came before it has been given.
+Anything that is not a Kubernetes object is reported and skipped. A syntax error ends the file with
+ManifestError, as with kubectl; the documents before it are returned.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ MAX_LISTS: Final = 10
 _SPACE: Final = re.compile(rb"[ \t\r\n]*")
 _REST_OF_LINE: Final = re.compile(rb"[ \t\r]*\n?")
 _TRAILING: Final = re.compile(r"trailing characters \(byte (\d+)\)")
-_NO_OBJECT: Final = "this is no Kubernetes object"
-_NO_KIND: Final = "this is no Kubernetes object: no kind"
+_NO_OBJECT: Final = "not a Kubernetes object"
+_NO_KIND: Final = "not a Kubernetes object: no kind"
 
 
 class Document(NamedTuple):
@@ -181,7 +181,7 @@ def _of_part(part: Part, number: int, report: Report) -> Iterator[Document]:
             later.append((item, place))
     value, place = reader.value, YamlPlace(part, reader.span)
     if reader.has_more:
-        report(place, "what follows this document without a line `---`")
+        report(place, "the text after this document, without a line `---`")
     if value is None:
         return
     if not isinstance(value, dict) or value.get("items") != []:
@@ -204,13 +204,13 @@ def _objects(
     """An object, or those of a List. ``outer`` says what it is when it does not say so itself."""
     head = _head_of(value)
     if head is None:
-        report(place, f"no object in this {outer.kind}List" if depth else _NO_OBJECT)
+        report(place, f"an item of this {outer.kind}List is not an object" if depth else _NO_OBJECT)
         return
     kind, version, items = head
     if not kind:
         kind, version = outer.kind, version or outer.api_version
     if not kind:
-        report(place, f"an object without a kind in this {outer.kind}List"
+        report(place, f"an item of this {outer.kind}List has no kind"
                if depth else _NO_KIND)  # fmt: skip
     elif items is None:
         yield Document(version, kind, value, number, place)

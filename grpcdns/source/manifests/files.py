@@ -87,7 +87,7 @@ def stamp_of(path: Path) -> Stamp:
 
 
 def read_bytes(path: Path, *, regular: bool) -> bytes:
-    """Raises OSError, where ``regular`` also for what is no file (a pipe would be waited for)."""
+    """Raises OSError, where ``regular`` also for anything but a file (a pipe would block)."""
     if regular and not path.is_file():
         raise OSError(0, "not a regular file")
     return path.read_bytes()

@@ -1,11 +1,11 @@
-"""What is wrong with manifests: what the API would refuse, and what cannot be meant.
+"""Mistakes in manifests: what the API would refuse, and what is most likely not intended.
 
     foreign(document)     an object of no kind that DNS reads: was one meant?
     doubts(raw)           an object of such a kind: what in it cannot be meant
     Mistakes              what was found in one file, with lines
 
-Group and kind together say what an object is: a Service of serving.knative.dev is none of ours, and
-none of our business, while a ``Servce`` in v1 is a typing error.
+Group and kind together say what an object is: a Service of serving.knative.dev is another kind and
+ignored, a ``Servce`` in v1 is a typing error.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ class Mistakes:
         for line, text in self.named:
             yield f"line {line}: {text}"
         if self.count > len(self.named):
-            yield f"{self.count - len(self.named)} more of the kind"
+            yield f"{self.count - len(self.named)} more"
 
 
 def is_ours(document: Document) -> bool:
@@ -130,9 +130,9 @@ def doubts(raw: ApiAny) -> Iterator[Doubt]:
     meta = raw.metadata
     if meta is not None:
         if not _NAME.fullmatch(meta.name or "") or len(meta.name or "") > 253:
-            yield ("$.metadata.name", f"`{meta.name}` is no name")
+            yield ("$.metadata.name", f"`{meta.name}` is not a valid name")
         if meta.namespace and not _is_label(meta.namespace):
-            yield ("$.metadata.namespace", f"`{meta.namespace}` is no name of a namespace")
+            yield ("$.metadata.namespace", f"`{meta.namespace}` is not a valid namespace name")
     for shape, check in _CHECKS.items():
         if isinstance(raw, shape):
             yield from check(raw)
@@ -142,13 +142,13 @@ def _service(raw: ManifestService) -> Iterator[Doubt]:
     spec, meta = raw.spec, raw.metadata
     name = (meta.name or "") if meta is not None else ""
     if _NAME.fullmatch(name) and not _is_label(name):
-        yield ("$.metadata.name", f"`{name}` is no name of a Service")
+        yield ("$.metadata.name", f"`{name}` is not a valid Service name")
     type_ = (spec.type if spec is not None else "") or "ClusterIP"
     if type_ not in _TYPES:
-        yield ("$.spec.type", f"no such type: `{type_}`{_meant(type_, _TYPES)}")
+        yield ("$.spec.type", f"unknown type `{type_}`{_meant(type_, _TYPES)}")
     if spec is None or (type_ != "ExternalName" and not spec.cluster_ip and not spec.cluster_ips):
-        yield ("$.spec", "no clusterIP, and no cluster to give it one: it has no address (`None` "
-               "makes it headless)")  # fmt: skip
+        yield ("$.spec", "no clusterIP: a cluster would allocate one, here it has no address "
+               "(`None` makes it headless)")  # fmt: skip
         if spec is None:
             return
     if type_ == "ExternalName":
@@ -164,17 +164,17 @@ def _service(raw: ManifestService) -> Iterator[Doubt]:
 def _slice(raw: ApiEndpointSlice) -> Iterator[Doubt]:
     labels = (raw.metadata.labels if raw.metadata is not None else None) or {}
     if not labels.get(SERVICE_NAME) and not labels.get(IMPORTED_SERVICE_NAME):
-        yield ("$.metadata", f"an EndpointSlice of no Service: no label {SERVICE_NAME}")
+        yield ("$.metadata", f"an EndpointSlice without the label {SERVICE_NAME}")
     family = raw.address_type or "IPv4"
     if family not in _FAMILIES:
-        yield ("$.addressType", f"no such type: `{family}`{_meant(family, _FAMILIES)}")
+        yield ("$.addressType", f"unknown type `{family}`{_meant(family, _FAMILIES)}")
     elif family != "FQDN":
         for index, point in enumerate(raw.endpoints or ()):
             path = f"$.endpoints[{index}].addresses"
             yield from _addresses(path, point.addresses or (), f"{family} address", family=family)
     for index, point in enumerate(raw.endpoints or ()):
         if point.hostname and not _is_label(point.hostname):
-            yield (f"$.endpoints[{index}].hostname", f"`{point.hostname}` is no hostname")
+            yield (f"$.endpoints[{index}].hostname", f"`{point.hostname}` is not a valid hostname")
     yield from _ports("$.ports", raw.ports or ())
 
 
@@ -197,7 +197,7 @@ def _service_import(raw: ApiServiceImport) -> Iterator[Doubt]:
         return
     type_ = raw.spec.type or "ClusterSetIP"
     if type_ not in _IMPORT_TYPES:
-        yield ("$.spec.type", f"no such type: `{type_}`{_meant(type_, _IMPORT_TYPES)}")
+        yield ("$.spec.type", f"unknown type `{type_}`{_meant(type_, _IMPORT_TYPES)}")
     yield from _addresses("$.spec.ips", raw.spec.ips or (), "address")
     yield from _ports("$.spec.ports", raw.spec.ports or ())
 
@@ -217,19 +217,19 @@ def _addresses(
     for text in texts:
         packed = address_from_text(text)
         if packed is None:
-            yield (path, f"`{text}` is no {what}{_meant(text, known)}")
+            yield (path, f"`{text}` is not a valid {what}{_meant(text, known)}")
         elif family and (len(packed) == 4) != (family == "IPv4"):
-            yield (path, f"`{text}` is no {what}")
+            yield (path, f"`{text}` is not a valid {what}")
 
 
 def _ports(path: str, ports: Any) -> Iterator[Doubt]:
     port: ApiPort
     for index, port in enumerate(ports):
         if port.port is not None and not 0 < port.port < 65536:
-            yield (f"{path}[{index}].port", f"{port.port} is no port: they are 1 to 65535")
+            yield (f"{path}[{index}].port", f"{port.port} is not a port: 1 to 65535")
         if port.protocol and port.protocol not in _PROTOCOLS:
             meant = _meant(port.protocol, _PROTOCOLS)
-            yield (f"{path}[{index}].protocol", f"no such protocol: `{port.protocol}`{meant}")
+            yield (f"{path}[{index}].protocol", f"unknown protocol `{port.protocol}`{meant}")
 
 
 def _is_label(text: str) -> bool:

@@ -78,7 +78,7 @@ def resolve(text: str, tag: str = "") -> Scalar:
         return value if found != TIMESTAMP else text
     if tag == FLOAT and found == INT and isinstance(value, int) and value < _INT64:
         return float(value)
-    raise ValueError(f"`{text}` is no {tag.removeprefix(_PREFIX)}")
+    raise ValueError(f"`{text}` is not {tag.removeprefix(_PREFIX)}")
 
 
 def to_json(value: float) -> Scalar:

@@ -179,7 +179,7 @@ class Manifests:
                 if str(error) != self._complaint:  # it comes again with each look
                     self._complaint = str(error)
                     fault = None if isinstance(error, UserError) else error
-                    log.error("manifests: %s; what was read stays", error, exc_info=fault)
+                    log.error("manifests: %s; the last good state is kept", error, exc_info=fault)
             else:
                 self._complaint = ""
             pause = max(POLL, 10 * (self._clock.now() - began))
@@ -188,7 +188,9 @@ class Manifests:
         """Raises UserError. Folders that cannot be read are named once."""
         files = Files(self._roots)
         for path in files.unreadable.keys() - self._lost - self._files.keys():
-            self._warn(f"{path}: {files.unreadable[path].strerror}; what was in it stays")
+            self._warn(
+                f"{path}: {files.unreadable[path].strerror}; its files keep their last good state"
+            )
         self._lost = set(files.unreadable)
         return files
 
@@ -313,11 +315,18 @@ def read_contents(
             elif found is not None:
                 entries.append(found)
     except ManifestError as caught:
-        error = caught
-        mistakes.end(error.line, f"{error.problem}; nothing is read from here on")
+        error = ManifestError(caught.line, f"{caught.problem}; {_advice(data)}", caught.number)
+        mistakes.end(error.line, f"{error.problem}; the rest of the file is not read")
         if error.number == number:  # of a document that is broken, nothing is taken
             del entries[whole:]
     return Contents(tuple(entries), frozenset(refused), mistakes, objects, error)
+
+
+def _advice(data: bytes) -> str:
+    """What to do about a file that cannot be read."""
+    if b"{{" in data:
+        return "if it is a Helm template, render it first (helm template)"
+    return "correct the file or leave it out"
 
 
 def _nothing(files: Files, objects: int) -> str:
@@ -325,4 +334,4 @@ def _nothing(files: Files, objects: int) -> str:
         return f"no file ends in {', '.join(SUFFIXES)}"
     if not objects:
         return "no objects in the files"
-    return f"none of the {objects} objects is of a kind that DNS reads"
+    return f"{objects} objects, none of a kind that DNS reads"

@@ -317,7 +317,7 @@ class Reader:
     def _alias(self, event: Any) -> Any:
         value, size = self._anchors.get(event.anchor, (None, 0))
         if size <= 0:
-            problem = "contains itself" if value is _OPEN else "is not there"
+            problem = "contains itself" if value is _OPEN else "is not defined"
             raise self._error(event.start_mark, f"the anchor `{event.anchor}` {problem}")
         self._decoded += size + 1
         self._aliased += size

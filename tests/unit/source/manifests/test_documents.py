@@ -61,7 +61,7 @@ def test_what_follows_without_a_separator_is_named(
     """kubectl drops it without a word."""
     (tmp_path / "a.yaml").write_text(text)
     assert Followed(tmp_path).start().names() == "a"
-    assert "what follows this document without a line `---`; left out" in caplog.text
+    assert "the text after this document, without a line `---`; left out" in caplog.text
 
 
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-be"])

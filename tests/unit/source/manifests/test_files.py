@@ -92,8 +92,11 @@ def test_a_git_tree_is_complained_of_and_the_rest_served(
 def test_such_a_file_by_name_is_an_error(tmp_path: Path, name: str) -> None:
     path = tmp_path / Path(name).name
     path.write_text(TREE[name])
-    with pytest.raises(UserError, match=r"line [123]: "):
+    with pytest.raises(UserError, match=r"line [123]: ") as error:
         Followed(path).start()
+    if "not YAML" in str(error.value):
+        advice = "render it first" if "{{" in TREE[name] else "correct the file or leave it out"
+        assert advice in str(error.value)
 
 
 def test_what_is_no_file_is_not_waited_for(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -118,7 +121,9 @@ def test_a_folder_that_cannot_be_listed(
     monkeypatch.setattr(os, "listdir", listdir)
     found.poll(3)
     assert found.names() == "a b"
-    assert caplog.messages == [f"manifests: {forbidden}: Permission denied; what was in it stays"]
+    assert caplog.messages == [
+        f"manifests: {forbidden}: Permission denied; its files keep their last good state"
+    ]
     monkeypatch.undo()
     (forbidden / "b.yaml").unlink()
     assert found.poll()

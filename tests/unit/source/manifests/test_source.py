@@ -128,14 +128,15 @@ MISTAKES = {
     "YAML": ("kind: Service\n metadata: {}\n", 2, "not YAML: mapping values are not allowed"),
     "a tab": ("kind: Service\nspec:\n\t- a\n", 3, "not YAML"),
     "JSON": ('{"kind": "Service",\n"metadata": ]}', 2, "not YAML"),
-    "an unknown alias": ("kind: *x\n", 1, "the anchor `x` is not there"),
+    "an unknown alias": ("kind: *x\n", 1, "the anchor `x` is not defined"),
     "a control character": ("kind: Service\n# \x07\n", 2, "not YAML"),
-    "a tag": ("kind: !!int x\n", 1, "`x` is no int"),
+    "a tag": ("kind: !!int x\n", 1, "`x` is not int"),
     "no object": ("a: 1\n---\n- kind\n", 1, "no kind"),
-    "a list": ("- kind: Service\n", 1, "no Kubernetes object"),
+    "a list": ("- kind: Service\n", 1, "not a Kubernetes object"),
     "a kind that is none": ("kind: [Service]\n", 1, "no kind"),
-    "an item that is none": ("kind: List\nitems:\n- 7\n", 3, "no object in this List"),
-    "an item without kind": ("kind: List\nitems:\n- a: 1\n", 3, "without a kind"),
+    "an item that is no object": (
+        "kind: List\nitems:\n- 7\n", 3, "an item of this List is not an object"),
+    "an item without kind": ("kind: List\nitems:\n- a: 1\n", 3, "an item of this List has no kind"),
     "no name": ("# one\nkind: Service\nmetadata: {}\n", 2, "this Service has no metadata.name"),
     "a wrong type in JSON": (
         '{"kind": "Service",\n "metadata": {"name": "a"},\n "spec":\n  7}', 4, "Service at spec"),
@@ -165,9 +166,10 @@ SKIPPED = {
         "      b: true\n",
         11, "Service at metadata.labels[...]: expected `str | null`, got `bool`"),
     "no name": ("kind: Service\nmetadata: {}\n", 1, "this Service has no metadata.name"),
-    "no object": ("a: 1\n", 1, "this is no Kubernetes object: no kind"),
-    "a list": ("- kind: Service\n", 1, "this is no Kubernetes object"),
-    "an item that is none": ("kind: List\nitems:\n- 7\n", 3, "no object in this List"),
+    "no object": ("a: 1\n", 1, "not a Kubernetes object: no kind"),
+    "a list": ("- kind: Service\n", 1, "not a Kubernetes object"),
+    "an item that is no object": (
+        "kind: List\nitems:\n- 7\n", 3, "an item of this List is not an object"),
 }  # fmt: skip
 
 
