@@ -41,11 +41,11 @@ def corefile_in(text: str) -> Embedded | None:
     import yaml
 
     keys: list[str] = []
-    found = False
+    any_map = False
     try:
         for document in yaml.compose_all(text, yaml.SafeLoader):
             for config_map in _config_maps(document):
-                found = True
+                any_map = True
                 data = _field(config_map, "data")
                 corefile = _field(data, KEY)
                 if isinstance(corefile, yaml.ScalarNode):
@@ -55,7 +55,7 @@ def corefile_in(text: str) -> Embedded | None:
                 keys += [key.value for key, _ in getattr(data, "value", ())]
     except yaml.YAMLError as error:
         raise NoCorefile(f"it looks like a ConfigMap and is not YAML: {error}") from error
-    if not found:
+    if not any_map:
         return None
     has = f" (it has {', '.join(keys)})" if keys else ""
     raise NoCorefile(f"a ConfigMap without data.{KEY}{has}")

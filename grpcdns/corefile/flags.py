@@ -109,8 +109,8 @@ class Flags:
         """Flags and values, in one order whatever the Corefile's was."""
         order = [*ZONES[:2], *sorted(self._values.keys() - set(ZONES[:2]))]
         pairs = ((flag, self._values.get(flag)) for flag in order)
-        found = ((flag, value) for flag, value in pairs if value is not None)
-        return tuple(word for pair in found for word in pair if word)
+        given = ((flag, value) for flag, value in pairs if value is not None)
+        return tuple(word for pair in given for word in pair if word)
 
     def add_zones(self, flag: str, words: Sequence[str]) -> None:
         before = [word for word in self._values.get(flag, "").split(",") if word]

@@ -10,14 +10,22 @@ one must find it. CoreDNS stops at the first; here all are reported, one for eac
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from grpcdns.corefile.arguments import Arguments, Refusal, Undecided
 from grpcdns.corefile.plugins import CHECKS, EXTERNAL, HANDLERS
 from grpcdns.corefile.syntax import Directive, Parsed, Server
 from grpcdns.corefile.words import MAX_PORT, has_variable
-from grpcdns.corefile.zones import Address, BadKey, addresses, addresses_of, split_scheme
+from grpcdns.corefile.zones import (
+    Address,
+    BadKey,
+    addresses,
+    addresses_of,
+    named,
+    split_scheme,
+)
 
 NEEDS_TLS: Final = ("quic", "https3")
 WITHOUT_SERVER: Final = ("unix",)
@@ -70,11 +78,11 @@ def _bad_keys(server: Server) -> Iterator[Refusal]:
         if has_variable(key):
             continue
         try:
-            found = addresses_of(key)
+            first = addresses_of(key)[0]
         except BadKey as problem:
             yield Refusal(server.line, f"{key}: {problem}", "bad-zone")
             continue
-        scheme, port = found[0].scheme, found[0].port
+        scheme, port = first.scheme, first.port
         if port and not 0 <= int(port) <= MAX_PORT:
             yield Refusal(server.line, f"{key}: {port} is not a port", "bad-zone")
         if scheme in NEEDS_TLS and "tls" not in server.tokens and not server.partial:
@@ -110,45 +118,58 @@ def _served_twice(parsed: Parsed) -> Iterator[Refusal]:
     for server in parsed.servers:
         if server.partial:
             continue
-        shown: set[str] = set()
-        for address in addresses(server):
-            for host in _hosts(server):
-                place, everywhere = _Place(address, host), _Place(address, "")
-                line = registered.get(place)
-                view = server.has("view") and address.scheme not in WITHOUT_SERVER
-                if line is not None and view:
-                    continue
-                if line is None and not host:
-                    line = bound.get(address)
-                elif line is None and address in bound:
-                    line = registered.get(everywhere)
-                if line is None:
-                    if not view:
-                        registered[place] = bound[address] = server.line
-                elif address.zone not in shown:
-                    shown.add(address.zone)
-                    yield Refusal(server.line, _twice(server, address, line), "zone-twice")
+        keys = _keys_of(server)
+        conflicts: dict[tuple[int, tuple[str, ...]], dict[str, None]] = {}
+        for place, view in _places(server, keys):
+            line = _conflict(place, view, registered, bound)
+            if line is not None:
+                pair = tuple(keys[place.address])[:2] if line == server.line else ()
+                conflicts.setdefault((line, pair), {})[place.address.zone] = None
+            elif not view:
+                registered.setdefault(place, server.line)
+                bound.setdefault(place.address, server.line)
+        for (line, pair), zones in conflicts.items():
+            yield Refusal(server.line, _twice(named(zones), line, server.line, pair), "zone-twice")
 
 
-def _twice(server: Server, address: Address, line: int) -> str:
-    """Which zone, and the keys that it comes from when they are not its name."""
-    zone = address.zone.rstrip(".") or address.zone
-    if line != server.line:
-        return f"{zone} is already served in line {line}"
-    keys = [
-        key for key in server.keys if not has_variable(key) and address in _addresses_or_none(key)
-    ]
-    words = dict.fromkeys(keys)
-    if len(words) == 1:
-        return f"{zone} is twice in this line"
-    return f"{zone} is twice in this line, in {' and in '.join(list(words)[:2])}"
+def _keys_of(server: Server) -> dict[Address, Counter[str]]:
+    """The zones of a block, and how often each is in which key: more than twice counts as twice."""
+    keys: dict[Address, Counter[str]] = {}
+    for key, count in Counter(server.keys).items():
+        for address in addresses(server._replace(keys=(key,))):
+            keys.setdefault(address, Counter())[key] = min(count, 2)
+    return keys
 
 
-def _addresses_or_none(key: str) -> tuple[Address, ...]:
-    try:
-        return addresses_of(key)
-    except BadKey:
-        return ()
+def _places(server: Server, keys: Mapping[Address, Counter[str]]) -> Iterator[tuple[_Place, bool]]:
+    """Each zone and address that CoreDNS registers, and whether a view keeps it apart."""
+    view = server.has("view")
+    hosts = _hosts(server)
+    for address, written in keys.items():
+        for _ in range(written.total()):
+            for host in hosts:
+                yield _Place(address, host), view and address.scheme not in WITHOUT_SERVER
+
+
+def _conflict(
+    place: _Place, view: bool, registered: Mapping[_Place, int], bound: Mapping[Address, int]
+) -> int | None:
+    """The line of the block that has the zone already."""
+    line = registered.get(place)
+    if line is not None:
+        return None if view else line
+    if not place.host:
+        return bound.get(place.address)
+    return registered.get(place._replace(host=""))
+
+
+def _twice(zones: str, line: int, own: int, keys: Sequence[str]) -> str:
+    """Which zones, and the keys that they come from when these differ."""
+    if line != own:
+        return f"{zones} is already served in line {line}"
+    if len(keys) == 1:
+        return f"{keys[0]} is twice in this line"
+    return f"{zones} is twice in this line, in {' and in '.join(keys)}"
 
 
 def _hosts(server: Server) -> tuple[str, ...]:

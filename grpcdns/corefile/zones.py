@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from grpcdns.config.values import reverse_zones
@@ -87,6 +88,7 @@ def zones_of_text(text: str) -> tuple[str, ...]:
         return ()
 
 
+@lru_cache(maxsize=4096)
 def addresses_of(key: str) -> tuple[Address, ...]:
     """Raises BadKey."""
     scheme, rest = split_scheme(key)
@@ -105,15 +107,23 @@ def addresses(server: Server) -> Iterator[Address]:
                 pass
 
 
+def named(zones: Iterable[str]) -> str:
+    """The first three zones as text, without their last dots; reverse zones that make up a network
+    as that network."""
+    shown = [zone.rstrip(".") or zone for zone in networks_of(zones)]
+    return ", ".join(shown[:3]) + (f" and {len(shown) - 3} more" if len(shown) > 3 else "")
+
+
 def networks_of(zones: Iterable[str]) -> list[str]:
     """The zones, with reverse zones that together make up a network replaced by it."""
     names = list(dict.fromkeys(zones))
     networks = {zone: network for zone in names if (network := _network(zone))}
+    wholes = set(_collapsed(networks.values()))
     whole_of: dict[str, str] = {}
-    for whole in _collapsed(networks.values()):
-        parts = [zone for zone, network in networks.items() if _is_in(network, whole)]
-        if len(parts) > 1:
-            whole_of.update(dict.fromkeys(parts, str(whole)))
+    for zone, network in networks.items():
+        if network not in wholes:
+            above = next(one for one in _supernets(network) if one in wholes)
+            whole_of[zone] = str(above)
     return list(dict.fromkeys(whole_of.get(zone, zone) for zone in names))
 
 
@@ -127,8 +137,9 @@ def _collapsed(networks: Iterable[Network]) -> Iterator[Network]:
     )
 
 
-def _is_in(network: Network, whole: Network) -> bool:
-    return network.version == whole.version and network.subnet_of(whole)  # type: ignore[arg-type]
+def _supernets(network: Network) -> Iterator[Network]:
+    for length in range(network.prefixlen - 1, -1, -1):
+        yield network.supernet(new_prefix=length)
 
 
 def _network(zone: str) -> Network | None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 from grpcdns.corefile.syntax import Directive
-from grpcdns.corefile.traps.trap import ERROR, NOTE, WARNING, Block, Hits, Trap, named
-from grpcdns.corefile.zones import excepted, is_below, zones, zones_of_text
+from grpcdns.corefile.traps.trap import ERROR, NOTE, WARNING, Block, Hits, Trap
+from grpcdns.corefile.zones import excepted, is_below, named, zones, zones_of_text
 
 BEFORE: Final = {
     "hosts": 1,

@@ -7,7 +7,6 @@ from typing import Any, Final, NamedTuple
 
 from grpcdns.corefile.arguments import Refusal
 from grpcdns.corefile.syntax import Directive, Parsed, Server
-from grpcdns.corefile.zones import networks_of
 
 ERROR: Final = "error"
 WARNING: Final = "warning"
@@ -72,10 +71,3 @@ def refused(name: str) -> Callable[[Block | Corefile], Hits]:
         return [(one.line, one.what) for one in part.refused if one.trap == name]
 
     return find
-
-
-def named(zones: Iterable[str]) -> str:
-    """The first three zones as text, without their last dots; reverse zones that make up a network
-    as that network."""
-    shown = [zone.rstrip(".") or zone for zone in networks_of(zones)]
-    return ", ".join(shown[:3]) + (f" and {len(shown) - 3} more" if len(shown) > 3 else "")

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Final
 
-from grpcdns.corefile.traps.trap import ERROR, NOTE, WARNING, Block, Corefile, Hits, Trap, named
+from grpcdns.corefile.traps.trap import ERROR, NOTE, WARNING, Block, Corefile, Hits, Trap
 from grpcdns.corefile.zones import (
     REVERSE_ROOTS,
     ROOT,
     asked_of_key,
     is_below,
     is_reverse,
+    named,
     zones,
     zones_of_text,
 )
