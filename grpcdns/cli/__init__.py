@@ -12,7 +12,7 @@ import argparse
 import importlib
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final, NoReturn, Protocol, cast
 
 from grpcdns import __version__
@@ -76,13 +76,18 @@ class Parser(argparse.ArgumentParser):
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command line; returns the exit code."""
     words = list(sys.argv[1:] if argv is None else argv)
+    fail: Callable[[str], None] = _fail
+    if argv is None and words[:1] == ["serve"]:  # the process is ours, and its stderr is a log
+        from grpcdns.cli.serve import start_log
+
+        fail = start_log(words)
     try:
         return _dispatch(words)
     except UserError as error:
-        print(f"grpcdns: {error}", file=sys.stderr)
+        fail(str(error))
         return 2
     except NotDone as error:
-        print(f"grpcdns: {error}", file=sys.stderr)
+        fail(str(error))
         return 1
     except KeyboardInterrupt:
         return 130
@@ -90,6 +95,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         # The reader of our output is gone: leave nothing for the interpreter to flush.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
+
+
+def _fail(message: str) -> None:
+    print(f"grpcdns: {message}", file=sys.stderr)
 
 
 def command(name: str) -> Command:

@@ -15,9 +15,11 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from grpcdns.config.load import load
+from grpcdns import log
+from grpcdns.config.load import load, log_format
 from grpcdns.config.options import OPTIONS, Config, Option
 
 
@@ -33,6 +35,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         if option.group not in groups:
             groups[option.group] = parser.add_argument_group(option.group)
         groups[option.group].add_argument(f"--{option.name}", **_argument(option))
+
+
+def start_log(words: Sequence[str]) -> Callable[[str], None]:
+    """Start the log before the options are read, which may fail; returns what logs the reason."""
+    log.start("supervisor", "info", log_format(words, os.environ))
+    return log.fail
 
 
 def run(args: argparse.Namespace) -> int:

@@ -84,6 +84,24 @@ def load(flags: Mapping[str, Any], environ: Mapping[str, str], file: str = "") -
     return Loaded(config, origin, file)
 
 
+def log_format(words: Sequence[str], environ: Mapping[str, str]) -> str:
+    """The format of the log, "text" or "json", whatever else is wrong with the command line, the
+    variables or the file: it is needed to say so."""
+    name = "log-format"
+    given = {name: environ.get(BY_NAME[name].variable, ""), "config": ""}
+    for flag, after in zip(words, [*words[1:], ""], strict=True):
+        found, equals, value = flag.removeprefix("--").partition("=")
+        if flag.startswith("--") and found in given:
+            given[found] = value if equals else after
+    file = given["config"] or environ.get("GRPCDNS_CONFIG", "")
+    if file and not given[name]:
+        try:
+            given[name] = str(_from_toml(file).get(name, ""))
+        except UserError:
+            pass
+    return "json" if given[name] == "json" else "text"
+
+
 def unknown(what: str, name: str, known: Sequence[str]) -> UserError:
     """The error for an unknown name, with the nearest known one."""
     import difflib
@@ -93,19 +111,23 @@ def unknown(what: str, name: str, known: Sequence[str]) -> UserError:
 
 
 def _from_file(path: str) -> dict[str, Any]:
-    import tomllib
-
-    try:
-        with open(path, "rb") as file:
-            content = tomllib.load(file)
-    except OSError as error:
-        raise UserError(f"--config {path}: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UserError(f"--config {path}: not TOML: {error}") from error
+    content = _from_toml(path)
     for name in content:
         if name not in BY_NAME:
             raise unknown(f"{path}: unknown key", name, list(BY_NAME))
     return content
+
+
+def _from_toml(path: str) -> dict[str, Any]:
+    import tomllib
+
+    try:
+        with open(path, "rb") as file:
+            return tomllib.load(file)
+    except OSError as error:
+        raise UserError(f"--config {path}: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UserError(f"--config {path}: not TOML: {error}") from error
 
 
 def _from_environ(environ: Mapping[str, str]) -> dict[str, str]:

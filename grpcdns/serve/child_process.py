@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import faulthandler
 import logging
 import os
 import signal
-import sys
 from collections.abc import Callable
 from typing import Final
 
@@ -23,15 +23,25 @@ _M_ARENA_MAX: Final = -8
 _ARENAS: Final = 2
 
 
+def given_fds(arguments: list[str]) -> tuple[int | None, int | None]:
+    """The file descriptors of the log and of the heartbeats, at the end of a child's arguments;
+    None without a supervisor."""
+    if not arguments:
+        return None, None
+    log_fd, beat_fd = map(int, arguments)
+    return log_fd, beat_fd
+
+
 def main(name: str, run: Callable[[], int]) -> int:
-    """Run a child process; returns its exit code. A `UserError` is one line on stderr."""
+    """Run a child process; returns its exit code. A `UserError` is one line of the log."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the supervisor decides what it means
+    faulthandler.enable()  # of a crash in C, the log then has the stack of each thread
     die_with_parent()
     few_heaps()
     try:
         return run()
     except UserError as error:
-        print(f"grpcdns: {error}", file=sys.stderr)
+        log.fail(str(error))
         return USER_ERROR
     except BrokenPipeError:
         return 1
@@ -40,8 +50,11 @@ def main(name: str, run: Callable[[], int]) -> int:
         return 1
 
 
-def start_log(process: str, config: Config) -> None:
-    log.start(process, config.log_level, config.log_format)
+def start_log(process: str, config: Config, fd: int | None = None) -> None:
+    """``fd``: where the log goes, if that changes. Processes that this one starts do not get it."""
+    if fd is not None:
+        os.set_inheritable(fd, False)
+    log.start(process, config.log_level, config.log_format, fd)
 
 
 def die_with_parent() -> None:
@@ -92,9 +105,9 @@ class Heartbeat:
             self._fd = None
 
     def refuse(self, reason: str) -> None:
-        """The process ends because of ``reason``; without a supervisor it is written to stderr."""
+        """The process ends because of ``reason``; without a supervisor it is logged."""
         if self._fd is None:
-            print(f"grpcdns: {reason}", file=sys.stderr)
+            log.fail(reason)
         else:
             os.write(self._fd, REFUSED + reason.encode())
 

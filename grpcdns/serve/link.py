@@ -24,6 +24,8 @@ from grpcdns.frames import FrameError
 from grpcdns.frames import Objects as Objects  # one of the messages
 
 VERSION: Final = 1
+WORKER: Final = "worker-"
+"""A worker's name begins with this."""
 
 
 class Hello(msgspec.Struct, frozen=True, array_like=True, tag="hello"):

@@ -1,4 +1,4 @@
-"""``python -m grpcdns.serve.feed RUNDIR [BEAT_FD]``: the feed process."""
+"""``python -m grpcdns.serve.feed RUNDIR [LOG_FD BEAT_FD]``: the feed process."""
 
 import sys
 

@@ -23,6 +23,7 @@ from grpcdns.core.cluster.objects import Change, Kind
 from grpcdns.core.cluster.store import Entries, Store, in_batches
 from grpcdns.serve import link
 from grpcdns.serve.feed.subscriber import Subscriber
+from grpcdns.source.kinds import WATCHED
 from grpcdns.source.sink import Packed
 
 _log = logging.getLogger(__name__)
@@ -117,7 +118,14 @@ class Broadcast:
     @property
     def missing(self) -> list[str]:
         """The names of the kinds that answers need and that are not listed yet."""
-        return sorted(kind.name.lower() for kind in self.needed - self.store.listed)
+        return sorted(WATCHED[kind].name for kind in self.needed - self.store.listed)
+
+    def counts(self) -> str:
+        """How many objects there are of the kinds that answers need."""
+        bodies = self.store.bodies
+        return ", ".join(
+            f"{WATCHED[kind].name} {len(bodies[kind])}" for kind in sorted(self.needed)
+        )
 
     @property
     def is_live(self) -> bool:
@@ -137,6 +145,9 @@ class Broadcast:
         with self.lock:
             if subscriber in self.subscribers:
                 self.subscribers.remove(subscriber)
+
+    def workers(self) -> list[Subscriber]:
+        return [subscriber for subscriber in list(self.subscribers) if subscriber.is_worker]
 
     def push(self, subscriber: Subscriber, frame: bytes) -> None:
         with self.lock:

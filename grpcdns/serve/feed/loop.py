@@ -92,13 +92,11 @@ class FeedLoop:
             found: dict[str, link.Report] = {}
             self._reports[number] = found
         frame = link.to_frame(link.Ask(number))
-        for subscriber in list(broadcast.subscribers):
+        for subscriber in broadcast.workers():
             broadcast.push(subscriber, frame)
         with self._reported:
             self._reported.wait_for(
-                lambda: (
-                    {subscriber.name for subscriber in list(broadcast.subscribers)} <= found.keys()
-                ),
+                lambda: {subscriber.name for subscriber in broadcast.workers()} <= found.keys(),
                 timeout,
             )
             del self._reports[number]
@@ -182,8 +180,10 @@ class FeedLoop:
         self._broadcast.leave(subscriber)
         self._selector.unregister(subscriber.sock)
         subscriber.sock.close()
-        if subscriber.name:
+        if subscriber.is_worker:
             _log.info("%s has disconnected: %s", subscriber.name, why)
+        elif subscriber.name:
+            _log.debug("%s has read the lists", subscriber.name)
         else:
             _log.warning("a connection to the link that was no worker: %s", why)
 

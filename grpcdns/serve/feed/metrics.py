@@ -177,9 +177,7 @@ class Metrics:
             yield "kubernetes_last_event_seconds", label, max(0.0, now - heard)
         with broadcast.lock:
             notes, repairs = dict(broadcast.notes), dict(broadcast.repairs)
-            resyncs = [
-                (subscriber.name, subscriber.resyncs) for subscriber in broadcast.subscribers
-            ]
+            resyncs = [(worker.name, worker.resyncs) for worker in broadcast.workers()]
         for (what, of), count in notes.items():
             yield "kubernetes_events_total", f'event="{what}",{_kind(of)}', count
         for of, count in repairs.items():

@@ -1,6 +1,6 @@
 """The feed process: source, `Broadcast`, `FeedLoop`, snapshots and metrics, put together.
 
-    python -m grpcdns.serve.feed RUNDIR [BEAT_FD]
+    python -m grpcdns.serve.feed RUNDIR [LOG_FD BEAT_FD]
 
 It never imports grpc. When it dies the workers go on answering; its successor resyncs them.
 """
@@ -33,7 +33,7 @@ class FeedProcess:
         self._run = run
         self._config = config
         self._began = time.monotonic()
-        self._warned = False
+        self._warned = self._synced = False
         self._started = False
         self._refused: UserError | None = None
         self._heartbeat = child_process.Heartbeat(beat_fd)
@@ -78,12 +78,18 @@ class FeedProcess:
     def _tick(self) -> None:
         self._heartbeat.beat(up=self._started)
         self._snapshots.tick()
-        late = time.monotonic() - self._began > self._config.startup_timeout
-        if late and not self._warned:
+        self._report_sync(time.monotonic() - self._began)
+
+    def _report_sync(self, waited: float) -> None:
+        """Log once that everything is listed, or that something is still missing."""
+        if not self._synced and self._broadcast.is_live:
+            self._synced = True
+            _log.info("synced after %.1f s: %s", waited, self._broadcast.counts())
+        if not self._warned and waited > self._config.startup_timeout:
             self._warned = True
             if missing := self._broadcast.missing:
-                waited, kinds = self._config.startup_timeout, ", ".join(missing)
-                _log.warning("not ready after %g s: no list yet of %s", waited, kinds)
+                limit, kinds = self._config.startup_timeout, ", ".join(missing)
+                _log.warning("not ready after %g s: no list yet of %s", limit, kinds)
 
     def _reload(self) -> None:
         self._config = child_process.read_config(self._run)
@@ -94,11 +100,11 @@ class FeedProcess:
 
 def main() -> int:
     run = RunDir(sys.argv[1])
-    beat_fd = int(sys.argv[2]) if len(sys.argv) > 2 else None
+    log_fd, beat_fd = child_process.given_fds(sys.argv[2:])
 
     def serve() -> int:
         config = child_process.read_config(run)
-        child_process.start_log("feed", config)
+        child_process.start_log("feed", config, log_fd)
         return FeedProcess(run, config, beat_fd).serve()
 
     return child_process.main("feed", serve)

@@ -47,6 +47,11 @@ class Subscriber:
         self._listing: Iterator[bytes] | None = None
 
     @property
+    def is_worker(self) -> bool:
+        """Whether it answers queries; `explain` only reads the lists."""
+        return self.name.startswith(link.WORKER)
+
+    @property
     def pending(self) -> bool:
         return bool(self._queue or self._to_list or self._listing)
 

@@ -1,4 +1,8 @@
-"""One child process of the supervisor: its start, heartbeats, restarts and end. No loop in here."""
+"""One child process of the supervisor: its start, heartbeats, restarts and end. No loop in here.
+
+It gets two pipes: one for heartbeats, and one in place of stderr (`Stderr`). Its last two arguments
+are file descriptors: the supervisor's stderr, for its log, and the pipe for heartbeats.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +15,10 @@ from pathlib import Path
 from typing import Final
 
 from grpcdns.config import options
+from grpcdns.log import STDERR
 from grpcdns.serve.child_process import REFUSED, UP
 from grpcdns.serve.procfs import cpu_used, cpu_wait, is_ready, state
+from grpcdns.serve.supervisor.stderr import Stderr
 
 LIVED: Final = 5.0
 """A child that dies after this many seconds is restarted at once."""
@@ -24,10 +30,18 @@ _ROOT: Final = str(Path(options.__file__).parents[2])
 
 
 class Child:
-    """``silence``: the most seconds without a heartbeat; ``grace``: the most before the first."""
+    """``silence``: the most seconds without a heartbeat; ``grace``: the most before the first.
+    ``log_fd``: where it logs to, an inheritable file descriptor."""
 
     def __init__(
-        self, name: str, module: str, args: tuple[str, ...], *, silence: float, grace: float
+        self,
+        name: str,
+        module: str,
+        args: tuple[str, ...],
+        *,
+        silence: float,
+        grace: float,
+        log_fd: int = STDERR,
     ) -> None:
         self.name = name
         self.silence = silence
@@ -42,7 +56,9 @@ class Child:
         """Why its latest start was refused; "" while it was not."""
         self.due = 0.0
         """When to start it (`time.monotonic`), while it is not running."""
-        self._argv = (sys.executable, "-P", "-m", module, *args)
+        self.stderr: Stderr | None = None
+        """Its fd 2, while it runs."""
+        self._argv = (sys.executable, "-P", "-m", module, *args, str(log_fd))
         self._started = 0.0
         self._heard = 0.0
         self._beating = False
@@ -51,7 +67,8 @@ class Child:
         """When its silence began; its wait for a CPU (ns) and its CPU time (s) by then."""
 
     def start(self) -> None:
-        """Spawn it, with one end of a pipe to write heartbeats to. Raises OSError."""
+        """Spawn it. Raises OSError."""
+        stderr = Stderr(self.name)
         reader, writer = os.pipe()
         os.set_blocking(reader, False)
         os.set_inheritable(writer, True)
@@ -61,16 +78,20 @@ class Child:
                 sys.executable,
                 (*self._argv, str(writer)),
                 {**os.environ, "PYTHONPATH": path},
+                file_actions=((os.POSIX_SPAWN_DUP2, stderr.writer, STDERR),),
                 setpgroup=0,  # the terminal's signals are for the supervisor alone
                 setsigmask=(),
                 setsigdef=(signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGPIPE),
             )
         except OSError:
             os.close(reader)
+            os.close(stderr.fd)
             raise
         finally:
             os.close(writer)
+            os.close(stderr.writer)
         self.beat_fd = reader
+        self.stderr = stderr
         self.since = time.time()
         self._started = self._heard = time.monotonic()
         self._beating = False
@@ -133,6 +154,9 @@ class Child:
         if not pid:
             return None
         self.hear()  # the last words
+        if self.stderr is not None:
+            self.stderr.finish()
+            self.stderr = None
         self.pid = 0
         os.close(self.beat_fd)
         self.beat_fd = -1

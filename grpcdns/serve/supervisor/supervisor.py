@@ -20,9 +20,9 @@ import os
 import selectors
 import signal
 import socket
-import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 from grpcdns import log
@@ -32,6 +32,8 @@ from grpcdns.serve.child_process import NO_ADDRESS, USER_ERROR
 from grpcdns.serve.rundir import ProcessState, RunDir, Supervision
 from grpcdns.serve.supervisor.child import Child
 from grpcdns.serve.supervisor.reload import Options
+from grpcdns.serve.supervisor.stderr import Stderr
+from grpcdns.serve.supervisor.summary import summary
 
 _log = logging.getLogger(__name__)
 
@@ -52,6 +54,7 @@ def run(config: Config, reload: Callable[[], Config] | None = None, file: str = 
     """Serve until SIGTERM or SIGINT; returns the exit code. ``reload`` reads the options again,
     ``file`` is the configuration file to watch ("" for none)."""
     log.start("supervisor", config.log_level, config.log_format)
+    _log.info("%s", summary(config))
     warn_of_open_addresses(config)
     folder = RunDir.make()
     try:
@@ -88,7 +91,15 @@ class Supervisor:
         self._code = 0
         self._selector = selectors.DefaultSelector()
         path = str(folder.path)
-        self._feed = Child("feed", "grpcdns.serve.feed", (path,), silence=FEED_SILENCE, grace=60.0)
+        log_fd = _inheritable_stderr()
+        self._feed = Child(
+            "feed",
+            "grpcdns.serve.feed",
+            (path,),
+            silence=FEED_SILENCE,
+            grace=60.0,
+            log_fd=log_fd,
+        )
         self._workers = [
             Child(
                 f"worker-{number}",
@@ -96,6 +107,7 @@ class Supervisor:
                 (path, str(number)),
                 silence=WORKER_SILENCE,
                 grace=START_GRACE,
+                log_fd=log_fd,
             )
             for number in range(len(config.listen))
         ]
@@ -157,7 +169,7 @@ class Supervisor:
                 except BlockingIOError:
                     pass
             else:
-                key.data.hear()
+                key.data()
         if time.monotonic() - began > timeout + 0.25:  # we got no CPU ourselves, or were frozen
             for child in self._children:
                 child.forgive()
@@ -189,17 +201,15 @@ class Supervisor:
         if any(worker.was_up or not worker.refusal for worker in self._workers):
             return False
         for worker in self._workers:
-            print(f"grpcdns: {worker.refusal}", file=sys.stderr)
+            log.fail(worker.refusal)
         return True
 
     def _reap(self, child: Child) -> int | None:
-        fd = child.beat_fd
+        fds = (child.beat_fd, child.stderr.fd if child.stderr else -1)
         code = child.reap()
         if code is not None:
-            try:
-                self._selector.unregister(fd)
-            except (KeyError, ValueError):
-                pass
+            for fd in fds:
+                self._forget(fd)
         return code
 
     def _start(self, child: Child) -> None:
@@ -209,7 +219,21 @@ class Supervisor:
             _log.error("%s cannot be started: %s", child.name, error)
             child.plan_restart()
             return
-        self._selector.register(child.beat_fd, selectors.EVENT_READ, child)
+        self._selector.register(child.beat_fd, selectors.EVENT_READ, child.hear)
+        if child.stderr is not None:
+            self._selector.register(
+                child.stderr.fd, selectors.EVENT_READ, partial(self._relay, child.stderr)
+            )
+
+    def _relay(self, stderr: Stderr) -> None:
+        if not stderr.read():
+            self._forget(stderr.fd)
+
+    def _forget(self, fd: int) -> None:
+        try:
+            self._selector.unregister(fd)
+        except (KeyError, ValueError):
+            pass
 
     def _write_processes(self) -> None:
         processes = {
@@ -268,7 +292,7 @@ class Supervisor:
                 if key.data is None:
                     os.read(key.fd, 4096)
                 else:
-                    key.data.hear()
+                    key.data()
         return True
 
     def _is_interrupted_again(self) -> bool:
@@ -277,6 +301,16 @@ class Supervisor:
         now = time.monotonic()
         self._interrupted = self._interrupted or now
         return now - self._interrupted > _KEY_PRESS
+
+
+def _inheritable_stderr() -> int:
+    """A copy of our stderr: a child's fd 2 is a pipe."""
+    try:
+        fd = os.dup(log.STDERR)
+    except OSError:  # it was closed before we started
+        fd = os.open(os.devnull, os.O_WRONLY)
+    os.set_inheritable(fd, True)
+    return fd
 
 
 def _how(code: int) -> str:

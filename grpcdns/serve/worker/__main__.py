@@ -1,4 +1,4 @@
-"""``python -m grpcdns.serve.worker RUNDIR NUMBER [BEAT_FD]``: a worker process."""
+"""``python -m grpcdns.serve.worker RUNDIR NUMBER [LOG_FD BEAT_FD]``: a worker process."""
 
 import sys
 

@@ -1,6 +1,6 @@
 """The worker process: answers on one address, from what the feed sends.
 
-    python -m grpcdns.serve.worker RUNDIR NUMBER [BEAT_FD]
+    python -m grpcdns.serve.worker RUNDIR NUMBER [LOG_FD BEAT_FD]
 
 It never imports kubernetes. It is not ready (NOT_SERVING, and UNAVAILABLE to every query) until it
 is synced or restored from a snapshot, and again while it drains. Without a feed it goes on
@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from grpcdns.config.options import Config, UserError
-from grpcdns.serve import child_process
+from grpcdns.serve import child_process, link
 from grpcdns.serve.rundir import RunDir
 from grpcdns.serve.worker.answerer import Answerer, histogram
 from grpcdns.serve.worker.later import Servicer
@@ -52,7 +52,7 @@ class WorkerProcess:
 
     def __init__(self, run: RunDir, number: int, config: Config, beat_fd: int | None) -> None:
         self._run = run
-        self._name = f"worker-{number}"
+        self._name = f"{link.WORKER}{number}"
         self._number = number
         self._draining = False
         self._frozen = False
@@ -182,11 +182,11 @@ def main() -> int:
     # would let it kill the process whenever the main thread is not waiting.
     signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     run, number = RunDir(sys.argv[1]), int(sys.argv[2])
-    beat_fd = int(sys.argv[3]) if len(sys.argv) > 3 else None
+    log_fd, beat_fd = child_process.given_fds(sys.argv[3:])
 
     def serve() -> int:
         config = child_process.read_config(run)
-        child_process.start_log(f"worker-{number}", config)
+        child_process.start_log(f"{link.WORKER}{number}", config, log_fd)
         return WorkerProcess(run, number, config, beat_fd).serve()
 
     return child_process.main("worker", serve)

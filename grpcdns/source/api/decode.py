@@ -57,10 +57,12 @@ class Item(NamedTuple):
 
 
 class Page(NamedTuple):
-    """A page of a list. ``token``: where the next page begins, "" for the last page."""
+    """A page of a list. ``token``: where the next page begins, "" for the last page. ``remaining``:
+    how many objects the next pages have; 0 where the API does not tell."""
 
     version: str
     token: str
+    remaining: int = 0
 
 
 class Status(NamedTuple):
@@ -202,7 +204,9 @@ class ListReader:
         for raw in page.items or ():
             yield from self._one(raw)
         meta = page.metadata or ApiListMeta()
-        self.page = Page(meta.resource_version or "", meta.continue_ or "")
+        self.page = Page(
+            meta.resource_version or "", meta.continue_ or "", meta.remaining_item_count or 0
+        )
 
     def _read(self, piece: bytes) -> Iterator[Item]:
         if self._left:

@@ -32,6 +32,7 @@ class Journal:
         self._lost: set[Kind] = set()
         self._lost_at = 0.0
         self._refusals: dict[Kind, str] = {}
+        self._listed: set[Kind] = set()
         self._skipped: set[tuple[Kind, str]] = set()
 
     def reached(self, kind: Kind) -> None:
@@ -55,12 +56,19 @@ class Journal:
             self._unreachable(kind, error)
 
     def listed(self, kind: Kind, objects: int, changes: int, seconds: float, how: str) -> None:
-        """The sink has taken a complete list."""
+        """The sink has taken a complete list. The first ones make one line of the feed's, together:
+        the sync."""
         self.reached(kind)
-        log.info(
-            "%s: %d listed, %d changed (%s, %.2f s)", _name(kind), objects, changes, how, seconds
-        )
+        level = logging.INFO if kind in self._listed else logging.DEBUG
+        self._listed.add(kind)
+        line = "%s: %d listed, %d changed (%s, %.2f s)"
+        log.log(level, line, _name(kind), objects, changes, how, seconds)
         self._sink.note("list", kind, objects=objects, changes=changes, seconds=seconds, how=how)
+
+    def reading(self, kind: Kind, objects: int, total: int) -> None:
+        """A first list is taking long: ``objects`` so far, of ``total`` (0: not known)."""
+        of = f" of about {total}" if total > objects else ""
+        log.info("%s: %d objects listed so far%s", _name(kind), objects, of)
 
     def relist(self, kind: Kind, reason: str) -> None:
         """The watch cannot go on."""

@@ -33,6 +33,7 @@ from grpcdns.source.api.client import (
 from grpcdns.source.api.decode import Decoder, Event, Item, ListReader, Page, Unreadable, number
 from grpcdns.source.api.journal import Journal
 from grpcdns.source.api.listing import Listing
+from grpcdns.source.api.progress import Progress
 from grpcdns.source.api.retry import Backoff, Next
 from grpcdns.source.clock import Clock
 from grpcdns.source.kinds import Fields
@@ -100,6 +101,7 @@ class Watch:
         self._journal = journal
         self._clock = clock
         self._backoff = Backoff()
+        self._progress = Progress(*resource, decoder, client, journal, clock)
         self._streaming = streaming
         self._streaming_first = streaming_first
         self._given_by: Decoder | None = None
@@ -343,6 +345,7 @@ class Watch:
         """A plain list: all pages, then one ``replace``."""
         began = self._clock.now()
         self._wanted = ""
+        self._progress.begin()
         try:
             listing, version = self._pages(retry.list_version(*position), position)
         except ApiError as error:
@@ -385,6 +388,8 @@ class Watch:
             for data in self._connection.read(self.resource.path, params):
                 for item in reader.feed(data):
                     listing.add(item)
+                if not self.synced:
+                    self._progress.update(len(listing.versions))
             for item in reader.finish():
                 listing.add(item)
         except Unreadable as error:
@@ -392,6 +397,7 @@ class Watch:
         for bad in reader.unreadable:
             self._journal.skipped(self.kind, bad.key, str(bad))
             listing.skip(bad)
+        self._progress.end_page(len(listing.versions), reader.page.remaining)
         return reader.page
 
     def _new_listing(self, position: Position) -> Listing:

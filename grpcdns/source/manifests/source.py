@@ -71,7 +71,8 @@ class _File:
         self.stamp: Stamp | None = None
         self.settled: Stamp | None = None
         self.entries: tuple[Entry, ...] = ()
-        self.broken = False
+        self.wrong = ""
+        """Why it could not be read, or its first mistake."""
 
 
 class Manifests:
@@ -113,12 +114,17 @@ class Manifests:
                 contents = self._contents(path, path in files.below)
             except OSError as error:
                 problems += self._unreadable(path, error, path in files.below)
+                file.stamp = file.settled = None
+                file.wrong = error.strerror or str(error)
                 continue
             if contents.error is not None and path not in files.below:
                 raise UserError(f"--manifests: {path}: {contents.error}") from contents.error
             file.entries = contents.entries
             objects += contents.objects
-            problems += self._mistakes(path, contents, sink)
+            mistakes = self._mistakes(path, contents, sink)
+            file.wrong = "".join(mistakes[:1])
+            problems += mistakes
+        self._lost = set(files.unreadable)
         if problems and not objects:
             raise UserError(f"--manifests: {problems[0]}")
         found = self._assemble()
@@ -181,6 +187,8 @@ class Manifests:
                     fault = None if isinstance(error, UserError) else error
                     log.error("manifests: %s; the last good state is kept", error, exc_info=fault)
             else:
+                if self._complaint:
+                    log.info("manifests: read again")
                 self._complaint = ""
             pause = max(POLL, 10 * (self._clock.now() - began))
 
@@ -191,6 +199,9 @@ class Manifests:
             self._warn(
                 f"{path}: {files.unreadable[path].strerror}; its files keep their last good state"
             )
+        for path in self._lost - files.unreadable.keys():
+            if path.is_dir():
+                _log_read_again(path)
         self._lost = set(files.unreadable)
         return files
 
@@ -208,20 +219,22 @@ class Manifests:
             contents = self._contents(path, in_folder)
         except OSError as error:
             file.stamp = file.settled = None
-            if not file.broken:
-                file.broken = True
-                self._keep(path, error.strerror or str(error), sink)
+            text = error.strerror or str(error)
+            if file.wrong != text:
+                file.wrong = text
+                self._keep(path, text, sink)
             return False
-        was_broken, file.broken = file.broken, contents.error is not None
+        was_wrong, file.wrong = file.wrong, str(contents.error or "")
         if contents.error is not None and file.entries:
             self._keep(path, str(contents.error), sink)
             return False
         mistakes = self._mistakes(path, contents, sink)
+        file.wrong = "".join(mistakes[:1])
         if mistakes and self._config.strict:
             self._keep(path, "mistakes, which --strict refuses", sink)
             return False
-        if was_broken and not file.broken:
-            log.info("manifests: %s can be read again", path)
+        if was_wrong and not file.wrong:
+            _log_read_again(path)
         kept = [entry for entry in file.entries if entry.key in contents.refused]
         file.entries = (*kept, *contents.entries)
         return True
@@ -250,7 +263,6 @@ class Manifests:
         text = f"{path}: {error.strerror or error}"
         if not in_folder:
             raise UserError(f"--manifests: {text}") from error
-        self._files.pop(path, None)
         self._warn(f"{text}; skipped")
         return [text]
 
@@ -269,6 +281,10 @@ class Manifests:
             sink.note(
                 "list", kind, objects=len(objects), changes=changes, seconds=seconds, how="files"
             )
+
+
+def _log_read_again(path: Path) -> None:
+    log.info("manifests: %s: read again, nothing wrong with it now", path)
 
 
 class _Watched:

@@ -80,15 +80,15 @@ def test_a_sample_without_a_family_would_be_lost(metrics: Metrics) -> None:
 
 def test_readiness_names_what_is_missing(metrics: Metrics) -> None:
     assert metrics.missing({"worker-0": report()}) == [
-        "no list of endpoint_slice yet",
-        "no list of service yet",
+        "no list of EndpointSlice yet",
+        "no list of Service yet",
         "worker-0 is not serving",
         "worker-1 does not answer",
     ]
 
 
 SERVING = link.Report(1, (("ready", "", 1.0),))
-NOT_LISTED = "no list of endpoint_slice yet\nno list of service yet\n"
+NOT_LISTED = "no list of EndpointSlice yet\nno list of Service yet\n"
 
 
 @pytest.mark.parametrize(

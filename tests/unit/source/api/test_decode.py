@@ -22,7 +22,7 @@ from grpcdns.core.cluster.objects import (
     ServiceImport,
     unpack,
 )
-from grpcdns.source.api.decode import Decoder, Item, ListReader, Unreadable, parse_time
+from grpcdns.source.api.decode import Decoder, Item, ListReader, Page, Unreadable, parse_time
 from grpcdns.source.kinds import Fields
 
 META = {"name": "x", "namespace": "ns", "resourceVersion": "7"}
@@ -192,7 +192,7 @@ def test_a_list_goes_on_without_a_broken_object() -> None:
     items, reader = read_list(Decoder(Kind.SERVICE), body.encode())
     assert len(items) == 2
     assert [bad.key for bad in reader.unreadable] == ["ns/x"]
-    assert reader.page == ("9", "t")
+    assert reader.page == Page("9", "t", 3)
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"{", b'"items"', b'{"items":7}', b"\xff"])

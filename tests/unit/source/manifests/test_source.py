@@ -280,7 +280,7 @@ def test_a_file_that_breaks_keeps_its_last_good_state(
     (folder / "a.yaml").write_text(service("a3"))
     found.poll()
     assert found.names() == "a3 b2"
-    assert "can be read again" in caplog.text
+    assert f"{folder / 'a.yaml'}: read again" in caplog.text
 
 
 def test_a_named_file_that_goes_away_keeps_its_last_good_state(
