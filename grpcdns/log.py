@@ -102,14 +102,14 @@ def fail(message: str) -> None:
     _handler.fail(message)
 
 
-def relay(process: str, line: bytes) -> None:
+def relay(process: str, line: bytes, trace: bytes = b"") -> None:
     """Log what another process wrote to its fd 2: one line, whatever the log level. Its level is
     that of gRPC's core where it shows one, else "error": such lines are last words."""
-    text = line.decode("utf-8", "backslashreplace").rstrip()
+    text, stack = (part.decode("utf-8", "backslashreplace").rstrip() for part in (line, trace))
     if text:
         found = _NATIVE.match(text)
         level = _NATIVE_LEVELS.get(found[1] or found[2], "error") if found else "error"
-        _handler.write(time.time(), level, process, text)
+        _handler.write(time.time(), level, process, text, stack)
 
 
 def _json(at: str, level: str, process: str, message: str, trace: str) -> str:

@@ -120,7 +120,7 @@ def test_a_warning(lines: Lines) -> None:
     (line,) = lines()
     assert line["level"] == "warning"
     assert line["message"].endswith("DeprecationWarning: old\nhabits")
-    assert f"{__file__}:" in line["message"]
+    assert "test_log.py:" in line["message"]
 
 
 def test_a_thread_that_ends_with_an_exception(lines: Lines) -> None:

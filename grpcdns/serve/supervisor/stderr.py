@@ -18,6 +18,10 @@ _LINE: Final = 1 << 14
 """The most octets of a line; a longer one is logged in parts."""
 _LAST_READS: Final = 16
 """A process that the child has started may go on writing."""
+_FATAL: Final = b"Fatal Python error: "
+"""The process ends, and what it still writes is the stack of each thread (faulthandler)."""
+_STACK: Final = 1000
+"""The most lines of it that are kept."""
 
 
 class Stderr:
@@ -27,6 +31,8 @@ class Stderr:
         self.fd, self.writer = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._process = process
         self._rest = b""
+        self._fatal: list[bytes] = []
+        """The last words: a line that begins with `_FATAL`, and the stack."""
 
     def read(self) -> int:
         """Log the lines that have come; returns how many octets that was: 0 for the end of the
@@ -38,8 +44,14 @@ class Stderr:
             rest = rest[_LINE:]
         self._rest = rest
         for line in lines:
-            log.relay(self._process, line)
+            self._take(line)
         return len(data)
+
+    def _take(self, line: bytes) -> None:
+        if not self._fatal and not line.startswith(_FATAL):
+            log.relay(self._process, line)
+        elif len(self._fatal) < _STACK:
+            self._fatal.append(line)
 
     def finish(self) -> None:
         """The child has ended: log what is left, and close the pipe."""
@@ -49,5 +61,7 @@ class Stderr:
                     break
         except BlockingIOError:
             pass
-        log.relay(self._process, self._rest)
+        self._take(self._rest)
+        if self._fatal:
+            log.relay(self._process, self._fatal[0], b"\n".join(self._fatal[1:]))
         os.close(self.fd)

@@ -13,7 +13,7 @@ from grpcdns.serve.supervisor.stderr import Stderr
 @pytest.fixture
 def relayed(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
     found: list[bytes] = []
-    monkeypatch.setattr(log, "relay", lambda _process, line: found.append(line))
+    monkeypatch.setattr(log, "relay", lambda _process, *lines: found.extend(lines))
     return found
 
 
@@ -57,3 +57,13 @@ def test_a_full_pipe_blocks_nobody(stderr: Stderr, relayed: list[bytes]) -> None
     os.close(stderr.writer)
     assert relayed[0] == b"y" * 4095
     assert b"later" in relayed
+
+
+def test_a_crash_is_one_line_with_its_stack(stderr: Stderr, relayed: list[bytes]) -> None:
+    stack = b"Thread 0x1 (most recent call first):\n  File a.py, line 1 in b\n"
+    os.write(stderr.writer, b"free(): invalid pointer\nFatal Python error: Aborted\n\n" + stack)
+    stderr.read()
+    assert relayed == [b"free(): invalid pointer"], "not before its end"
+    os.close(stderr.writer)
+    stderr.finish()
+    assert relayed[1:] == [b"Fatal Python error: Aborted", b"\n" + stack]

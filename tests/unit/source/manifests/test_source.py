@@ -20,6 +20,12 @@ from tests.unit.source.api.stage import RecordingSink
 from tests.unit.source.manifests.followed import Followed, service
 
 SERVED = service("served")
+MISTAKEN = """\
+apiVersion: v1
+kind: Service
+metadata: {name: x, namespace: ns}
+spec: {clusterIP: nonsense}
+"""
 
 
 @pytest.fixture
@@ -281,6 +287,56 @@ def test_a_file_that_breaks_keeps_its_last_good_state(
     found.poll()
     assert found.names() == "a3 b2"
     assert f"{folder / 'a.yaml'}: read again" in caplog.text
+
+
+@pytest.mark.parametrize("strict", [False, True])
+@pytest.mark.parametrize("text", ["kind: [\n", MISTAKEN])
+def test_a_file_that_is_right_again_is_logged_once(
+    folder: Path, caplog: pytest.LogCaptureFixture, text: str, strict: bool
+) -> None:
+    caplog.set_level("INFO")
+    found = Followed(folder, strict=strict).start()
+    for content in (text, service("x"), service("z")):
+        (folder / "b.yaml").write_text(content)
+        found.poll(5)
+    assert found.names() == "a z"
+    again = f"manifests: {folder / 'b.yaml'}: read again, nothing wrong with it now"
+    assert caplog.messages.count(again) == 1
+    assert caplog.messages[-1] == again
+
+
+@pytest.mark.parametrize("text", ["kind: [\n", MISTAKEN])
+def test_a_file_that_was_wrong_at_the_start_is_right(
+    folder: Path, caplog: pytest.LogCaptureFixture, text: str
+) -> None:
+    caplog.set_level("INFO")
+    (folder / "b.yaml").write_text(text)
+    found = Followed(folder).start()
+    (folder / "b.yaml").write_text(service("z"))
+    found.poll()
+    assert f"{folder / 'b.yaml'}: read again" in caplog.messages[-1]
+
+
+def test_what_could_not_be_read_is_read_again(
+    folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Links that lead to themselves, which not even root can read: a file, and later a folder."""
+    caplog.set_level("INFO")
+    file, inner = folder / "b.yaml", folder / "inner"
+    file.symlink_to(file)
+    inner.mkdir()
+    found = Followed(folder, inner).start()
+    inner.rmdir()
+    inner.symlink_to(inner)
+    found.poll(5)
+    for path in (file, inner):
+        assert len([line for line in caplog.messages if f"{path}: " in line]) == 1
+        path.unlink()
+    file.write_text(service("b"))
+    inner.mkdir()
+    found.poll(5)
+    for path in (file, inner):
+        assert f"manifests: {path}: read again, nothing wrong with it now" in caplog.messages
 
 
 def test_a_named_file_that_goes_away_keeps_its_last_good_state(
