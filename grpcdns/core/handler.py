@@ -168,9 +168,10 @@ class Handler:
             if entry.serial_at >= 0:
                 entry.renew_serial(self.index.serials[entry.zone])
         self.stats.answers[qtype, entry.rcode] += 1
-        if entry.ttl_class == TtlClass.ZERO:
-            return self._answer_zero(query, entry)
-        self._count_ttl(entry.ttl_class, 1)
+        if entry.ttl_class is not None:
+            if entry.ttl_class == TtlClass.ZERO:
+                return self._answer_zero(query, entry)
+            self._count_ttl(entry.ttl_class, 1)
         head, reply = query.head, _reply(query, entry.rcode, entry.counts, entry.tail)
         # Only what a plain query can vary in is kept: RD, AD, CD, and whether there is an OPT.
         if (

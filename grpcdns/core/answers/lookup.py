@@ -178,8 +178,12 @@ class View:
         if not hits and asked.prefer:
             self.cheap = True  # the topology zone may have any name
             hits = list(self.endpoint_hits(slices, asked, target, ""))
-        self._came_from_endpoints(hits, headless=service.headless)
-        if hits or asked.zone:
+        if hits:
+            self.origins.add(Origin.ENDPOINTS)
+            return hits
+        if service.headless:
+            self.origins.add(Origin.AWAITED)
+        if asked.zone:
             return hits
         ports = (
             [port for slice_ in slices for port in slice_.ports]
@@ -201,16 +205,13 @@ class View:
         target = (imported.name, imported.namespace, SVC, *self.zone)
         if imported.headless or asked.endpoint:
             hits = list(self.endpoint_hits(slices, asked, target, "", clusters=True))
-            self._came_from_endpoints(hits, headless=imported.headless)
+            if hits:
+                self.origins.add(Origin.ENDPOINTS)
+            elif imported.headless:
+                self.origins.add(Origin.AWAITED)
             return hits or None
         self.origins.add(Origin.CLUSTER_IP)
         return cluster_hits(imported.ips, imported.ports, asked, target)
-
-    def _came_from_endpoints(self, hits: list[Hit], *, headless: bool) -> None:
-        if hits:
-            self.origins.add(Origin.ENDPOINTS)
-        elif headless:
-            self.origins.add(Origin.AWAITED)
 
     def endpoint_hits(
         self,
