@@ -118,9 +118,10 @@ class Maker:
         self._wrong = 0.0
         self._snippets: list[str] = []
         self._defined: list[str] = []
+        self._before: list[str] = []
 
     def make(self) -> Made:
-        self._features, self._snippets, self._defined = set(), [], []
+        self._features, self._snippets, self._defined, self._before = set(), [], [], []
         self._wrong = self._random.choice((0.0, 0.0, 0.0, 0.01, 0.03, 0.1, 0.3))
         count = self._random.choice((1, 1, 1, 2, 2, 3))
         blocks = [self._server(alone=count == 1) for _ in range(count)]
@@ -160,6 +161,10 @@ class Maker:
 
     def _server(self, *, alone: bool) -> str:
         keys = [self._key() for _ in range(self._random.choice((1, 1, 1, 2, 2, 3)))]
+        if self._before and self._chance(0.2):
+            self._has("same keys in two blocks")
+            keys = self._before
+        self._before = keys
         separator = self._random.choice((" ", " ", " ", ", ", ",\n", "  "))
         if "," in separator:
             self._has("keys with commas")

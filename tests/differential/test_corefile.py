@@ -39,6 +39,7 @@ LIMITS: Final = {
     "|no valid upstream addresses|no nameservers",
     "addresses": r"cannot assign requested address|interface name",
     "names": r"failed to resolve|no such host|lookup ",
+    "the Pod": r"in-cluster configuration",
     "expressions": r"plugin/view: (?!this|.*Wrong argument|.*unknown property)",
     "plugins": rf"plugin/({'|'.join(name for name, check in CHECKS.items() if check is None)}): ",
 }
@@ -186,6 +187,7 @@ FEATURES: Final = frozenset(PLUGINS) | {
     "properties from a snippet",
     "property on the line of the brace",
     "quoted word",
+    "same keys in two blocks",
     "scheme dns://",
     "scheme grpc://",
     "scheme https3://",
