@@ -1,7 +1,8 @@
 """``make demo``: a real CoreDNS on 127.0.0.1:1053 in front of grpcdns, fed by ``examples/cluster``.
 
 Queries CoreDNS over UDP, prints the replies as dig does, and compares them with what is expected:
-exit code 1 for a difference. ``KEEP=1`` stays up until Ctrl-C; ``PORT=`` sets another port.
+exit code 1 for a difference. ``KEEP=1`` stays up until Ctrl-C; ``PORT=`` sets another port, and
+``SOCKETS=`` another folder for the sockets.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -31,6 +32,8 @@ ZONES: Final = "cluster.local,10.96.0.0/12,172.17.0.0/16,192.168.50.0/24,fd00:10
 PODS: Final = [f"172.17.0.{n}" for n in (9, 10, 11, 12)]
 MYHOST: Final = "myhost.headless.default.svc.cluster.local."
 START_SECONDS: Final = 20.0
+SOCKETS: Final = "/tmp/grpcdns-demo"  # noqa: S108 - its owner is checked
+"""Known beforehand, so that the commands in README.md work."""
 
 
 class Row(NamedTuple):
@@ -98,9 +101,10 @@ def main() -> int:
 
 def _demo(program: Path, port: int) -> int:
     with (
-        tempfile.TemporaryDirectory(prefix="grpcdns-demo-") as folder,
-        _running(_grpcdns(folder, port), folder) as backend,
-        _running(_coredns(program, port), folder) as front,
+        _sockets(os.environ.get("SOCKETS") or SOCKETS) as sockets,
+        tempfile.TemporaryDirectory(prefix="grpcdns-demo-") as logs,
+        _running(_grpcdns(sockets, port), sockets, logs) as backend,
+        _running(_coredns(program, port), sockets, logs) as front,
     ):
         _wait_until_it_answers(port, [backend, front])
         wrong = [fault for row in ROWS for fault in _show(row, port)]
@@ -108,8 +112,22 @@ def _demo(program: Path, port: int) -> int:
             return _fail("; ".join(wrong))
         print(f"All {len(ROWS)} answers are as they should be.", flush=True)
         if os.environ.get("KEEP"):
-            _keep(port, [backend, front])
+            _keep(port, sockets, [backend, front])
         return 0
+
+
+@contextmanager
+def _sockets(folder: str) -> Iterator[str]:
+    """The folder, for this user alone; deleted at the end when it is empty."""
+    path = Path(folder)
+    path.mkdir(mode=0o700, exist_ok=True)
+    if path.is_symlink() or path.stat().st_uid != os.getuid():
+        raise _Ended(f"{folder} is another user's: set SOCKETS to another folder")
+    try:
+        yield folder
+    finally:
+        with suppress(OSError):
+            path.rmdir()
 
 
 def _grpcdns(folder: str, port: int) -> list[str]:
@@ -140,14 +158,15 @@ def _show(row: Row, port: int) -> Iterator[str]:
             yield f"{row.qname} {row.qtype}: {section} should be {list(wanted)}"
 
 
-def _keep(port: int, processes: list[Running]) -> None:
+def _keep(port: int, sockets: str, processes: list[Running]) -> None:
     """Wait for Ctrl-C; raises when a process ends before it."""
     try:
         print(
             "\nStill up; Ctrl-C ends it. Edit examples/cluster/*.yaml: the answers follow, those "
             "in CoreDNS's cache within 30 s.\n"
             f"  dig @{HOST} -p {port} xecho.default.svc.cluster.local\n"
-            f"  nslookup -port={port} {MYHOST} {HOST}",
+            f"  nslookup -port={port} {MYHOST} {HOST}\n"
+            f"  grpcdns query {MYHOST} SRV --server unix://{sockets}/0.sock",
             flush=True,
         )
         while not (ended := _ended(processes)):
@@ -190,14 +209,14 @@ def _ended(processes: list[Running]) -> str:
 
 
 @contextmanager
-def _running(command: list[str], folder: str) -> Iterator[Running]:
-    """A process with its log in ``folder``, terminated at the end. Ctrl-C does not reach it."""
+def _running(command: list[str], sockets: str, logs: str) -> Iterator[Running]:
+    """A process with its log in ``logs``, terminated at the end. Ctrl-C does not reach it."""
     name = Path(command[0]).name if "grpcdns" not in command else "grpcdns"
-    log = Path(folder, f"{name}.log")
+    log = Path(logs, f"{name}.log")
     with log.open("wb") as output:
         process = subprocess.Popen(
             command,
-            env={**os.environ, "SOCKETS": folder},
+            env={**os.environ, "SOCKETS": sockets},
             stdout=output,
             stderr=output,
             start_new_session=True,

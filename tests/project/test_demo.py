@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -36,8 +37,11 @@ def built() -> None:
 
 
 @pytest.fixture
-def environment() -> dict[str, str]:
-    return {**os.environ, "PORT": str(free_port())}
+def environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, str]:
+    """A port and a folder of the test, for processes and for this one."""
+    monkeypatch.setenv("PORT", str(free_port()))
+    monkeypatch.setenv("SOCKETS", str(tmp_path / "sockets"))
+    return dict(os.environ)
 
 
 def test_prints_every_answer_and_ends(environment: dict[str, str]) -> None:
@@ -48,6 +52,17 @@ def test_prints_every_answer_and_ends(environment: dict[str, str]) -> None:
     assert PRINTED in run.stdout
     assert run.stdout.endswith(f"All {len(demo.ROWS)} answers are as they should be.\n")
     assert run.stderr == ""
+    assert not Path(environment["SOCKETS"]).exists()
+
+
+def test_another_users_folder_is_not_used(
+    environment: dict[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """/tmp is everybody's: a link could lead anywhere."""
+    (tmp_path / "elsewhere").mkdir()
+    Path(environment["SOCKETS"]).symlink_to(tmp_path / "elsewhere")
+    assert demo.main() == 1
+    assert "is another user's: set SOCKETS" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -67,10 +82,10 @@ def test_kept_up_until_a_signal(environment: dict[str, str], number: signal.Sign
         probe.bind((demo.HOST, port))  # CoreDNS is gone
 
 
+@pytest.mark.usefixtures("environment")
 def test_a_wrong_answer_is_reported_with_exit_code_1(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setenv("PORT", str(free_port()))
     monkeypatch.setattr(
         demo, "ROWS", [demo.ROWS[0]._replace(answer=[(demo.ROWS[0].qname, "A", "10.0.0.1")])]
     )
@@ -78,6 +93,7 @@ def test_a_wrong_answer_is_reported_with_exit_code_1(
     assert "xecho.default.svc.cluster.local. A: answer should be [" in capsys.readouterr().err
 
 
+@pytest.mark.usefixtures("environment")
 def test_a_port_in_use_is_reported(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
