@@ -40,7 +40,7 @@ EXPECTED: Final = {
     "grpcdns query xecho": "10.96.49.52",
     "grpcdns query web": "fd00:10:96::7",
     "grpcdns check": "SERVING",
-    "grpcdns explain": "NXDOMAIN",
+    "grpcdns explain": "NOERROR, 4 records",
 }
 """What a command that begins like this prints, among other things."""
 
