@@ -27,13 +27,12 @@ from typing import Final
 
 from grpcdns import log
 from grpcdns.config.options import Config
-from grpcdns.config.values import EVERY_INTERFACE
 from grpcdns.serve.child_process import NO_ADDRESS, USER_ERROR
 from grpcdns.serve.rundir import ProcessState, RunDir, Supervision
 from grpcdns.serve.supervisor.child import Child
 from grpcdns.serve.supervisor.reload import Options
+from grpcdns.serve.supervisor.start_lines import log_start
 from grpcdns.serve.supervisor.stderr import Stderr
-from grpcdns.serve.supervisor.summary import summary
 
 _log = logging.getLogger(__name__)
 
@@ -54,8 +53,7 @@ def run(config: Config, reload: Callable[[], Config] | None = None, file: str = 
     """Serve until SIGTERM or SIGINT; returns the exit code. ``reload`` reads the options again,
     ``file`` is the configuration file to watch ("" for none)."""
     log.start("supervisor", config.log_level, config.log_format)
-    _log.info("%s", summary(config))
-    warn_of_open_addresses(config)
+    log_start(config)
     folder = RunDir.make()
     try:
         folder.write_config(config)
@@ -64,16 +62,6 @@ def run(config: Config, reload: Callable[[], Config] | None = None, file: str = 
         for number in (signal.SIGTERM, signal.SIGINT):  # one more must not change the exit code
             signal.signal(number, signal.SIG_IGN)
         folder.remove()
-
-
-def warn_of_open_addresses(config: Config) -> None:
-    """Log each address on all of the machine's interfaces that is served without TLS."""
-    for address in config.listen:
-        if address.startswith(EVERY_INTERFACE) and not config.tls_cert:
-            _log.warning(
-                "--listen %s: served without TLS on every interface; give --tls-cert, or 127.0.0.1",
-                address,
-            )
 
 
 class Supervisor:

@@ -16,6 +16,8 @@ from pathlib import Path
 import grpc
 import pytest
 
+from grpcdns.serve import link
+from grpcdns.serve.rundir import RunDir
 from harness.grpcdns import SERVING, Grpcdns
 from harness.metrics import get, sample
 from harness.ports import free_address
@@ -149,6 +151,25 @@ def test_the_run_folder_is_private_and_removed(manifests: Path, tmp_path: Path, 
             assert stat.S_IMODE(folder.stat().st_mode) == 0o700
             assert stat.S_IMODE((folder / "config.json").stat().st_mode) == 0o600
         assert not list(run.iterdir())
+
+
+def test_what_reads_the_lists_is_no_worker(manifests: Path, tmp_path: Path) -> None:
+    """As `grpcdns explain` does; metrics and readiness wait for workers only."""
+    at = free_address()
+    options = ("--manifests", manifests, "--metrics", str(at))
+    with (
+        tempfile.TemporaryDirectory() as run,  # short enough for a socket's path
+        Grpcdns(*options, folder=tmp_path, env={"XDG_RUNTIME_DIR": run}) as ours,
+        socket.socket(socket.AF_UNIX) as reader,
+    ):
+        (folder,) = Path(run).iterdir()
+        reader.connect(RunDir(folder).link)
+        reader.sendall(link.to_frame(link.Hello("explain", live=False)))
+        assert reader.recv(1), "the lists come"
+        text = get(at, "/metrics")[1]
+        assert 'grpcdns_feed_resyncs_total{worker="worker-0"}' in text
+        assert "explain" not in text
+        assert answers(ours)
 
 
 def ended(*options: str | Path, folder: Path) -> tuple[int, str]:
