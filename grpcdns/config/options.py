@@ -181,6 +181,13 @@ OPTIONS: Final = (
            "NXDOMAIN for a Service without ready endpoints", reload=True),
     Option("zonal", _ANSWERS, v.boolean, "",
            "answer ZONE.pin._zone and ZONE.prefer._zone names of headless Services", reload=True),
+    Option("topology-zone", _ANSWERS, v.zone_label, "ZONE",
+           "topology zone of this Pod: preferred by headless Services with trafficDistribution"),
+    Option("topology-node", _ANSWERS, v.subdomain, "NODE",
+           "node of this Pod: preferred by those with trafficDistribution: PreferSameNode"),
+    Option("topology-min-share", _ANSWERS, v.share, "SHARE",
+           "share of all ready endpoints, 0 to 1, that a preferred zone must have; by default half"
+           " of an equal share", reload=True),
     Option("multicluster", _ANSWERS, v.many(v.zone), "ZONES",
            "which of the zones belong to the Multi-Cluster Services API"),
     Option("dns-service", _ANSWERS, v.namespaced_name, "NAMESPACE/NAME",

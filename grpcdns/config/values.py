@@ -15,6 +15,7 @@ Parser = Callable[[Any], Any]
 _UNITS: Final = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
 _DURATION: Final = re.compile(r"(?:\d+(?:\.\d*)?(?:us|ms|s|m|h))+|0")
 _LABEL: Final = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+_LABEL_VALUE: Final = re.compile(r"[a-z0-9]([-a-z0-9_.]{0,61}[a-z0-9])?")
 _ZONE_LABEL: Final = re.compile(r"[a-z0-9_]([-a-z0-9_]{0,61}[a-z0-9_])?")
 _TRUE: Final = frozenset({"true", "yes", "on", "1"})
 _FALSE: Final = frozenset({"false", "no", "off", "0"})
@@ -136,6 +137,27 @@ def label(value: Any) -> str:
     if not _LABEL.fullmatch(word):
         raise ValueError(f"{value!r} is not a DNS label (a-z, 0-9 and -, at most 63)")
     return word
+
+
+def zone_label(value: Any) -> str:
+    """A topology zone in lower case: a label's value as Kubernetes allows it."""
+    word = text(value).lower()
+    if not _LABEL_VALUE.fullmatch(word):
+        raise ValueError(f"{value!r} is not a label's value (a-z, 0-9, -, _ and ., at most 63)")
+    return word
+
+
+def subdomain(value: Any) -> str:
+    """A node's name in lower case (RFC 1123): at most 253 of a-z, 0-9, - and dots."""
+    word = text(value).lower()
+    if len(word) > 253 or not all(_LABEL.fullmatch(part) for part in word.split(".")):
+        raise ValueError(f"{value!r} is not a DNS name (a-z, 0-9, - and ., at most 253)")
+    return word
+
+
+def share(value: Any) -> str:
+    """A number from 0 to 1, as text."""
+    return f"{number(0, 1)(value):g}"
 
 
 def namespaced_name(value: Any) -> str:

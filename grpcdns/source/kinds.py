@@ -22,6 +22,7 @@ from grpcdns.config.options import Config
 from grpcdns.config.selector import Requirement, Selector, parse_selector
 from grpcdns.core.cluster.objects import (
     Endpoint,
+    EndpointDetails,
     EndpointSlice,
     Kind,
     Namespace,
@@ -72,6 +73,7 @@ class ApiServiceSpec(Read):
     external_name: str | None = None
     external_ips: list[str] | None = msgspec.field(default=None, name="externalIPs")
     ports: list[ApiPort] | None = None
+    traffic_distribution: str | None = None
 
 
 class ApiIngress(Read):
@@ -94,10 +96,21 @@ class ApiService(ApiAny):
 
 class ApiConditions(Read):
     ready: bool | None = None
+    serving: bool | None = None
+    terminating: bool | None = None
 
 
 class ApiTargetRef(Read):
     name: str | None = None
+
+
+class ApiHint(Read):
+    name: str | None = None
+
+
+class ApiHints(Read):
+    for_zones: list[ApiHint] | None = None
+    for_nodes: list[ApiHint] | None = None
 
 
 class ApiEndpoint(Read):
@@ -106,6 +119,8 @@ class ApiEndpoint(Read):
     hostname: str | None = None
     target_ref: ApiTargetRef | None = None
     zone: str | None = None
+    node_name: str | None = None
+    hints: ApiHints | None = None
 
 
 class ApiEndpointSlice(ApiAny):
@@ -139,21 +154,24 @@ _NO_STATUS: Final = ApiServiceStatus()
 _NO_BALANCER: Final = ApiLoadBalancer()
 NO_POD: Final = ApiPodStatus()
 _NO_IMPORT: Final = ApiServiceImportSpec()
+_NO_CONDITIONS: Final = ApiConditions()
+_NO_HINTS: Final = ApiHints()
 
 
 class Fields(NamedTuple):
     """Which of the fields that only some options need are kept: fewer cost less memory, and make
-    fewer changes."""
+    fewer changes. ``topology``: a Service's trafficDistribution, and its endpoints' details."""
 
     zones: bool = True
     pods: bool = True
+    topology: bool = True
 
 
 def _namespace(_raw: ApiAny, meta: ApiMeta, _fields: Fields) -> Namespace:
     return Namespace("", meta.name or "")
 
 
-def _service(raw: ApiService, meta: ApiMeta, _fields: Fields) -> Service:
+def _service(raw: ApiService, meta: ApiMeta, fields: Fields) -> Service:
     spec = raw.spec or _NO_SERVICE
     balancer = (raw.status or _NO_STATUS).load_balancer or _NO_BALANCER
     ingress = [point.ip or point.hostname or "" for point in balancer.ingress or ()]
@@ -165,12 +183,13 @@ def _service(raw: ApiService, meta: ApiMeta, _fields: Fields) -> Service:
         external_name=spec.external_name or "",
         ports=_ports(spec.ports),
         external_ips=(*(spec.external_ips or ()), *ingress),
+        traffic_distribution=(spec.traffic_distribution or "") if fields.topology else "",
     )
 
 
 def _endpoint_slice(raw: ApiEndpointSlice, meta: ApiMeta, fields: Fields) -> EndpointSlice:
     labels = meta.labels or {}
-    zones, pods = fields
+    zones, pods, topology = fields
     return EndpointSlice(
         namespace=meta.namespace or "",
         name=meta.name or "",
@@ -184,6 +203,7 @@ def _endpoint_slice(raw: ApiEndpointSlice, meta: ApiMeta, fields: Fields) -> End
                     point.hostname or "",
                     pod_label(point.target_ref.name) if pods and point.target_ref else "",
                     (point.zone or "").lower() if zones else "",
+                    _details(point) if topology else None,
                 )
                 for point in raw.endpoints or ()
             ]
@@ -192,6 +212,25 @@ def _endpoint_slice(raw: ApiEndpointSlice, meta: ApiMeta, fields: Fields) -> End
         imported_service=labels.get(IMPORTED_SERVICE_NAME) or "",
         cluster=labels.get(SOURCE_CLUSTER) or "",
     )
+
+
+def _details(point: ApiEndpoint) -> EndpointDetails | None:
+    conditions = point.conditions or _NO_CONDITIONS
+    hints = point.hints or _NO_HINTS
+    # The API's rule: a condition serving that is not given is as ready is.
+    ready = conditions.ready is not False
+    details = EndpointDetails(
+        ready if conditions.serving is None else conditions.serving,
+        conditions.terminating is True,
+        (point.node_name or "").lower(),
+        _hinted(hints.for_zones),
+        _hinted(hints.for_nodes),
+    )
+    return None if details == EndpointDetails(serving=ready) else details
+
+
+def _hinted(hints: list[ApiHint] | None) -> tuple[str, ...]:
+    return tuple([hint.name.lower() for hint in hints or () if hint.name])
 
 
 def _pod(raw: ApiPod, meta: ApiMeta, _fields: Fields) -> Pod:
@@ -255,7 +294,7 @@ class Watched(NamedTuple):
     ``namespaced``: whether objects are in a Namespace.
     ``finished``: whether an object has ended although it is not deleted; None for a kind whose
     objects cannot. An object of a kind that can is not added while it is terminating, either.
-    ``optional_fields``: whether ``convert`` leaves some of its fields out, by `Fields`.
+    ``optional_fields``: which of `Fields` decide what ``convert`` leaves out.
     """
 
     name: str
@@ -267,7 +306,11 @@ class Watched(NamedTuple):
     field_selector: str = ""
     namespaced: bool = True
     finished: Callable[[Any], bool] | None = None
-    optional_fields: bool = False
+    optional_fields: tuple[str, ...] = ()
+
+    def is_read_alike(self, old: Fields, new: Fields) -> bool:
+        """Whether objects are the same with both."""
+        return all(getattr(old, name) == getattr(new, name) for name in self.optional_fields)
 
     @property
     def path(self) -> str:
@@ -281,10 +324,13 @@ WATCHED: Final[dict[Kind, Watched]] = {
         "Namespace", "v1", "namespaces", ApiAny, _namespace, _by_namespace_labels,
         namespaced=False,
     ),
-    Kind.SERVICE: Watched("Service", "v1", "services", ApiService, _service, _by_labels),
+    Kind.SERVICE: Watched(
+        "Service", "v1", "services", ApiService, _service, _by_labels,
+        optional_fields=("topology",),
+    ),
     Kind.ENDPOINT_SLICE: Watched(
         "EndpointSlice", "discovery.k8s.io/v1", "endpointslices", ApiEndpointSlice,
-        _endpoint_slice, _slices, optional_fields=True,
+        _endpoint_slice, _slices, optional_fields=Fields._fields,
     ),
     Kind.POD: Watched(
         "Pod", "v1", "pods", ApiPod, _pod, _by_labels,

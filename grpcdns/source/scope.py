@@ -17,4 +17,8 @@ def kinds_of(policy: Policy) -> tuple[Kind, ...]:
 
 def fields_of(policy: Policy) -> Fields:
     """Which of the optional fields to keep."""
-    return Fields(zones=policy.zonal, pods=policy.endpoint_pod_names)
+    return Fields(
+        zones=policy.zonal or policy.topology,
+        pods=policy.endpoint_pod_names,
+        topology=policy.topology,
+    )

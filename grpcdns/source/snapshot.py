@@ -124,6 +124,7 @@ def load(path: Path, fingerprint: str) -> Snapshot:
 def fingerprint(config: Config) -> str:
     """The options that decide which objects a snapshot holds, and of which cluster, as a hash."""
     policy = config.policy()
+    fields = fields_of(policy)
     decides = (
         config.kubeconfig,
         config.context,
@@ -133,7 +134,9 @@ def fingerprint(config: Config) -> str:
         config.namespace_labels,
         config.no_endpoints,
         [int(kind) for kind in kinds_of(policy)],
-        tuple(fields_of(policy)),
+        [fields.zones, fields.pods],
+        # Left out where it is off, so that a file from before there was such an option is good.
+        *([fields.topology] if fields.topology else []),
     )
     return hashlib.blake2b(msgspec.json.encode(decides), digest_size=8).hexdigest()
 

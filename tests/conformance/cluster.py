@@ -23,6 +23,13 @@ def ready(*ips: str, **fields: Any) -> Object:
     return {"addresses": list(ips), "conditions": {"ready": True}, **fields}
 
 
+def placed(ip: str, zone: str, node: str = "", hints: Sequence[str] = (), **fields: Any) -> Object:
+    """A ready endpoint in a zone, hinted for ``hints``."""
+    hinted = {"hints": {"forZones": [{"name": name} for name in hints]}} if hints else {}
+    at = {"nodeName": node} if node else {}
+    return ready(ip, zone=zone, **at, **hinted, **fields)
+
+
 def unready(*ips: str, **conditions: bool) -> Object:
     return {"addresses": list(ips), "conditions": {"ready": False, **conditions}}
 
@@ -138,6 +145,27 @@ HEADLESS: Final = [
         ready("fd00::"), ready("2001:db8::1"), ready("2001:db8:3333:4444:5555:6666:7777:8888"),
         ready("fd00::a:0:0:1", hostname="web-6"),
     ], [tcp(8080, "http")], family="IPv6"),
+    svc("near", headless=True, ports=[port(80, "http")], trafficDistribution="PreferSameZone"),
+    sliced("near-a", "near", [
+        placed("10.244.11.1", "zone-a", "node-a1", ["zone-a"], hostname="near-0"),
+        placed("10.244.11.2", "zone-a", "node-a2", ["zone-a"]),
+        placed("10.244.11.3", "zone-b", "node-b1", ["zone-b"]),
+        placed("10.244.11.4", "zone-b", "node-b2", ["zone-a"]),
+        unready("10.244.11.5", serving=True, terminating=True),
+    ], [tcp(8080, "http"), tcp(53, "dns", "UDP")]),
+    # Without hints.
+    sliced("near-6", "near", [placed("fd00::11:1", "zone-a"), placed("fd00::11:2", "zone-c")],
+           [tcp(8080, "http")], family="IPv6"),
+    svc("near-node", headless=True, ports=[port(80, "http")],
+        trafficDistribution="PreferSameNode"),
+    sliced("near-node-a", "near-node", [
+        placed("10.244.12.1", "zone-a", "node-a1"), placed("10.244.12.2", "zone-a", "node-a2"),
+        placed("10.244.12.3", "zone-b", "node-b1"),
+    ], [tcp(80, "http")]),
+    svc("near-ip", "10.96.0.17", ports=[port(80, "http")], trafficDistribution="PreferSameZone"),
+    sliced("near-ip-a", "near-ip", [placed("10.244.13.1", "zone-a"),
+                                    placed("10.244.13.2", "zone-b")], [tcp(80, "http")]),
+    external("ext-near", "near.testns.svc.cluster.local"),
     svc("portless", headless=True),
     sliced("portless-a", "portless", [ready("10.244.2.1")], []),
     svc("unnamed-port", headless=True, ports=[port(80)]),

@@ -109,6 +109,71 @@ ZONAL: Final = Group("zonal", [
             "zone-a.pin._zone.hdls.testns.pod.cluster.local.", qtypes=("A", "TXT")),
 ], Config(zonal=True))  # fmt: skip
 
+N: Final = f"near.{T}"
+NODE: Final = f"near-node.{T}"
+
+
+def near(zone: str, *numbers: int, name: str = N, net: int = 11) -> Case:
+    """Its addresses, under the options for a zone."""
+    return Case(name, answer=[f"{name} 5 IN A 10.244.{net}.{number}" for number in numbers],
+                differs="D19", id=f"{name} in {zone}")  # fmt: skip
+
+
+TOPOLOGY_ZONE: Final = Group("topology-zone", [
+    near("zone-a", 1, 2, 4),
+    Case(N, "AAAA", answer=[f"{N} 5 IN AAAA fd00::11:1"], differs="D19"),
+    Case(f"_http._tcp.{N}", "SRV",
+         answer=[f"_http._tcp.{N} 5 IN SRV 0 25 8080 {label}.{N}"
+                 for label in ("near-0", "10-244-11-2", "10-244-11-4", "fd00--11-1")],
+         additional=[f"near-0.{N} 5 IN A 10.244.11.1", f"10-244-11-2.{N} 5 IN A 10.244.11.2",
+                     f"10-244-11-4.{N} 5 IN A 10.244.11.4", f"fd00--11-1.{N} 5 IN AAAA fd00::11:1"],
+         differs="D19"),
+    Case(f"_dns._udp.{N}",
+         answer=[f"_dns._udp.{N} 5 IN A 10.244.11.{number}" for number in (1, 2, 4)],
+         differs="D19"),
+    # What names one endpoint is answered with it, wherever it is.
+    Case(f"10-244-11-3.{N}", answer=[f"10-244-11-3.{N} 5 IN A 10.244.11.3"]),
+    Case(reverse("10.244.11.3"), "PTR",
+         answer=[f"{reverse('10.244.11.3')} 5 IN PTR 10-244-11-3.{N}"]),
+    *absent(f"10-244-11-5.{N}"),
+    # No node is given.
+    near("zone-a", 1, 2, name=NODE, net=12),
+    # Without the field, or with an address of its own.
+    Case(f"near-ip.{T}", answer=[f"near-ip.{T} 5 IN A 10.96.0.17"]),
+    Case(f"10-244-13-2.near-ip.{T}", answer=[f"10-244-13-2.near-ip.{T} 5 IN A 10.244.13.2"]),
+    Case(f"twins.{T}", answer=[f"twins.{T} 5 IN A 10.244.4.{number}" for number in (1, 2)]),
+    Case(f"ext-near.{T}", answer=[f"ext-near.{T} 5 IN CNAME {N}",
+                                  *(f"{N} 5 IN A 10.244.11.{number}" for number in (1, 2, 4))],
+         differs="D19"),
+], Config(topology_zone="zone-a"))  # fmt: skip
+
+TOPOLOGY_OTHER_ZONE: Final = Group("topology-zone: one of four", [
+    near("zone-b", 3),
+    # None there: all of the others. IPv6 endpoints are chosen among IPv6 ones.
+    Case(N, "AAAA", answer=[f"{N} 5 IN AAAA fd00::11:{number}" for number in (1, 2)]),
+    near("zone-b", 3, name=NODE, net=12),
+], Config(topology_zone="zone-b"))  # fmt: skip
+
+TOPOLOGY_SHARE: Final = Group("topology-min-share: one of four is too few", [
+    near("zone-b", 1, 2, 3, 4)._replace(differs=""),
+    near("zone-b", 3, name=NODE, net=12),
+], Config(topology_zone="zone-b", topology_min_share="0.3"))  # fmt: skip
+
+TOPOLOGY_NODE: Final = Group("topology-node", [
+    near("zone-b", 3, name=NODE, net=12),
+    near("zone-b", 3),
+], Config(topology_zone="zone-b", topology_node="node-b1", topology_min_share="0.2"))  # fmt: skip
+
+TOPOLOGY_NODE_ALONE: Final = Group("topology-node without a zone", [
+    near("node-a2", 2, name=NODE, net=12),
+    near("node-a2", 1, 2, 3, 4)._replace(differs=""),
+], Config(topology_node="node-a2"))  # fmt: skip
+
+TOPOLOGY_NOWHERE: Final = Group("topology: nothing near", [
+    near("zone-z", 1, 2, 3, name=NODE, net=12)._replace(differs=""),
+    near("zone-z", 1, 2, 3, 4)._replace(differs=""),
+], Config(topology_zone="zone-z", topology_node="node-z"))  # fmt: skip
+
 C: Final = "testns.svc.clusterset.local."
 I: Final = f"imported.{C}"  # noqa: E741
 HI: Final = f"imported-hdls.{C}"
@@ -215,5 +280,7 @@ SHORT: Final = Group("any cluster domain: of one label", [
 
 GROUPS: Final = [
     INSECURE, VERIFIED, POD_NAMES, TTL_ZERO, TTL_HOUR, NO_ENDPOINTS, IGNORE_EMPTY, ZONAL,
-    MULTICLUSTER, MULTICLUSTER_EMPTY, NAMESPACES, ZONES, NAME_LIMIT, PTR_LIMIT, SHORT,
+    TOPOLOGY_ZONE, TOPOLOGY_OTHER_ZONE, TOPOLOGY_SHARE, TOPOLOGY_NODE, TOPOLOGY_NODE_ALONE,
+    TOPOLOGY_NOWHERE, MULTICLUSTER, MULTICLUSTER_EMPTY, NAMESPACES, ZONES, NAME_LIMIT, PTR_LIMIT,
+    SHORT,
 ]  # fmt: skip

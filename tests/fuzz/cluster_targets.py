@@ -12,6 +12,7 @@ from grpcdns.core.answers.policy import Policy
 from grpcdns.core.cluster.objects import (
     Change,
     Endpoint,
+    EndpointDetails,
     EndpointSlice,
     Kind,
     Namespace,
@@ -130,7 +131,8 @@ def draw_object(draw: Draw, namespace: str = "") -> Object:
         ips = draw.pick((("None",), ("",), (), None)) or tuple(_some(draw, ADDRESSES))
         return Service(space, name, draw.pick(("ClusterIP", "ExternalName", "LoadBalancer", "")),
                        ips, draw.pick(TARGETS_OF_NAMES), _ports(draw),
-                       tuple(_some(draw, (*ADDRESSES, *TARGETS_OF_NAMES))))  # fmt: skip
+                       tuple(_some(draw, (*ADDRESSES, *TARGETS_OF_NAMES))),
+                       draw.pick(("", "PreferSameZone", "PreferSameNode", "x")))  # fmt: skip
     if kind == 4:
         return Pod(space, name, draw.pick(ADDRESSES))
     if kind == 5:
@@ -148,7 +150,15 @@ def _endpoint(draw: Draw) -> Endpoint:
     hostname = _name(draw) if draw.maybe(2) else ""
     pod = _name(draw) if draw.maybe(2) else ""
     zone = draw.pick(("", "zone-a", "B.c"))
-    return Endpoint(tuple(_some(draw, ADDRESSES)), not draw.maybe(4), hostname, pod, zone)
+    addresses, ready = tuple(_some(draw, ADDRESSES)), not draw.maybe(4)
+    return Endpoint(addresses, ready, hostname, pod, zone, _details(draw))
+
+
+def _details(draw: Draw) -> EndpointDetails | None:
+    if draw.maybe(2):
+        return None
+    hints = [tuple(draw.pick(("zone-a", "b.c")) for _ in draw.some(3)) for _ in range(2)]
+    return EndpointDetails(draw.maybe(2), draw.maybe(2), draw.pick(("", "zone-a")), *hints)
 
 
 def _ports(draw: Draw) -> tuple[Port, ...]:

@@ -7,15 +7,17 @@ address or a name, with a port and the name that an SRV record would point to.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from grpcdns.core.answers.asked import POD, SVC, Asked, parse_name
 from grpcdns.core.answers.policy import Zones
+from grpcdns.core.answers.topology import Choice, all_of_them, choose, too_few
 from grpcdns.core.answers.ttl import Origin
 from grpcdns.core.cluster.endpoints import NO_PORT, any_ready, endpoint_label, port_matches, ready
 from grpcdns.core.cluster.index import Index, Tag, pod_tag
-from grpcdns.core.cluster.objects import EndpointSlice, Port, Service
+from grpcdns.core.cluster.objects import Endpoint, EndpointSlice, Port, Service
 from grpcdns.core.cluster.reasons import Reason
 from grpcdns.core.dns.names import (
     BadName,
@@ -29,6 +31,8 @@ from grpcdns.core.dns.names import (
 
 _PROTOCOLS: Final = frozenset({"_tcp", "_udp", "_sctp"})
 """Labels that stand where an endpoint's does and are not one."""
+ALL: Final[Mapping[int, Choice]] = MappingProxyType({})
+"""Every ready endpoint is given."""
 
 
 class View:
@@ -174,7 +178,8 @@ class View:
         if not self.policy.endpoints:
             self.leave_out(Reason.NO_ENDPOINTS, service)
         slices = list(self.slices(asked)) if self.policy.endpoints else []
-        hits = list(self.endpoint_hits(slices, asked, target, asked.zone))
+        near = self._nearest(service, slices, asked)
+        hits = list(self.endpoint_hits(slices, asked, target, asked.zone, near=near))
         if not hits and asked.prefer:
             self.cheap = True  # the topology zone may have any name
             hits = list(self.endpoint_hits(slices, asked, target, ""))
@@ -191,6 +196,27 @@ class View:
             else service.ports
         )
         return [] if self._is_protocol(ports, asked) else None
+
+    def _nearest(
+        self, service: Service, slices: list[EndpointSlice], asked: Asked
+    ) -> Mapping[int, Choice]:
+        """By the length of an address, which endpoints a Service itself, or a port of it, is
+        answered with. The names of one endpoint or one zone are answered with what they name."""
+        distribution = service.traffic_distribution if service.headless else ""
+        if not distribution or asked.endpoint or asked.zone or not self.policy.topology:
+            return {}
+        families: dict[int, list[Endpoint]] = {}
+        for slice_ in slices:
+            if port_numbers(slice_.ports or (NO_PORT,), asked):
+                for endpoint, address, _ in ready(slice_):
+                    families.setdefault(len(address), []).append(endpoint)
+        chosen = {
+            length: choose(distribution, endpoints, self.policy)
+            for length, endpoints in families.items()
+        }
+        if too_few in chosen.values():
+            self.leave_out(Reason.FEW_NEAR, service)
+        return chosen
 
     def _find_imports(self, asked: Asked) -> list[Hit] | None:
         """Multi-Cluster Services API, KEP-1645 "DNS"."""
@@ -220,8 +246,12 @@ class View:
         target: Name,
         zone: str,
         clusters: bool = False,
+        near: Mapping[int, Choice] = ALL,
     ) -> Iterator[Hit]:
-        """DNS specification 2.4: one hit for each ready address and port."""
+        """DNS specification 2.4: one hit for each ready address and port.
+
+        ``near``: by the length of an address, which endpoints are given.
+        """
         for slice_ in slices:
             if clusters and asked.endpoint and asked.cluster != slice_.cluster.lower():
                 self.leave_out(Reason.OTHER_CLUSTER, slice_)
@@ -238,6 +268,9 @@ class View:
                 label = endpoint_label(endpoint, text, self.policy.endpoint_pod_names)
                 if asked.endpoint and asked.endpoint != label.lower():
                     self.leave_out(Reason.OTHER_ENDPOINT, slice_, text)
+                    continue
+                if near and (far := near.get(len(address), all_of_them)(endpoint)) is not None:
+                    self.leave_out(far, slice_, text)
                     continue
                 for number in ports:
                     yield Hit(address, number, (label, *left, *target))

@@ -24,6 +24,8 @@ class AnswerOptions(msgspec.Struct, frozen=True):
     plugin, reverse ones (already expanded from CIDRs) included; the first that is not a reverse
     zone is the primary one, which PTR records point into. ``ttl`` and ``ttl_stable``: seconds, 0 to
     3600; ``ttl_mode`` adaptive chooses as answers/ttl.py says. Empty ``namespaces``: all of them.
+    ``topology_zone`` and ``topology_node``: where we are, in lower case, "" for anywhere;
+    ``topology_min_share``: a number from 0 to 1, "" as answers/topology.py says.
     """
 
     zones: tuple[str, ...] = ("cluster.local.", "in-addr.arpa.", "ip6.arpa.")
@@ -36,6 +38,9 @@ class AnswerOptions(msgspec.Struct, frozen=True):
     no_endpoints: bool = False
     ignore_empty_service: bool = False
     zonal: bool = False
+    topology_zone: str = ""
+    topology_node: str = ""
+    topology_min_share: str = ""
     multicluster: tuple[str, ...] = ()
     dns_service: str = "kube-system/kube-dns"
     external_zones: tuple[str, ...] = ()
@@ -57,6 +62,11 @@ class Policy(AnswerOptions, frozen=True):
     def endpoints(self) -> bool:
         """Whether Services are answered from EndpointSlices."""
         return not self.no_endpoints
+
+    @property
+    def topology(self) -> bool:
+        """Whether near endpoints are preferred where a Service says so."""
+        return bool(self.topology_zone or self.topology_node)
 
 
 def needed_kinds(policy: Policy) -> frozenset[Kind]:

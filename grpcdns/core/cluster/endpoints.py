@@ -45,8 +45,14 @@ def ready(
             if packed is not None:
                 yield endpoint, packed, text
             elif observer is not None:
-                reason = Reason.NO_ADDRESS if endpoint.ready else Reason.NOT_READY
-                observer.left_out(reason, slice_, text)
+                observer.left_out(_why_not(endpoint), slice_, text)
+
+
+def _why_not(endpoint: Endpoint) -> Reason:
+    if endpoint.ready:
+        return Reason.NO_ADDRESS
+    terminating = endpoint.details is not None and endpoint.details.terminating
+    return Reason.TERMINATING if terminating else Reason.NOT_READY
 
 
 def any_ready(slices: Iterable[EndpointSlice]) -> bool:

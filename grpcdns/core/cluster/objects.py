@@ -46,7 +46,8 @@ class Service(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
     ``cluster_ips`` is ``("None",)`` for a headless Service and ``("",)`` if the API gives none;
     ``external_ips`` holds spec.externalIPs, then each load balancer ingress (its IP, else its
-    hostname).
+    hostname). ``traffic_distribution`` is spec.trafficDistribution, "" if there is none or no
+    option needs it.
     """
 
     namespace: str
@@ -56,20 +57,40 @@ class Service(msgspec.Struct, frozen=True, array_like=True, gc=False):
     external_name: str = ""
     ports: tuple[Port, ...] = ()
     external_ips: tuple[str, ...] = ()
+    traffic_distribution: str = ""
 
     @property
     def headless(self) -> bool:
         return self.cluster_ips[:1] == ("None",)
 
 
+class EndpointDetails(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What of an endpoint only some options need.
+
+    ``serving`` and ``terminating``: its conditions. ``node``: nodeName, or "". ``for_zones`` and
+    ``for_nodes``: the names in its hints. Zones and nodes are in lower case.
+    """
+
+    serving: bool = True
+    terminating: bool = False
+    node: str = ""
+    for_zones: tuple[str, ...] = ()
+    for_nodes: tuple[str, ...] = ()
+
+
 class Endpoint(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """One endpoint of a slice. ``pod`` is targetRef.name, ``zone`` its topology zone; or ""."""
+    """One endpoint of a slice. ``pod`` is targetRef.name, ``zone`` its topology zone; or "".
+
+    ``details``: None, one octet, where no option needs them and where they say no more than
+    ``ready`` does.
+    """
 
     addresses: tuple[str, ...]
     ready: bool = True
     hostname: str = ""
     pod: str = ""
     zone: str = ""
+    details: EndpointDetails | None = None
 
 
 class EndpointSlice(msgspec.Struct, frozen=True, array_like=True, gc=False):

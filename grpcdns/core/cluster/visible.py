@@ -20,7 +20,13 @@ def external_addresses(service: Service | None) -> set[bytes]:
 
 def cluster_fields(service: Service | None) -> object:
     """The fields that records in the cluster's zones are made from."""
-    return service and (service.type, service.cluster_ips, service.external_name, service.ports)
+    return service and (
+        service.type,
+        service.cluster_ips,
+        service.external_name,
+        service.ports,
+        service.traffic_distribution,
+    )
 
 
 def external_fields(service: Service | None) -> object:

@@ -240,6 +240,19 @@ def _apex_of_network(seen: Seen) -> bool:
     return REVERSE_ZONE.fullmatch(seen.name) is not None and seen.name not in owners
 
 
+def _near_endpoints(seen: Seen) -> bool:
+    """Ours are some of the plugin's records; the weights of SRV follow from how many."""
+    if not _mentions(seen, seen.facts.near) or not seen.has_rcodes(NOERROR, NOERROR):
+        return False
+    theirs, ours = (_without_weights(said) for said in (seen.plugin, seen.ours) if said)
+    return bool(seen.ours.answer) and ours < theirs
+
+
+def _without_weights(said: Said) -> set[str]:
+    records = (record.lower() for section in said.sections for record in section)
+    return {re.sub(r" in srv (\d+) \d+ ", r" in srv \1 ", record) for record in records}
+
+
 class Difference(NamedTuple):
     """``title``: what it is about, in a few words for people."""
 
@@ -266,6 +279,7 @@ DIFFERENCES: Final = {
     "D14": Difference("ExternalNames in a loop through two zones", _loop_through_zones),
     "D15": Difference("names of over 255 octets", _name_too_long),
     "D16": Difference("the zone twice in the name server's name", _name_server_by_text),
+    "D19": Difference("the nearest endpoints, with --topology-zone", _near_endpoints),
     "D17": Difference("capitals in the question", _letter_case),
 }
 # fmt: on

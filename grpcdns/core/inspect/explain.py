@@ -138,7 +138,8 @@ def says(obj: Object | None) -> str:
         where = obj.external_name or ", ".join(filter(None, obj.cluster_ips))
         kind = "headless" if obj.headless else f"{obj.type} {where}"
         outside = f"; outside {', '.join(obj.external_ips)}" if obj.external_ips else ""
-        return f"{kind}{_ports(obj.ports)}{outside}"
+        near = f"; {obj.traffic_distribution}" if obj.traffic_distribution else ""
+        return f"{kind}{_ports(obj.ports)}{outside}{near}"
     if isinstance(obj, EndpointSlice):
         is_ready = sum(1 for _ in ready(obj))
         count = sum(len(endpoint.addresses) for endpoint in obj.endpoints)

@@ -46,6 +46,8 @@ class Facts(NamedTuple):
     """Reverse names of endpoints in slices that name no Service, or one with a dot."""
     too_long: frozenset[str] = frozenset()
     """Owners of an endpoint whose name does not fit in a zone, and its reverse names."""
+    near: frozenset[str] = frozenset()
+    """Headless Services with trafficDistribution, where the options prefer near endpoints."""
 
 
 def facts_of(index: Index, policy: Policy) -> Facts:
@@ -78,7 +80,8 @@ def facts_of(index: Index, policy: Policy) -> Facts:
                 if _overflows(endpoint, owner, base, policy):
                     long.add(owner)
                     long.update(_reverse_names([endpoint]) if base == primary else ())
-    return Facts(*map(frozenset, (fqdn, dotted, odd, nameless, long)))
+    near = set(_with_distribution(index)) if policy.topology else set()
+    return Facts(*map(frozenset, (fqdn, dotted, odd, nameless, long, near)))
 
 
 def _bases(policy: Policy) -> Iterator[Name]:
@@ -128,6 +131,13 @@ def _addresses(index: Index) -> Iterator[tuple[str, tuple[str, ...]]]:
         if slice_.address_type != "FQDN":
             for endpoint in slice_.endpoints:
                 yield _owner(slice_), endpoint.addresses
+
+
+def _with_distribution(index: Index) -> Iterator[str]:
+    for body in index.store.bodies[Kind.SERVICE].values():
+        service = unpack(Kind.SERVICE, body)
+        if isinstance(service, Service) and service.headless and service.traffic_distribution:
+            yield f"{service.name}.{service.namespace}".lower()
 
 
 def _is_odd(text: str) -> bool:

@@ -89,9 +89,10 @@ class KubernetesApi:
 
     def set_policy(self, policy: Policy) -> None:
         """New options for answers: relists the kinds of which they need other fields."""
+        fields = fields_of(policy)
         for watch in self._watches:
-            if WATCHED[watch.kind].optional_fields and watch.fields != fields_of(policy):
-                watch.use(Decoder(watch.kind, fields_of(policy)))
+            if not WATCHED[watch.kind].is_read_alike(watch.fields, fields):
+                watch.use(Decoder(watch.kind, fields))
 
 
 def _expect_answer(login: Login, clock: Clock) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 from grpcdns.core.answers.policy import Policy, Zones, needed_kinds
 from grpcdns.core.cluster.index import Index
 from grpcdns.core.cluster.objects import (
     Endpoint,
+    EndpointDetails,
     EndpointSlice,
     Kind,
     Namespace,
@@ -30,8 +31,11 @@ HTTP: Final = Port("http", "TCP", 80)
 DNS: Final = Port("dns", "UDP", 53)
 
 
-def endpoint(text: str, *, ready: bool = True, hostname: str = "", zone: str = "") -> Endpoint:
-    return Endpoint((text,), ready, hostname, "", zone)
+def endpoint(
+    text: str, *, ready: bool = True, hostname: str = "", zone: str = "", **details: Any
+) -> Endpoint:
+    kept = EndpointDetails(**details) if details else None
+    return Endpoint((text,), ready, hostname, "", zone, kept)
 
 
 OBJECTS: Final[Sequence[Object]] = (
@@ -58,6 +62,17 @@ OBJECTS: Final[Sequence[Object]] = (
         (HTTP,),
     ),
     EndpointSlice("default", "db-names", "db", "FQDN", (endpoint("db.example.org"),), (HTTP,)),
+    Service("default", "near", cluster_ips=("None",), traffic_distribution="PreferSameNode"),
+    EndpointSlice(
+        "default",
+        "near-a",
+        "near",
+        endpoints=(
+            endpoint("10.3.0.1", zone="east", node="east-1"),
+            endpoint("10.3.0.2", zone="west", node="west-1"),
+            endpoint("10.3.0.3", ready=False, serving=True, terminating=True),
+        ),
+    ),
     Service("default", "docs", "ExternalName", ("",), "www.example.org"),
     Service("default", "empty", cluster_ips=("10.96.0.6",), ports=(HTTP,)),
     ServiceImport("default", "db", "Headless", (), (HTTP,)),

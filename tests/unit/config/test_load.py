@@ -142,7 +142,8 @@ def test_policy_takes_every_answer_option() -> None:
         "zones": ("a.", "b."), "ttl": 1, "ttl_mode": "adaptive", "ttl_stable": 60,
         "namespaces": ("n",), "pods": "verified",
         "endpoint_pod_names": True, "no_endpoints": True, "ignore_empty_service": True,
-        "zonal": True, "multicluster": ("b.",), "dns_service": "a/b", "external_zones": ("c.",),
+        "zonal": True, "topology_zone": "z", "topology_node": "n", "topology_min_share": "0.5",
+        "multicluster": ("b.",), "dns_service": "a/b", "external_zones": ("c.",),
         "external_apex": "x", "external_headless": True, "external_ttl": 9,
     }  # fmt: skip
     assert set(chosen) == set(AnswerOptions.__struct_fields__)

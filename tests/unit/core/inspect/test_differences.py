@@ -39,6 +39,14 @@ def cname(name: str, target: str) -> Said:
     return Said("NOERROR", (f"{name} 5 IN CNAME {target}",))
 
 
+def srv(weight: int, *hosts: str) -> Said:
+    return Said("NOERROR", tuple(f"{WEB} 5 IN SRV 0 {weight} 80 {host}.{WEB}" for host in hosts))
+
+
+TWO = Said("NOERROR", (*a(WEB).answer, *a(WEB, "10.96.0.2").answer))
+NEAR = Facts(near=frozenset({"web.default"}))
+
+
 class Case(NamedTuple):
     id: str
     qname: str
@@ -90,6 +98,14 @@ CASES = [
          Facts(fqdn=frozenset({"web.default"}))),
     Case("FQDN slice of another", "cobweb.default.svc.cluster.local.", "A", NODATA, ABSENT, None,
          Facts(fqdn=frozenset({"web.default"}))),
+    Case("near endpoint", WEB, "A", TWO, a(WEB), "D19", NEAR),
+    Case("near endpoint, SRV", WEB, "SRV", srv(50, "a", "b"), srv(100, "a"), "D19", NEAR),
+    Case("near endpoint, another port", WEB, "SRV", srv(50, "a", "b"), srv(100, "c"), None, NEAR),
+    Case("near endpoint, none", WEB, "A", TWO, NODATA, None, NEAR),
+    Case("near endpoint, foreign", WEB, "A", TWO, a(WEB, "10.96.0.3"), None, NEAR),
+    Case("near endpoint, same ones", WEB, "SRV", srv(50, "a", "b"), srv(49, "a", "b"), None, NEAR),
+    Case("near endpoint of another", WEB, "A", TWO, a(WEB), None,
+         Facts(near=frozenset({"db.default"}))),
     Case("nameless", "1.0.96.10.in-addr.arpa.", "PTR", None, ABSENT, "D13",
          Facts(nameless=frozenset({"1.0.96.10.in-addr.arpa."}))),
     Case("nameless, yet answered", "1.0.96.10.in-addr.arpa.", "PTR", None, NODATA, None,

@@ -31,8 +31,16 @@ class Row(NamedTuple):
 
 
 DB = "EndpointSlice default/db-a"
+NEAR = "EndpointSlice default/near-a"
 LEFT_OUT = [
     Row(Reason.NOT_READY, "db.default.svc.cluster.local", DB, "10.1.0.3"),
+    Row(Reason.TERMINATING, "near.default.svc.cluster.local", NEAR, "10.3.0.3"),
+    Row(Reason.FAR_ZONE, "near.default.svc.cluster.local", NEAR, "10.3.0.2",
+        policy=Policy(topology_zone="east")),
+    Row(Reason.FAR_NODE, "near.default.svc.cluster.local", NEAR, "10.3.0.1",
+        policy=Policy(topology_node="west-1")),
+    Row(Reason.FEW_NEAR, "near.default.svc.cluster.local", "Service default/near",
+        policy=Policy(topology_zone="east", topology_min_share="0.6")),
     Row(Reason.NO_ADDRESS, "db.default.svc.cluster.local", DB, "not-an-address"),
     Row(Reason.NAMES, "db.default.svc.cluster.local", "EndpointSlice default/db-names"),
     Row(Reason.OTHER_PORT, "_dns._udp.db.default.svc.cluster.local", DB, qtype="SRV"),

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from grpcdns.core.answers.policy import Policy
 from grpcdns.core.cluster.objects import (
     Endpoint,
+    EndpointDetails,
     EndpointSlice,
     Kind,
     Namespace,
@@ -24,6 +27,7 @@ from grpcdns.core.cluster.objects import (
 )
 from grpcdns.source.api.decode import Decoder, Item, ListReader, Page, Unreadable, parse_time
 from grpcdns.source.kinds import Fields
+from grpcdns.source.scope import fields_of
 
 META = {"name": "x", "namespace": "ns", "resourceVersion": "7"}
 LONG = "p" * 64
@@ -61,7 +65,28 @@ ROWS: dict[str, tuple[Kind, dict[str, Any], Object]] = {
     "slice: serving while terminating is not ready": (
         Kind.ENDPOINT_SLICE,
         slice_({**ADDRESS, "conditions": {"ready": False, "serving": True, "terminating": True}}),
-        endpoint(ready=False)),
+        endpoint(ready=False, details=EndpointDetails(serving=True, terminating=True))),
+    "slice: serving not given is as ready": (
+        Kind.ENDPOINT_SLICE,
+        slice_({**ADDRESS, "conditions": {"ready": False, "terminating": True}}),
+        endpoint(ready=False, details=EndpointDetails(serving=False, terminating=True))),
+    "slice: conditions null": (
+        Kind.ENDPOINT_SLICE,
+        slice_({**ADDRESS, "conditions": {"ready": None, "serving": None, "terminating": None}}),
+        endpoint()),
+    "slice: node": (
+        Kind.ENDPOINT_SLICE, slice_({**ADDRESS, "nodeName": "Node-1"}),
+        endpoint(details=EndpointDetails(node="node-1"))),
+    "slice: hints": (
+        Kind.ENDPOINT_SLICE,
+        slice_({**ADDRESS, "hints": {"forZones": [{"name": "EU-1a"}, {"name": "eu-1b"}],
+                                     "forNodes": [{"name": "node-1"}]}}),
+        endpoint(details=EndpointDetails(for_zones=("eu-1a", "eu-1b"), for_nodes=("node-1",)))),
+    "slice: hints null": (
+        Kind.ENDPOINT_SLICE,
+        slice_({**ADDRESS, "nodeName": None,
+                "hints": {"forZones": None, "forNodes": [{"name": None}]}}),
+        endpoint()),
     "slice: hostname": (
         Kind.ENDPOINT_SLICE, slice_({**ADDRESS, "hostname": "h"}), endpoint(hostname="h")),
     "slice: hostname null": (
@@ -109,6 +134,9 @@ ROWS: dict[str, tuple[Kind, dict[str, Any], Object]] = {
         Kind.SERVICE, service({"clusterIP": "None", "clusterIPs": []}),
         Service("ns", "x", cluster_ips=("None",))),
     "service: no clusterIP": (Kind.SERVICE, service({}), Service("ns", "x", cluster_ips=("",))),
+    "service: trafficDistribution": (
+        Kind.SERVICE, service({"trafficDistribution": "PreferSameNode"}),
+        Service("ns", "x", traffic_distribution="PreferSameNode")),
     "service: spec null": (Kind.SERVICE, service(None), Service("ns", "x", cluster_ips=("",))),
     "service: ExternalName": (
         Kind.SERVICE, service({"type": "ExternalName", "externalName": "a.b"}),
@@ -155,16 +183,52 @@ def test_objects(kind: Kind, raw: dict[str, Any], expected: Object) -> None:
     assert decoder.event(b'{"type":"ADDED","object":%s}' % text).item == item
 
 
-def test_only_needed_fields_are_kept() -> None:
-    raw = json.dumps(slice_({**ADDRESS, "targetRef": {"name": "p"}, "zone": "z"})).encode()
-    for fields, expected in (
-        (Fields(), endpoint(pod="p", zone="z")),
-        (Fields(zones=False), endpoint(pod="p")),
-        (Fields(pods=False), endpoint(zone="z")),
-    ):
-        body = Decoder(Kind.ENDPOINT_SLICE, fields).item(raw).body
-        assert body is not None
-        assert unpack(Kind.ENDPOINT_SLICE, body) == expected
+FULL: Final = {
+    **ADDRESS,
+    "targetRef": {"name": "p"},
+    "zone": "z",
+    "nodeName": "n",
+    "conditions": {"ready": True, "serving": True, "terminating": False},
+    "hints": {"forZones": [{"name": "z"}], "forNodes": [{"name": "n"}]},
+}
+"""An endpoint as the controllers write it."""
+DETAILS: Final = EndpointDetails(node="n", for_zones=("z",), for_nodes=("n",))
+
+
+def packed(raw: dict[str, Any], fields: Fields, kind: Kind = Kind.ENDPOINT_SLICE) -> bytes:
+    body = Decoder(kind, fields).item(json.dumps(raw).encode()).body
+    assert body is not None
+    return body
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        (Fields(), endpoint(pod="p", zone="z", details=DETAILS)),
+        (Fields(zones=False), endpoint(pod="p", details=DETAILS)),
+        (Fields(pods=False), endpoint(zone="z", details=DETAILS)),
+        (Fields(topology=False), endpoint(pod="p", zone="z")),
+    ],
+)
+def test_only_needed_fields_are_kept(fields: Fields, expected: EndpointSlice) -> None:
+    assert unpack(Kind.ENDPOINT_SLICE, packed(slice_(FULL), fields)) == expected
+
+
+def test_traffic_distribution_is_kept_where_it_is_needed() -> None:
+    raw = service({"trafficDistribution": "PreferClose"})
+    assert unpack(Kind.SERVICE, packed(raw, Fields(topology=False), Kind.SERVICE)) == Service(
+        "ns", "x", cluster_ips=("",)
+    )
+
+
+def test_details_that_nobody_needs_cost_an_octet() -> None:
+    """Beside the five fields that an endpoint had before there were details."""
+    fields = fields_of(Policy())
+    addresses = [f"10.0.{number // 250}.{number % 250}" for number in range(1000)]
+    points = [{**FULL, "addresses": [address]} for address in addresses]
+    bare = [([address], True, "", "", "") for address in addresses]
+    without = msgspec.msgpack.encode(("ns", "x", "svc", "IPv4", bare, (), "", ""))
+    assert len(packed(slice_(*points), fields)) == len(without) + len(points)
 
 
 BROKEN = {
