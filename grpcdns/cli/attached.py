@@ -55,7 +55,26 @@ def read(address: str, seconds: float) -> Cluster:
     index.serials = [received.serial] * len(index.serials)
     zones = Zones(config.policy())
     state = received.state
-    return Cluster(config, index, zones, address, state.heard, state.saved)
+    return Cluster(config, index, zones, address, state.heard, state.saved, state.guard)
+
+
+def ask_guard(address: str, seconds: float, *, release: bool) -> link.GuardStatus:
+    """How the guard of the feed of the worker at ``address`` is; with ``release``, it lets go.
+
+    Raises NotDone.
+    """
+    sock, _ = _dial(address)
+    why = "the feed has closed the connection"
+    try:
+        with sock:
+            sock.settimeout(seconds)
+            sock.sendall(link.to_frame(link.GuardAsk(release)))
+            for message in link.receive(sock, link.Reader()):
+                if isinstance(message, link.GuardStatus):
+                    return message
+    except (OSError, link.LinkError) as error:
+        why = str(error)
+    raise NotDone(f"{address}: no answer about the guard: {why}")
 
 
 class _Received:

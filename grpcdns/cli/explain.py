@@ -29,6 +29,7 @@ from grpcdns.cli.output import Cell, Output, ago, plural, print_json
 from grpcdns.cli.readback import read_back
 from grpcdns.core.answers.cluster_zones import answer
 from grpcdns.core.dns.wire import Question, question_of
+from grpcdns.core.holding import guard
 from grpcdns.core.inspect.explain import Explanation, explain
 from grpcdns.dnsclient.messages import BadMessage, make_query, parse_message, rcode_to_text
 
@@ -115,6 +116,7 @@ def _data(why: Explanation, found: Cluster, worker: OfWorker | None) -> dict[str
         "heard": found.heard,
         "restored": found.restored,
         "changed": why.serial,
+        "guard": found.guard,
     }
     if worker is not None:
         data["worker"] = msgspec.to_builtins(worker) | {"agrees": worker.agrees(why)}
@@ -142,12 +144,29 @@ def _show(out: Output, why: Explanation, found: Cluster, worker: OfWorker | None
     if why.left_out:
         out.heading("Left out")
         out.rows((one.what, one.part, (one.reason, "yellow")) for one in why.left_out)
+    if why.held:
+        out.heading("Held")
+        now = time.time()
+        out.rows(
+            (
+                one.what,
+                (f"by --{one.by}, since {ago(now - one.since)}", "yellow"),
+                _why_held(one.by, found),
+            )
+            for one in why.held
+        )
     if why.suggestions:
         out.heading("Did you mean")
         out.rows(((one.name, "cyan"), one.qtype, one.why) for one in why.suggestions)
     _show_age(out, why, found)
     if worker is not None:
         _show_worker(out, why, found, worker)
+
+
+def _why_held(by: str, found: Cluster) -> str:
+    if by == guard.BY:
+        return found.guard or "too much was lost at once"
+    return "no endpoint is ready any more"
 
 
 def _show_age(out: Output, why: Explanation, found: Cluster) -> None:

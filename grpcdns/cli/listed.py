@@ -29,7 +29,9 @@ from grpcdns.source.make import make_source
 from grpcdns.source.sink import Packed
 
 _GROUPS: Final = ("Where records come from", "Answers")
-_LIVE_ONLY: Final = frozenset({"snapshot", "snapshot-max-age", "startup-timeout"})
+_LIVE_ONLY: Final = frozenset(
+    {"snapshot", "snapshot-max-age", "startup-timeout", "guard", "guard-max"}
+)
 PATIENCE: Final = 3.0
 """Seconds for an API that is unreachable to answer after all."""
 OFFERED: Final = tuple(o for o in OPTIONS if o.group in _GROUPS and o.name not in _LIVE_ONLY)
@@ -38,7 +40,8 @@ OFFERED: Final = tuple(o for o in OPTIONS if o.group in _GROUPS and o.name not i
 @dataclass(frozen=True)
 class Cluster:
     """``heard``: when the source last confirmed the data, 0.0 if unknown. ``restored``: when the
-    snapshot was saved that the data is from, 0.0 if it is from none. Both in unix seconds."""
+    snapshot was saved that the data is from, 0.0 if it is from none. Both in unix seconds.
+    ``guard``: what was lost when the guard began to hold, "" while it does not."""
 
     config: Config
     index: Index
@@ -46,6 +49,7 @@ class Cluster:
     where: str
     heard: float
     restored: float = 0.0
+    guard: str = ""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -129,6 +133,8 @@ class Collector:
     def delete(self, kind: Kind, key: str) -> None:
         with self._changed:
             self.store.update(kind, [(key, None)])
+
+    def terminating(self, kind: Kind, key: str) -> None: ...
 
     def heard(self, kind: Kind) -> None: ...
 

@@ -200,7 +200,7 @@ def _toml(option: Option, value: Any) -> str:
         return str(value).lower()
     if isinstance(value, tuple):
         return "[" + ", ".join(map(_quoted, value)) + "]"
-    return str(value) if option.metavar == "RATE" else _quoted(option.show(value))
+    return str(value) if option.metavar in ("RATE", "PERCENT") else _quoted(option.show(value))
 
 
 def _quoted(text: str) -> str:

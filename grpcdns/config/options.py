@@ -52,6 +52,8 @@ class Config(AnswerOptions, frozen=True, kw_only=True):
     api_max_inflight: int = 0
     snapshot: str = ""
     snapshot_max_age: float = 86400.0
+    guard: float = 0.0
+    guard_max: float = 3600.0
     upstream: str = "127.0.0.1:53"
     log_level: str = "info"
     log_format: str = "text"
@@ -159,6 +161,11 @@ OPTIONS: Final = (
            "keep the last complete state in this file; start from it if the API is unreachable"),
     Option("snapshot-max-age", _SOURCE, v.duration(0, 366 * 86400), "DURATION",
            "do not start from a snapshot older than this"),
+    Option("guard", _SOURCE, v.number(0, 99), "PERCENT",
+           "hold the old answers when more of the Services, Namespaces or endpoints than this are"
+           " lost at once; 0 follows every loss"),
+    Option("guard-max", _SOURCE, v.duration(1, 366 * 86400), "DURATION",
+           "follow the losses after this time, if nobody has let go (grpcdns guard release)"),
     Option("zones", _ANSWERS, v.many(v.zone), "ZONES",
            "zones to answer for; a CIDR stands for its reverse zones", reload=True),
     Option("ttl", _ANSWERS, _TTL, "SECONDS",

@@ -5,7 +5,8 @@ Each message is a frame (`grpcdns.frames`) of one of the structs below. The work
 Hello. The feed then lists every kind it has (Listing, Objects..., Listed; a kind that is not
 complete has no Listed) and sends Changes as they come. Changes may stand between the frames of a
 listing, and are then newer than it. State says how good the data is. An Ask is answered by a
-Report. `grpcdns explain` connects in the same way, under a name that no worker has.
+Report. `grpcdns explain` connects in the same way, under a name that no worker has. `grpcdns guard`
+says no Hello: its GuardAsk is answered by a GuardStatus.
 
 May live here: messages. No threads, and no decisions.
 """
@@ -65,6 +66,8 @@ class State(msgspec.Struct, frozen=True, array_like=True, tag="state"):
     problems: tuple[str, ...] = ()
     """Why kinds that answers need are not listed, one line each: for `explain`. That a list has not
     come yet is no problem."""
+    guard: str = ""
+    """What was lost when the guard began to hold; "" while it does not: for `explain`."""
 
 
 class Ask(msgspec.Struct, frozen=True, array_like=True, tag="ask"):
@@ -80,7 +83,30 @@ class Report(msgspec.Struct, frozen=True, array_like=True, tag="report"):
     samples: tuple[tuple[str, str, float], ...]
 
 
-Message = Hello | Listing | Objects | Listed | Changes | State | Ask | Report
+class GuardAsk(msgspec.Struct, frozen=True, array_like=True, tag="guard?"):
+    """`grpcdns guard` asks how the guard is; with ``release``, to let go first."""
+
+    release: bool
+
+
+class GuardStatus(msgspec.Struct, frozen=True, array_like=True, tag="guard"):
+    """The answer: how the guard was when asked. ``percent``: 0 without a guard. ``since``: unix
+    seconds since which it holds, 0 if it does not; ``until``: when it ends by itself, at the
+    latest. ``withheld``: how many losses, by the name of their kind. ``released``: whether the
+    request has ended it."""
+
+    percent: float
+    since: int = 0
+    until: int = 0
+    why: str = ""
+    services: int = 0
+    withheld: tuple[tuple[str, int], ...] = ()
+    released: bool = False
+
+
+Message = (
+    Hello | Listing | Objects | Listed | Changes | State | Ask | Report | GuardAsk | GuardStatus
+)
 
 _decoder: Final = msgspec.msgpack.Decoder(Message)
 

@@ -46,6 +46,10 @@ class Sink(Protocol):
     def delete(self, kind: Kind, key: str) -> None:
         """One object was deleted; the sink may not know it."""
 
+    def terminating(self, kind: Kind, key: str) -> None:
+        """One object is still there, but its owner has deleted it. Called before each `upsert` of
+        it, and before a `replace` that has its body."""
+
     def heard(self, kind: Kind) -> None:
         """The API is alive for this kind: a list, an event, a bookmark, a watch's end in order."""
 

@@ -3,10 +3,11 @@
     save(path, header, objects)       atomic: a temporary file, fsynced, renamed
     load(path, fingerprint)           a Snapshot, verified to the end; raises SnapshotError
 
-The file is a first line and then frames (`grpcdns.frames`): a Header, Objects as the feed sends
-them to workers, and an End with the number of objects and the checksum of every byte before it. No
-object is given out before the checksum is verified. Frames are written and read one at a time:
-saving and loading take the memory of a few frames, whatever the size of the file.
+The file is a first line and then frames (`grpcdns.frames`): a Header, a Guarded if the guard holds,
+Objects as the feed sends them to workers, and an End with the number of objects and the checksum of
+every byte before it. No object is given out before the checksum is verified. Frames are written and
+read one at a time: saving and loading take the memory of a few frames, whatever the size of the
+file.
 
 Beware: a snapshot is valid only for the options it was taken under: ``fingerprint`` identifies
 them.
@@ -52,6 +53,14 @@ class Header(msgspec.Struct, frozen=True, array_like=True, tag="snapshot"):
     version: int = VERSION
 
 
+class Guarded(msgspec.Struct, frozen=True, array_like=True, tag="guarded"):
+    """The frame after the header where the guard holds: ``since`` (unix seconds), and what was lost
+    then."""
+
+    since: int
+    why: str
+
+
 class End(msgspec.Struct, frozen=True, array_like=True, tag="end"):
     """The last frame. ``digest`` is the BLAKE2b of every byte before this frame."""
 
@@ -59,14 +68,15 @@ class End(msgspec.Struct, frozen=True, array_like=True, tag="end"):
     digest: bytes
 
 
-_decoder: Final = msgspec.msgpack.Decoder(Header | Objects | End)
+_decoder: Final = msgspec.msgpack.Decoder(Header | Guarded | Objects | End)
 
 
 class Snapshot:
     """A verified file. ``objects`` reads it again, frame by frame."""
 
-    def __init__(self, path: Path, header: Header) -> None:
+    def __init__(self, path: Path, header: Header, guarded: Guarded | None = None) -> None:
         self.header = header
+        self.guarded = guarded
         self._path = path
 
     def age(self, now: float) -> float:
@@ -83,7 +93,12 @@ class Snapshot:
                         yield message.kind, key, body
 
 
-def save(path: Path, header: Header, objects: Iterable[PackedObject]) -> int:
+def save(
+    path: Path,
+    header: Header,
+    objects: Iterable[PackedObject],
+    guarded: Guarded | None = None,
+) -> int:
     """Write a snapshot that only its owner can read; returns its size in bytes. Raises OSError.
 
     A crash at any moment leaves the old file or the new one. The folder must be writable.
@@ -95,6 +110,8 @@ def save(path: Path, header: Header, objects: Iterable[PackedObject]) -> int:
         os.fchmod(fd, 0o600)
         writer = _Writer(file)
         writer.write(frames.to_frame(header))
+        if guarded is not None:
+            writer.write(frames.to_frame(guarded))
         count = 0
         for batch in frames.batches(objects):
             count += len(batch.entries)
@@ -173,11 +190,14 @@ def _verify(path: Path, file: BinaryIO, fingerprint: str) -> Snapshot:
         raise SnapshotError("not a snapshot")
     digest = hashlib.blake2b(magic, digest_size=_DIGEST)
     header: Header | None = None
+    guarded: Guarded | None = None
     count, size = 0, len(magic)
     for frame, message in _frames(file):
         size += len(frame)
         if header is None:
             header = _checked_header(message, fingerprint)
+        elif isinstance(message, Guarded):
+            guarded = message
         elif isinstance(message, Objects):
             count += len(message.entries)
         elif isinstance(message, End):
@@ -185,7 +205,7 @@ def _verify(path: Path, file: BinaryIO, fingerprint: str) -> Snapshot:
                 raise SnapshotError("wrong checksum")
             if size != os.fstat(file.fileno()).st_size:
                 raise SnapshotError("data after its end")
-            return Snapshot(path, header)
+            return Snapshot(path, header, guarded)
         digest.update(frame)
     raise SnapshotError("torn: its end is missing")
 
@@ -200,7 +220,7 @@ def _checked_header(message: object, fingerprint: str) -> Header:
     return message
 
 
-def _frames(file: BinaryIO) -> Iterator[tuple[bytes, Header | Objects | End]]:
+def _frames(file: BinaryIO) -> Iterator[tuple[bytes, Header | Guarded | Objects | End]]:
     """The frames from here to the end of the file. Raises SnapshotError."""
     try:
         yield from frames.read(file, _decoder)

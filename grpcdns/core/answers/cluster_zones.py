@@ -34,7 +34,7 @@ from grpcdns.core.answers.external_zones import answer_external
 from grpcdns.core.answers.lookup import View
 from grpcdns.core.answers.own_names import OWN_NAMES, zone_soa
 from grpcdns.core.answers.policy import Zones
-from grpcdns.core.answers.ttl import made_of, set_ttl
+from grpcdns.core.answers.ttl import cap_held, made_of, set_ttl
 from grpcdns.core.cluster.index import Index, Serial
 from grpcdns.core.dns import wire
 from grpcdns.core.dns.names import Name, address_from_reverse, is_below, is_reverse, longest_match
@@ -46,12 +46,15 @@ MAX_CHAIN: Final = 10
 
 def answer(question: Question, index: Index, zones: Zones) -> Answer:
     """The answer to a question of class IN; REFUSED for a name outside our zones or a transfer."""
+    index.held_used = False
     result = _answer(question, index, zones)
     if zones.adaptive and result.authoritative:
         positive = bool(result.sections[0] or result.lookups)
         made = made_of(result.origins, result.tags, index.recent, zones.policy, positive=positive)
         ttl = zones.external_ttl if result.serial is Serial.EXTERNAL else zones.ttl
         result.ttl_class = set_ttl(result.sections, made, zones.policy, ttl)
+    if index.held_used:
+        cap_held(result.sections)
     return result
 
 

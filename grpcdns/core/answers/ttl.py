@@ -14,7 +14,10 @@ A reverse name goes as the name it leads to. All records of an answer get the on
 record set has one (RFC 2181 5.2); the SOA of an answer without records has it as its TTL and as
 its minimum (RFC 2308 5). The CNAME of an ExternalName lives no longer than its target's records.
 Records with a TTL of their own (``dns-version``) keep it, and ``ttl_cap`` bounds all. With
-``ttl_mode`` fixed nothing here is called.
+``ttl_mode`` fixed the table is not used.
+
+An answer made from an object that is held (options ``guard``, ``hold_empty``) has 1 s at most, in
+either mode.
 """
 
 from __future__ import annotations
@@ -31,6 +34,10 @@ from grpcdns.core.dns.wire import Record
 
 CHANGED_TTL: Final = 1
 """Seconds, for what changed within the last minute."""
+
+
+HELD_TTL: Final = 1
+"""Seconds, for what is held."""
 
 
 class Origin(enum.Enum):
@@ -115,6 +122,15 @@ def set_ttl(sections: Iterable[list[Record]], made: Made, policy: Policy, ttl: i
         for section in sections:
             section[:] = [_with_ttl(record, ttl, seconds) for record in section]
     return ttl_class
+
+
+def cap_held(sections: Iterable[list[Record]]) -> None:
+    """Lower every TTL of an answer that is made from something held."""
+    for section in sections:
+        section[:] = [
+            _with_ttl(record, record.ttl, HELD_TTL) if record.ttl > HELD_TTL else record
+            for record in section
+        ]
 
 
 def _with_ttl(record: Record, old: int, new: int) -> Record:

@@ -26,6 +26,7 @@ from grpcdns.core.cluster.endpoints import port_matches
 from grpcdns.core.cluster.multimap import MultiMap
 from grpcdns.core.cluster.objects import (
     EndpointSlice,
+    Held,
     Kind,
     Object,
     Pod,
@@ -76,6 +77,8 @@ class Index:
     def __init__(self, needed: Collection[Kind]) -> None:
         self.needed = frozenset(needed)
         self.observer: Observer | None = None
+        self.held_used = False
+        """Whether an object that is held was looked up since somebody set this to False."""
         self.recent: Recent | None = None
         """What changed lately, where somebody keeps it."""
         self.store = Store()
@@ -88,6 +91,7 @@ class Index:
         # "ns/service/label" -> slices, of endpoints whose label is not made from their address.
         self._endpoint_labels: MultiMap[str, str] = MultiMap()
         self._pods: MultiMap[str, str] = MultiMap()
+        self._held_namespaces: set[str] = set()
 
     @property
     def synced(self) -> bool:
@@ -108,6 +112,7 @@ class Index:
     def has_namespace(self, namespace: str) -> bool:
         if self.observer is not None:
             return self._object(Kind.NAMESPACE, f"/{namespace}") is not None
+        self.held_used |= namespace in self._held_namespaces
         return f"/{namespace}" in self.store.bodies[Kind.NAMESPACE]
 
     def service(self, key: str) -> Service | None:
@@ -164,6 +169,8 @@ class Index:
     def _object(self, kind: Kind, key: str) -> Object | None:
         body = self.store.bodies[kind].get(key)
         obj = None if body is None else unpack(kind, body)
+        if obj is not None and obj.held is not None:
+            self.held_used = True
         if self.observer is not None:
             self.observer.looked_up(kind, key, obj)
         return obj
@@ -246,9 +253,12 @@ class Index:
         self.serials[serial] = max(self.serials[serial], at)
 
     def _take_namespace(
-        self, key: str, _old: Object | None, _new: Object | None, at: int, tags: set[Tag]
+        self, key: str, _old: Object | None, new: Object | None, at: int, tags: set[Tag]
     ) -> None:
         tags.add(f"{key[1:]}/")
+        self._held_namespaces.discard(key[1:])
+        if new is not None and new.held is not None:
+            self._held_namespaces.add(key[1:])
         for serial in Serial:
             self._bump(serial, at)
 
@@ -264,6 +274,8 @@ class Index:
             old_addresses, new_addresses = addresses(before), addresses(after)
             self._move(by_address, key, old_addresses, new_addresses)
             tags |= old_addresses ^ new_addresses
+            if _held(before) != _held(after):
+                tags |= new_addresses
         if cluster_fields(before) != cluster_fields(after):
             self._bump(Serial.CLUSTER, at)
         if external_fields(before) != external_fields(after):
@@ -334,6 +346,10 @@ _TAKE: Final = {
     Kind.POD: Index._take_pod,
     Kind.SERVICE_IMPORT: Index._take_import,
 }
+
+
+def _held(service: Service | None) -> Held | None:
+    return None if service is None else service.held
 
 
 def pod_tag(namespace: str, address: str) -> str:

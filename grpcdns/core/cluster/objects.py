@@ -26,6 +26,14 @@ class Kind(enum.IntEnum):
     SERVICE_IMPORT = 5
 
 
+class Held(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """Why an object is what the API no longer says: the option that holds it, and since when (unix
+    seconds). Answers made from it have a TTL of 1 s."""
+
+    by: str
+    since: int
+
+
 class Port(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A port of a Service, ServiceImport or slice; ``number`` is -1 if the API gives none."""
 
@@ -39,6 +47,7 @@ class Namespace(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
     namespace: str
     name: str
+    held: Held | None = None
 
 
 class Service(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -58,6 +67,7 @@ class Service(msgspec.Struct, frozen=True, array_like=True, gc=False):
     ports: tuple[Port, ...] = ()
     external_ips: tuple[str, ...] = ()
     traffic_distribution: str = ""
+    held: Held | None = None
 
     @property
     def headless(self) -> bool:
@@ -108,6 +118,7 @@ class EndpointSlice(msgspec.Struct, frozen=True, array_like=True, gc=False):
     ports: tuple[Port, ...] = ()
     imported_service: str = ""
     cluster: str = ""
+    held: Held | None = None
 
 
 class Pod(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -116,6 +127,7 @@ class Pod(msgspec.Struct, frozen=True, array_like=True, gc=False):
     namespace: str
     name: str
     ip: str = ""
+    held: Held | None = None
 
 
 class ServiceImport(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -126,6 +138,7 @@ class ServiceImport(msgspec.Struct, frozen=True, array_like=True, gc=False):
     type: str = "ClusterSetIP"
     ips: tuple[str, ...] = ()
     ports: tuple[Port, ...] = ()
+    held: Held | None = None
 
     @property
     def headless(self) -> bool:
@@ -168,8 +181,16 @@ def key_of(obj: Object) -> str:
 
 
 def pack(obj: Object) -> bytes:
-    """The packed form of an object: equal objects give equal bytes."""
-    return _encoder.encode(obj)
+    """The packed form of an object: equal objects give equal bytes.
+
+    ``held``, the last field of each, is left out where it is None: what is not held is packed as it
+    was before there was such a field, as snapshots have it.
+    """
+    body = _encoder.encode(obj)
+    if obj.held is None:
+        # The first octet is 0x90 and the number of fields, the last one None.
+        return bytes((body[0] - 1,)) + body[1:-1]
+    return body
 
 
 def unpack(kind: Kind, body: bytes) -> Object:

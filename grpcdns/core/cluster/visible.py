@@ -72,5 +72,6 @@ def slice_fields(slice_: EndpointSlice) -> object:
         slice_.cluster,
         slice_.address_type,
         slice_.ports,
+        slice_.held,
         ready,
     )

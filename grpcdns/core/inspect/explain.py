@@ -54,6 +54,15 @@ class Source(msgspec.Struct, frozen=True):
     found: bool = True
 
 
+class HeldObject(msgspec.Struct, frozen=True):
+    """An object that the API no longer has like this: the option that holds it, and since when
+    (unix seconds)."""
+
+    what: str
+    by: str
+    since: int
+
+
 class LeftOut(msgspec.Struct, frozen=True):
     """What is not in the answer, an object or one address of it, and why."""
 
@@ -83,6 +92,7 @@ class Explanation(msgspec.Struct, frozen=True):
     left_out: tuple[LeftOut, ...]
     suggestions: tuple[Suggestion, ...]
     serial: int
+    held: tuple[HeldObject, ...] = ()
 
 
 def explain(question: Question, index: Index, zones: Zones) -> Explanation:
@@ -110,6 +120,7 @@ def explain(question: Question, index: Index, zones: Zones) -> Explanation:
         left_out=tuple(dict.fromkeys(left_out)),
         suggestions=() if has_records(result) else find_suggestions(question, index, zones),
         serial=index.serials[result.serial],
+        held=tuple(dict.fromkeys(witness.held)),
     )
 
 
@@ -119,11 +130,14 @@ class Witness:
     def __init__(self) -> None:
         self.sources: dict[tuple[str, str], Source] = {}
         self.exclusions: list[LeftOut] = []
+        self.held: list[HeldObject] = []
 
     def looked_up(self, kind: Kind, key: str, obj: Object | None) -> None:
         name = TYPES[kind].__name__
         key = key.removeprefix("/")
         self.sources[name, key] = Source(name, key, says(obj), obj is not None)
+        if obj is not None and obj.held is not None:
+            self.held.append(HeldObject(f"{name} {key}", obj.held.by, obj.held.since))
 
     def left_out(self, reason: Reason, what: object, part: str = "") -> None:
         self.exclusions.append(LeftOut(_title(what), part, reason.value))

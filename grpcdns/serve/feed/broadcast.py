@@ -21,6 +21,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from grpcdns.core.answers.policy import Policy, needed_kinds
 from grpcdns.core.cluster.objects import Change, Kind
 from grpcdns.core.cluster.store import Entries, Store, in_batches
+from grpcdns.core.holding.guard import BY, Guard, Taken
 from grpcdns.serve import link
 from grpcdns.serve.feed.subscriber import Subscriber
 from grpcdns.source.kinds import WATCHED
@@ -33,10 +34,20 @@ _BATCH = 64
 
 
 class Broadcast:
-    """Implements `Sink`. ``wake`` is called when a worker's socket did not accept everything."""
+    """Implements `Sink`. ``wake`` is called when a worker's socket did not accept everything.
+
+    ``guard``: PERCENT and seconds of the options ``guard`` and ``guard_max``. ``clock`` gives unix
+    seconds, ``steady`` seconds for durations.
+    """
 
     def __init__(
-        self, policy: Policy, wake: Callable[[], None], clock: Callable[[], float] = time.time
+        self,
+        policy: Policy,
+        wake: Callable[[], None],
+        clock: Callable[[], float] = time.time,
+        *,
+        guard: tuple[float, float] = (0.0, 0.0),
+        steady: Callable[[], float] = time.monotonic,
     ) -> None:
         self.lock = threading.Lock()
         self.store = Store()
@@ -56,8 +67,13 @@ class Broadcast:
         """Kinds whose API does not answer, and since when (unix seconds)."""
         self.problems: dict[Kind | None, str] = {}
         """Why a kind is not listed, or all of them; until it is."""
+        self.guard = Guard(self.store, *guard) if guard[0] else None
+        self.guard_turns = 0
+        """How often the guard has begun to hold, or ended."""
+        self._guarded_since = 0
         self._wake = wake
         self._clock = clock
+        self._steady = steady
 
     # -- Sink
 
@@ -66,10 +82,15 @@ class Broadcast:
         first = kind not in self.live
         steps = self.store.steps(kind, in_batches(pairs, _BATCH))
         count = 0
+        if self.guard is not None and self.store.bodies[kind]:
+            with self.lock:  # the guard decides on the list as a whole
+                count = self._take(kind, [entry for entries in steps for entry in entries])
         while (made := self._take_next(kind, steps)) is not None:
             count += made
         with self.lock:
             self.live.add(kind)
+            if self.guard is not None:
+                self.guard.live = self.is_live
             self.problems.pop(kind, None)
             if first:
                 self._list_first(kind)
@@ -85,6 +106,12 @@ class Broadcast:
         with self.lock:
             self._take(kind, ((key, None),))
         self.heard(kind)
+
+    def terminating(self, kind: Kind, key: str) -> None:
+        if self.guard is not None and kind is Kind.NAMESPACE:
+            with self.lock:
+                now, at = self._steady(), self._stamp()
+                self._follow(self.guard.end_namespace(key[1:], now, at), at)
 
     def heard(self, kind: Kind) -> None:
         self.heard_at[kind] = self._clock()
@@ -105,14 +132,24 @@ class Broadcast:
 
     # -- snapshot and workers
 
-    def restore(self, objects: Iterable[tuple[Kind, str, bytes]], saved: float, serial: int) -> int:
-        """Take a snapshot's objects, before the source starts; returns how many."""
+    def restore(
+        self,
+        objects: Iterable[tuple[Kind, str, bytes]],
+        saved: float,
+        serial: int,
+        guard: tuple[int, str] = (0, ""),
+    ) -> int:
+        """Take a snapshot's objects, before the source starts; returns how many. ``guard``: since
+        when it held, and why."""
         with self.lock:
             for kind, key, body in objects:
                 self.store.bodies[kind][key] = body
             self.store.listed |= self.needed
             self.serial = max(self.serial, serial)
             self.restored = saved
+            if self.guard is not None:
+                self.guard.restore(*guard, self._steady(), self._stamp())
+                self._report_guard()
         return len(self.store)
 
     @property
@@ -153,6 +190,71 @@ class Broadcast:
         with self.lock:
             self._push(subscriber, frame)
 
+    # -- the guard
+
+    @property
+    def guarded(self) -> tuple[int, str]:
+        """Since when the guard holds (unix seconds, 0: it does not), and why."""
+        return (0, "") if self.guard is None else (self.guard.since, self.guard.why)
+
+    @property
+    def held_services(self) -> dict[str, int]:
+        """How many Services are answered although they are gone or have no ready endpoint, by the
+        option that holds them."""
+        return {BY: 0 if self.guard is None else self.guard.held_services}
+
+    def tick(self) -> None:
+        """Called often: the guard may end."""
+        if self.guard is not None:
+            with self.lock:
+                at = self._stamp()
+                self._follow(self.guard.tick(self._steady(), at), at)
+
+    def answer_guard(self, subscriber: Subscriber, ask: link.GuardAsk) -> None:
+        """Send the GuardStatus; let go first if that is asked for."""
+        subscriber.asked = True
+        with self.lock:
+            self._push(subscriber, link.to_frame(self._guard_status(release=ask.release)))
+
+    def _guard_status(self, *, release: bool) -> link.GuardStatus:
+        guard = self.guard
+        if guard is None:
+            return link.GuardStatus(0.0)
+        since, why, at = guard.since, guard.why, self._stamp()
+        services, withheld = guard.held_services, guard.withheld
+        released = release and since > 0
+        if released:
+            _log.warning("guard: released by an operator")
+            self._follow(guard.release(at), at)
+        kinds = tuple((kind.name.lower(), count) for kind, count in sorted(withheld.items()))
+        until = since and since + int(guard.longest)
+        return link.GuardStatus(guard.percent, since, until, why, services, kinds, released)
+
+    def _follow(self, taken: Taken, at: int, triggered: float = 0.0) -> int:
+        """Take what the guard says is to be answered; returns how many Changes that is."""
+        count = 0
+        for kind, entries in taken.items():
+            for batch in in_batches(entries, _BATCH):
+                count += self._apply(kind, batch, at, triggered)
+        self._report_guard()
+        return count
+
+    def _report_guard(self) -> None:
+        """Log that the guard holds, or has ended, once."""
+        if self.guard is None or self.guard.since == self._guarded_since:
+            return
+        self._guarded_since = self.guard.since
+        self.guard_turns += 1
+        if self.guard.since:
+            _log.warning(
+                "guard: %s: the old answers are held; grpcdns guard release lets go",
+                self.guard.why,
+            )
+        else:
+            _log.warning("guard: ended, the answers are those of the API")
+        for subscriber in self.subscribers:
+            self._send_state(subscriber)
+
     def _stamp(self) -> int:
         """The time as a serial, which never goes back."""
         return max(int(self._clock()), self.serial)
@@ -166,6 +268,11 @@ class Broadcast:
     def _take(self, kind: Kind, entries: Entries, triggered: float = 0.0) -> int:
         """Send what the entries change; returns how many Changes that is."""
         at = self._stamp()
+        if self.guard is None:
+            return self._apply(kind, entries, at, triggered)
+        return self._follow(self.guard.take(kind, entries, self._steady(), at), at, triggered)
+
+    def _apply(self, kind: Kind, entries: Entries, at: int, triggered: float) -> int:
         changes = tuple(
             Change(kind, key, after, at, triggered)
             for key, _, after in self.store.take(kind, entries)
@@ -216,5 +323,6 @@ class Broadcast:
         missing = self.needed - self.store.listed
         problems = (self.problems.get(kind) or self.problems.get(None) for kind in sorted(missing))
         texts = tuple(dict.fromkeys(filter(None, problems)))
-        subscriber.state = link.to_frame(link.State(restored, saved, heard, texts))
+        _, guard = self.guarded
+        subscriber.state = link.to_frame(link.State(restored, saved, heard, texts, guard))
         self._push(subscriber, subscriber.state)

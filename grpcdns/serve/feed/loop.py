@@ -143,6 +143,8 @@ class FeedLoop:
                 raise link.LinkError(f"protocol version {message.version}, not {link.VERSION}")
             subscriber.name, subscriber.live = message.name, message.live
             self._broadcast.join(subscriber)
+        elif isinstance(message, link.GuardAsk):
+            self._broadcast.answer_guard(subscriber, message)
         elif isinstance(message, link.Report):
             with self._reported:
                 found = self._reports.get(message.number)
@@ -184,7 +186,7 @@ class FeedLoop:
             _log.info("%s has disconnected: %s", subscriber.name, why)
         elif subscriber.name:
             _log.debug("%s has read the lists", subscriber.name)
-        else:
+        elif not subscriber.asked:
             _log.warning("a connection to the link that was no worker: %s", why)
 
     def _woken(self, _events: int) -> None:

@@ -92,6 +92,11 @@ FAMILIES: Final[Mapping[str, tuple[str, str]]] = {
     ),
     "kubernetes_last_event_seconds": ("gauge", "Seconds since the API was last heard, by kind."),
     "kubernetes_api_up": ("gauge", "Whether the API answers."),
+    "guard_active": ("gauge", "Whether the guard holds the old answers (--guard)."),
+    "held_services": (
+        "gauge",
+        "Services answered although they are gone or have no ready endpoint, by what holds them.",
+    ),
     "snapshot_age_seconds": ("gauge", "Age of the snapshot on disk."),
     "snapshot_failures_total": ("counter", "Snapshots that could not be written."),
     "restored_age_seconds": (
@@ -186,6 +191,9 @@ class Metrics:
             yield "feed_resyncs_total", f'worker="{name}"', count
         yield "feed_changes_total", "", broadcast.changes
         yield "kubernetes_api_up", "", not broadcast.lost
+        yield "guard_active", "", bool(broadcast.guarded[0])
+        for by, count in broadcast.held_services.items():
+            yield "held_services", f'by="{by}"', count
         if self._snapshots.saved:
             yield "snapshot_age_seconds", "", max(0.0, now - self._snapshots.saved)
         yield "snapshot_failures_total", "", self._snapshots.failures

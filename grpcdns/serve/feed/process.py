@@ -39,7 +39,9 @@ class FeedProcess:
         self._heartbeat = child_process.Heartbeat(beat_fd)
         self._source: Source = make_source(config)
         self._loop = FeedLoop(run.link, self._tick)
-        self._broadcast = Broadcast(config.policy(), self._loop.wake)
+        self._broadcast = Broadcast(
+            config.policy(), self._loop.wake, guard=(config.guard, config.guard_max)
+        )
         self._snapshots = Snapshots(config, self._broadcast)
         metrics = Metrics(run, config, self._broadcast, self._loop, self._snapshots)
         self._http = MetricsServer(config.metrics, metrics.routes()) if config.metrics else None
@@ -77,6 +79,7 @@ class FeedProcess:
 
     def _tick(self) -> None:
         self._heartbeat.beat(up=self._started)
+        self._broadcast.tick()
         self._snapshots.tick()
         self._report_sync(time.monotonic() - self._began)
 

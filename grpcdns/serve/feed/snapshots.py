@@ -30,6 +30,7 @@ class Snapshots:
         self._broadcast = broadcast
         self._last: float | None = None
         self._written = -1
+        self._turns = broadcast.guard_turns
         self._thread: threading.Thread | None = None
 
     def restore(self) -> None:
@@ -42,7 +43,10 @@ class Snapshots:
             if age > self._max_age:
                 raise snapshot.SnapshotError(f"{age:.0f} s old")
             header = found.header
-            count = self._broadcast.restore(found.objects(), header.contact, header.serial)
+            guard = found.guarded or snapshot.Guarded(0, "")
+            count = self._broadcast.restore(
+                found.objects(), header.contact, header.serial, (guard.since, guard.why)
+            )
         except snapshot.SnapshotError as error:
             _log.warning("snapshot %s not used: %s", self._path, error)
             return
@@ -54,7 +58,8 @@ class Snapshots:
         if self._path is None or not self._broadcast.is_live or self._busy:
             return
         changed = self._written != self._broadcast.changes
-        if snapshot.is_due(time.monotonic(), self._last, changed=changed):
+        turned = self._turns != self._broadcast.guard_turns
+        if turned or snapshot.is_due(time.monotonic(), self._last, changed=changed):
             self._thread = threading.Thread(target=self._write, args=(self._path,), name="snapshot")
             self._thread.start()
 
@@ -72,11 +77,13 @@ class Snapshots:
     def _write(self, path: Path) -> None:
         broadcast, now = self._broadcast, time.time()
         self._last = time.monotonic()
-        self._written = broadcast.changes
+        self._written, self._turns = broadcast.changes, broadcast.guard_turns
         contact = min((broadcast.heard_at.get(kind, now) for kind in broadcast.needed), default=now)
+        since, why = broadcast.guarded
         header = snapshot.Header(self._fingerprint, now, contact, broadcast.serial)
+        guarded = snapshot.Guarded(since, why) if since else None
         try:
-            snapshot.save(path, header, self._objects())
+            snapshot.save(path, header, self._objects(), guarded)
         except OSError as error:
             if not self.failures:
                 _log.warning("snapshot %s not written: %s", path, error.strerror or error)

@@ -33,6 +33,8 @@ class Subscriber:
         self.name = ""
         self.live = False
         """Whether the worker had live data when it connected."""
+        self.asked = False
+        """Whether this is no worker but a command that asks about the guard."""
         self.follows: set[Kind] = set()
         self.state = b""
         """The latest State, as a frame."""

@@ -45,7 +45,8 @@ class Item(NamedTuple):
 
     ``body`` is None for an object that DNS has no use for (a finished Pod), and for one that is
     ``same``: the version is the known one. ``terminating``: a Pod that is being deleted. It is not
-    added, but a known one stays until the deletion.
+    added, but a known one stays until the deletion. ``deleted``: its owner has deleted an object of
+    another kind, which is there until its finalizers are done.
     """
 
     key: str
@@ -54,6 +55,7 @@ class Item(NamedTuple):
     triggered: float = 0.0
     terminating: bool = False
     same: bool = False
+    deleted: bool = False
 
 
 class Page(NamedTuple):
@@ -150,7 +152,8 @@ class Decoder:
         key = key_of(obj)
         if self._finished is None:
             triggered = parse_time((meta.annotations or {}).get(TRIGGER_TIME))
-            return Item(key, version, pack(obj), triggered)
+            deleted = bool(meta.deletion_timestamp)
+            return Item(key, version, pack(obj), triggered, deleted=deleted)
         if self._finished(raw):
             return Item(key, version, None)
         return Item(key, version, pack(obj), terminating=bool(meta.deletion_timestamp))

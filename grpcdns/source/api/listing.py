@@ -24,6 +24,8 @@ class Listing(Collection[Packed]):
         self.decoder = decoder
         self.given = known if trusted else NOTHING
         self.versions: dict[str, int] = {}
+        self.deleted: list[str] = []
+        """Keys of objects that are still there, but that their owners have deleted."""
         self._bodies: dict[str, bytes | None] = {}
         self._known = known
 
@@ -46,6 +48,8 @@ class Listing(Collection[Packed]):
         else:
             self.versions[key] = number(item.version)
             self._bodies[key] = body
+            if item.deleted:
+                self.deleted.append(key)
 
     def skip(self, bad: Unreadable) -> None:
         """One object that cannot be read: its version is kept, it is not served."""

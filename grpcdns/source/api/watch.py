@@ -233,6 +233,8 @@ class Watch:
             self._sink.delete(self.kind, key)
         else:
             self.versions[key] = number(item.version)
+            if item.deleted:
+                self._sink.terminating(self.kind, key)
             self._sink.upsert(self.kind, key, body, item.triggered)
 
     def _events(
@@ -409,6 +411,8 @@ class Watch:
     def _replace(self, listing: Listing, began: float, how: str) -> None:
         """Passes a complete list to the sink. Known keys stay the same str objects, which the
         sink's store shares."""
+        for key in listing.deleted:
+            self._sink.terminating(self.kind, key)
         changes = self._sink.replace(self.kind, listing)
         self._given_by = listing.decoder
         for key in self.versions.keys() - listing.versions.keys():

@@ -22,11 +22,12 @@ import grpc
 import pytest
 import yaml
 
+from grpcdns.cli import main
 from grpcdns.serve.worker.transport.packet import to_wire
 from harness.cluster import Cluster
 from harness.grpcdns import Grpcdns
 from harness.metrics import get, sample
-from harness.objects import endpoint_slice, namespace, port, service
+from harness.objects import endpoint_slice, namespace, port, service, write_list
 from harness.paths import EXAMPLES, ROOT
 from harness.ports import Address, free_address
 from harness.waiting import wait_until
@@ -449,6 +450,30 @@ def test_more_records_than_a_message_holds(
 
 
 UNTESTED: Final = {"GrpcdnsRepaired": "tests/unit/source/api/test_audit.py counts what is repaired"}
+
+
+def test_much_is_lost_at_once(recording: Recording, metrics: Address, tmp_path: Path) -> None:
+    """It is held, and an operator lets go."""
+    path = tmp_path / "cluster.yaml"
+    many = [namespace("default"), *(service(f"s{at}", ports=[port(80)]) for at in range(20))]
+    write_list(path, many)
+    options = ("--manifests", path, "--metrics", str(metrics), "--guard", "30")
+    with Grpcdns(*options) as running:
+        recording.hold(5, a=without_api(scrape(metrics)))
+        lost = recording.now
+        write_list(path, many[:3])
+        wait_until(lambda: sample(metrics, "grpcdns_guard_active") == 1, "the guard")
+        recording.hold(5, a=without_api(scrape(metrics)))
+        released = recording.now
+        assert main(["guard", "release", "--server", running.listen[0]]) == 0
+        wait_until(lambda: sample(metrics, "grpcdns_guard_active") == 0, "released")
+        recording.hold(5, a=without_api(scrape(metrics)))
+    (one,) = recording.evaluate()
+    assert (one.name, one.labels["severity"]) == ("GrpcdnsGuardActive", "critical")
+    assert one.firing is not None
+    assert one.resolved is not None
+    assert lost <= one.firing <= lost + MINUTE
+    assert released <= one.resolved <= released + MINUTE
 
 
 def test_every_alert_has_an_incident() -> None:

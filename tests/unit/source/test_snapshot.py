@@ -12,14 +12,17 @@ import pytest
 from grpcdns.config.options import Config
 from grpcdns.core.cluster.objects import (
     EndpointSlice,
+    Held,
     Kind,
     Namespace,
     Service,
+    pack,
     unpack,
 )
 from grpcdns.source.snapshot import (
     EVERY,
     REFRESH,
+    Guarded,
     Header,
     Snapshot,
     SnapshotError,
@@ -237,3 +240,11 @@ DUE = [
 @pytest.mark.parametrize(("now", "saved", "changed", "due"), DUE)
 def test_when_to_save(now: float, saved: float | None, changed: bool, due: bool) -> None:
     assert is_due(now, saved, changed=changed) is due
+
+
+def test_that_the_guard_holds_is_part_of_it(tmp_path: Path) -> None:
+    held = pack(Namespace("", "default", held=Held("guard", 7000)))
+    save(tmp_path / "state", HEADER, [(Kind.NAMESPACE, "/default", held)], Guarded(7000, "much"))
+    found = load(tmp_path / "state", "print")
+    assert found.guarded == Guarded(7000, "much")
+    assert list(found.objects()) == [(Kind.NAMESPACE, "/default", held)]

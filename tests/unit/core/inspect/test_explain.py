@@ -7,11 +7,11 @@ from typing import NamedTuple
 import pytest
 
 from grpcdns.core.answers.policy import Policy, Zones
-from grpcdns.core.cluster.objects import Namespace, Service
+from grpcdns.core.cluster.objects import Held, Namespace, Service
 from grpcdns.core.cluster.reasons import Reason
 from grpcdns.core.dns.names import name_from_text
 from grpcdns.core.dns.wire import A, question_of
-from grpcdns.core.inspect.explain import LeftOut, explain
+from grpcdns.core.inspect.explain import HeldObject, LeftOut, explain
 from grpcdns.core.inspect.suggest import MOST
 from tests.system.cli.objects import AT, index, why
 
@@ -205,3 +205,12 @@ def test_a_name_that_cannot_be_on_the_wire_is_not_suggested() -> None:
     """A label of 60 octets more would be over 255 with the zone."""
     long = ".".join(["a" * 60] * 4)
     assert why(long).suggestions == ()
+
+
+def test_what_is_held_is_named() -> None:
+    held = Service("default", "old", cluster_ips=("10.96.7.7",), held=Held("guard", 7000))
+    made = index(Policy(), [Namespace("", "default"), held])
+    question = question_of(name_from_text("old.default.svc.cluster.local"), A)
+    found = explain(question, made, Zones(Policy()))
+    assert found.held == (HeldObject("Service default/old", "guard", 7000),)
+    assert found.answer == ("old.default.svc.cluster.local. 1 IN A 10.96.7.7",)

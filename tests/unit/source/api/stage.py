@@ -57,6 +57,9 @@ class RecordingSink:
         self.calls.append(f"delete {_short(key)}")
         self.store.update(kind, [(key, None)])
 
+    def terminating(self, kind: Kind, key: str) -> None:  # noqa: ARG002
+        self.calls.append(f"terminating {_short(key)}")
+
     def heard(self, kind: Kind) -> None:  # noqa: ARG002
         self.heard_count += 1
 

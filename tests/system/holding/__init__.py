@@ -1,0 +1,1 @@
+"""Options that hold answers, with real processes and a real API."""

@@ -1,0 +1,1 @@
+"""What is still answered although the API no longer says so."""
