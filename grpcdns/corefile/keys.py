@@ -71,7 +71,8 @@ class Keys:
     def _for(self, word: str) -> Iterator[Key]:
         if has_variable(word):
             same = [key for key in self._keys if key.zone == word]
-            yield from same or (Key(key.with_zone(word)) for key in self._keys)
+            places = {addresses_of(key.with_zone(ROOT)): key for key in reversed(self._keys)}
+            yield from same or (Key(key.with_zone(word)) for key in reversed(places.values()))
             return
         asked = zones_of_text(word)
         for key in self._keys:

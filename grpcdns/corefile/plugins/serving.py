@@ -30,20 +30,25 @@ def _check_listener(arguments: Arguments, words: list[str]) -> None:
 
 
 def _check_late_listener(arguments: Arguments, words: list[str]) -> None:
-    """For ``ready`` and ``prometheus``: when they cannot listen, CoreDNS starts without them."""
+    """Reads an address without its port: when ``ready`` and ``prometheus`` cannot listen, CoreDNS
+    starts without them."""
     for word in words:
         fits = has_variable(word) or split_host_port(word) is not None
         arguments.require(fits, f"{word} is not HOST:PORT")
 
 
 def check_health(arguments: Arguments, _: Server) -> None:
+    """Of several, the last one's address counts; those of the others are only read."""
+    address: list[str] = []
     while arguments.next():
-        _check_listener(arguments, arguments.count(0, 1))
+        address = arguments.count(0, 1) or address
+        _check_late_listener(arguments, address)
         while arguments.next_property():
             if arguments.word != "lameduck":
                 raise arguments.unknown()
             word = arguments.count(1, 1)[0]
             arguments.require(is_duration(word), f"lameduck {word} is not a duration")
+    _check_listener(arguments, address)
 
 
 def check_ready(arguments: Arguments, _: Server) -> None:

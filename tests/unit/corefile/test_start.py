@@ -40,6 +40,7 @@ STARTS = {
     "a variable for a property": "a {\n cache {\n  {$X} 5\n }\n}",
     "a network that is none": "10.0.0.0/33 10.0.0/8 {\n}",
     "a host name that is looked up": "a {\n forward . dns.example.org\n}",
+    "the last health counts": "a {\n health :70000\n health :0\n health\n}",
     "not served": "unix://a unix://a:1 {\n}",
 }
 

@@ -168,6 +168,7 @@ ROWS = {
     "a block below the zone": (
         "svc.cluster.local {\n kubernetes cluster.local\n}", ["svc.cluster.local"],
     ),
+    "a variable": ("a:053 b:53 {\n kubernetes {$ZONE}\n}", ["{$ZONE}:053", "a:053 b:53"]),
     "half of a network": (
         "10.0.0.0/7 {\n kubernetes a 10.0.0.0/8\n}", ["10.0.0.0/8", "11.in-addr.arpa"],
     ),
