@@ -6,6 +6,7 @@ import copy
 import re
 import shutil
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -15,6 +16,7 @@ import yaml
 
 from harness.cluster import Cluster
 from harness.paths import ROOT
+from harness.waiting import wait_until
 from tests.system.deploy.conftest import STOCK
 from tests.system.deploy.kustomize import DEPLOY, find
 
@@ -55,7 +57,15 @@ class Site:
         self._api = cluster.api
         self._kubectl = f"{kubectl} --kubeconfig {cluster.admin_kubeconfig}"
         self._kubectl += f" --cache-dir {cluster.folder / 'kubectl'}"
+        # The API server creates objects of its own for some seconds after it is ready.
+        wait_until(lambda: ("Service", "kubernetes") in self.versions(), "its own Service")
+        wait_until(self._is_settled, "its own objects", timeout=60)
         self._before = self.versions()
+
+    def _is_settled(self) -> bool:
+        before = self.versions()
+        time.sleep(1.0)
+        return self.versions() == before
 
     def install(self, objects: list[Object]) -> None:
         for obj in objects:
