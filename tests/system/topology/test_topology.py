@@ -84,12 +84,23 @@ def options(zone: str) -> dict[str, str]:
     return {"GRPCDNS_TOPOLOGY_ZONE": zone, "GRPCDNS_TOPOLOGY_NODE": f"node-{zone}"}
 
 
+def zone_of_a_pod(cluster: Cluster, kubelet: Kubelet) -> str | None:
+    """The label that the API gives to a Pod on a Node, once it has heard of the Node."""
+    path = f"/api/v1/namespaces/{NS}/pods?dryRun=All"
+    made = cluster.api.request("POST", path, pod("dry", namespace=NS, nodeName=kubelet.node))
+    found: str | None = made["metadata"].get("labels", {}).get("topology.kubernetes.io/zone")
+    return found
+
+
 @pytest.fixture(scope="module")
 def world(cluster: Cluster) -> Iterator[World]:
     api, made = cluster.api, namespace(NS)
     api.create(made)
     kubelets = {zone: Kubelet(api, f"node-{zone}", zone=zone) for zone in ZONES}
     run: dict[str, Any] = {"namespace": NS, "labels": {"app": "db"}}
+    for zone, kubelet in kubelets.items():
+        kubelet.remove(kubelet.run(pod("first", namespace=NS), ["10.20.9.9"]))
+        wait_until(lambda kubelet=kubelet: zone_of_a_pod(cluster, kubelet), f"{zone} is known")  # type: ignore[misc]
     pods = {
         zone: [
             kubelet.run(pod(f"{zone}-{number}", **run), [ip(zone, number)])
