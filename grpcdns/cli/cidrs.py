@@ -1,20 +1,24 @@
 """The networks of a cluster's Services and Pods, read once from the API or from manifests: Services
-from the ServiceCIDR objects, Pods from the Nodes. Only ``corefile`` needs them.
+from the ServiceCIDR objects, Pods from the Nodes. The same reading counts the names, for the size
+of the cache. Only ``corefile`` needs them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from grpcdns.cli import NotDone
+from grpcdns.cli import NotDone, names
 from grpcdns.config.options import Config, UserError
+from grpcdns.corefile.cache import Names
 from grpcdns.corefile.networks import node_cidrs, service_cidrs
 from grpcdns.corefile.write import pod_networks
-from grpcdns.source.api.client import ApiError, Client, Unreachable
+from grpcdns.source.api.client import ApiError, Client, Connection, Unreachable
 from grpcdns.source.api.login import Login, from_kubeconfig, in_cluster
 from grpcdns.source.api.throttle import Throttle
 from grpcdns.source.clock import WallClock
@@ -24,14 +28,17 @@ from grpcdns.source.manifests.values import ManifestError
 
 SERVICE_CIDRS: Final = "/apis/networking.k8s.io/v1/servicecidrs"
 NODES: Final = "/api/v1/nodes"
+SERVICES: Final = "/api/v1/services"
+SLICES: Final = "/apis/discovery.k8s.io/v1/endpointslices"
 
 
 class Networks(NamedTuple):
-    """CIDRs, and remarks on what could not be found."""
+    """CIDRs, remarks on what could not be found, and the names that were counted with them."""
 
     services: tuple[str, ...]
     pods: tuple[str, ...]
     missing: tuple[str, ...]
+    names: Names = Names()
 
 
 def find_networks(config: Config) -> Networks:
@@ -41,33 +48,73 @@ def find_networks(config: Config) -> Networks:
         objects = [*_manifests(config.manifests)]
         services = [plain(one) for one in objects if one.kind == "ServiceCIDR"]
         nodes = [plain(one) for one in objects if one.kind == "Node"]
+        counted = _count_in(objects)
     else:
-        services, nodes = _from_api(config, missing)
+        with _connection(config) as connection:
+            services = _items(connection, SERVICE_CIDRS, "ServiceCIDRs", missing)
+            nodes = _items(connection, NODES, "Nodes", missing)
+            counted = _ask_count(connection)
     of_services = service_cidrs(services)
     of_nodes = node_cidrs(nodes)
     if not of_services:
         missing.append("the Service networks; give --service-cidr, as kube-apiserver has it")
     if not of_nodes:
         missing.append("the Pod networks (Nodes without podCIDRs); give --pod-cidr")
-    return Networks(of_services, pod_networks(of_nodes), tuple(missing))
+    return Networks(of_services, pod_networks(of_nodes), tuple(missing), counted)
 
 
-def _from_api(config: Config, missing: list[str]) -> tuple[list[Any], list[Any]]:
+def count_names(config: Config) -> Names:
+    """Without the networks. Where they cannot be counted, the reason."""
+    try:
+        if config.manifests:
+            return _count_in(_manifests(config.manifests))
+        with _connection(config) as connection:
+            return _ask_count(connection)
+    except (NotDone, UserError) as error:
+        return Names(source=str(error))
+
+
+@contextmanager
+def _connection(config: Config) -> Iterator[Connection]:
     client = Client(lambda: _login(config), Throttle(WallClock()))
     connection = client.connect()
-    found: list[list[Any]] = []
     try:
-        for path, what in ((SERVICE_CIDRS, "ServiceCIDRs"), (NODES, "Nodes")):
-            try:
-                found.append(msgspec.json.decode(connection.get(path, {}))["items"])
-            except ApiError as error:
-                missing.append(f"{what} cannot be listed: {error}")
-                found.append([])
-            except Unreachable as error:
-                raise NotDone(f"the API is unreachable: {error}") from error
+        yield connection
+    except Unreachable as error:
+        raise NotDone(f"the API is unreachable: {error}") from error
     finally:
         connection.close()
-    return found[0], found[1]
+
+
+def _items(connection: Connection, path: str, what: str, missing: list[str]) -> list[Any]:
+    try:
+        items: list[Any] = msgspec.json.decode(connection.get(path, {}))["items"]
+    except ApiError as error:
+        missing.append(f"{what} cannot be listed: {error}")
+        return []
+    return items
+
+
+def _ask_count(connection: Connection) -> Names:
+    pages = []
+    try:
+        for path, limit in ((SERVICES, 1), (SLICES, names.SAMPLE)):
+            pages.append(msgspec.json.decode(connection.get(path, {"limit": str(limit)})))
+    except ApiError as error:
+        return Names(source=f"they cannot be listed: {error}")
+    return names.from_pages(pages[0], pages[1], _today())
+
+
+def _count_in(objects: Iterable[Document]) -> Names:
+    found = ((one.kind, one) for one in objects if one.kind in names.KINDS)
+    try:
+        return names.from_objects(((kind, plain(one)) for kind, one in found), _today())
+    except RecursionError:
+        return Names(source="an object is nested too deep")
+
+
+def _today() -> date:
+    return datetime.now(UTC).date()
 
 
 def _login(config: Config) -> Login:

@@ -3,14 +3,17 @@
 Without --check and --from, print a Corefile. Its zones are those of --zones and --external-zones.
 The networks of Services and Pods are read once from the cluster's ServiceCIDRs and the Nodes'
 podCIDRs, through the API (--kubeconfig, or the Pod's service account) or from --manifests. What
-cannot be found is marked MISSING.
+cannot be found is marked MISSING. The cache gets room for the cluster's names: --names COUNT, else
+one for each Service and each endpoint of a headless one, counted in the same reading.
 
 With --from FILE (- is standard input), translate a Corefile with kubernetes or k8s_external: print
 one with grpc, the flags that grpcdns needs with it, and what became of each line. The networks are
 only read if the file needs them.
 
 With --check FILE (- is standard input), report by line what does not work behind grpc, and why.
-With --zones, also compare the Corefile's zones with them.
+With --zones, also compare the Corefile's zones with them. With --names, --kubeconfig or
+--manifests, compare the cache's size with the number of names. With --ttl-mode adaptive, report
+what in the cache works against it.
 
 Both take the ConfigMap of a Corefile, too.
 
@@ -20,7 +23,7 @@ Corefile is MISSING or not possible.
 Examples:
     grpcdns corefile --zones cluster.local --kubeconfig ~/.kube/config
     kubectl -n kube-system get configmap coredns -o yaml | grpcdns corefile --from -
-    grpcdns corefile --check Corefile --zones cluster.local,10.96.0.0/12
+    grpcdns corefile --check Corefile --zones cluster.local,10.96.0.0/12 --ttl-mode adaptive
 """
 
 from __future__ import annotations
@@ -28,22 +31,28 @@ from __future__ import annotations
 import argparse
 import sys
 from collections import Counter
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
 from grpcdns.cli import corefile_from, listed
-from grpcdns.cli.cidrs import Networks, find_networks
+from grpcdns.cli.cidrs import Networks, count_names, find_networks
+from grpcdns.cli.names import as_given
 from grpcdns.cli.output import Output, plural, print_json
 from grpcdns.config import values
 from grpcdns.config.load import Loaded
 from grpcdns.config.options import Config, UserError
 from grpcdns.corefile import translate
+from grpcdns.corefile.cache import Names
 from grpcdns.corefile.checker import check_corefile
 from grpcdns.corefile.configmap import Embedded, NoCorefile, corefile_in
-from grpcdns.corefile.traps.trap import LEVELS, NOTE, Finding
+from grpcdns.corefile.traps.trap import LEVELS, NOTE, Backend, Finding
 from grpcdns.corefile.write import Plan, write_corefile
 from grpcdns.corefile.zones import is_reverse
 
+MOST_NAMES: Final = 10**8
+NOT_OURS: Final = frozenset({"default", "KUBECONFIG", "~/.kube/config"})
+"""Origins of a source that no option of grpcdns names."""
 _STYLES: Final = {"error": "bold red", "warning": "bold yellow", "note": "bold cyan"}
 
 
@@ -66,6 +75,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--tls", metavar="FILES", default="", help="CERT KEY CA, for workers on TCP"
     )
+    parser.add_argument("--names", metavar="COUNT", help="names of the cluster [counted]")
     listed.add_arguments(parser)
 
 
@@ -74,17 +84,21 @@ def run(args: argparse.Namespace) -> int:
     if args.check and args.source:
         raise UserError("--check and --from exclude each other")
     if args.source:
-        return _translate(args, loaded.config)
-    return _check(args, loaded) if args.check else _write(args, loaded.config)
+        return _translate(args, loaded)
+    return _check(args, loaded) if args.check else _write(args, loaded)
 
 
 # -- writing
 
 
-def _write(args: argparse.Namespace, config: Config) -> int:
+def _write(args: argparse.Namespace, loaded: Loaded) -> int:
+    config = loaded.config
     services, pods = _cidrs(args.service_cidr), _cidrs(args.pod_cidr)
-    given = Networks(services, pods, ()) if services and pods else None
-    found = given or find_networks(config)
+    names = _given_names(args)
+    if services and pods:
+        found = Networks(services, pods, (), names or _count(loaded))
+    else:
+        found = find_networks(config)
     plan = Plan(
         zones=tuple(_plain(zone) for zone in _forward_zones(config)),
         services=services or found.services,
@@ -97,13 +111,37 @@ def _write(args: argparse.Namespace, config: Config) -> int:
             for remark in found.missing
             if not ((services and "--service-cidr" in remark) or (pods and "--pod-cidr" in remark))
         ),
+        names=names or found.names,
+        ttl_mode=config.ttl_mode if loaded.origin["ttl-mode"] != "default" else "adaptive",
     )
     text = write_corefile(plan)
     if args.json:
-        print_json({"corefile": text, "zones": plan.keys, "missing": plan.missing})
+        print_json(
+            {
+                "corefile": text,
+                "zones": plan.keys,
+                "missing": plan.missing,
+                "names": plan.names.number or None,
+            }
+        )
     else:
         print(text, end="")
     return 1 if plan.missing else 0
+
+
+def _given_names(args: argparse.Namespace) -> Names | None:
+    if args.names is None:
+        return None
+    try:
+        return as_given(values.integer(1, MOST_NAMES)(args.names), datetime.now(UTC).date())
+    except ValueError as error:
+        raise UserError(f"--names: {error}") from error
+
+
+def _count(loaded: Loaded) -> Names:
+    """Of a cluster that an option of ours names: kubectl's own default is no request to ask it."""
+    ours = (loaded.origin[name] for name in ("manifests", "kubeconfig"))
+    return count_names(loaded.config) if not NOT_OURS.issuperset(ours) else Names()
 
 
 def _forward_zones(config: Config) -> list[str]:
@@ -134,14 +172,16 @@ def _listen(given: list[str] | None) -> tuple[str, ...]:
 # -- translating
 
 
-def _translate(args: argparse.Namespace, config: Config) -> int:
+def _translate(args: argparse.Namespace, loaded: Loaded) -> int:
     return corefile_from.run(
         args.source,
         _read("--from", args.source),
-        config,
+        loaded.config,
         translate.Networks(_cidrs(args.service_cidr), _cidrs(args.pod_cidr)),
-        _listen(args.listen) or config.listen,
+        _listen(args.listen) or loaded.config.listen,
         args.tls,
+        _given_names(args),
+        lambda: _count(loaded),
         json=args.json,
     )
 
@@ -153,7 +193,11 @@ def _check(args: argparse.Namespace, loaded: Loaded) -> int:
     read = _read("--check", args.check)
     given = loaded.origin["zones"] != "default"
     served = (*loaded.config.zones, *loaded.config.external_zones) if given else ()
-    findings = check_corefile(read.text, served)
+    names = _given_names(args) or _count(loaded)
+    if names.source and not names.number:
+        print(f"grpcdns corefile: names not counted: {names.source}", file=sys.stderr)
+    backend = Backend(names.number, adaptive=loaded.config.ttl_mode == "adaptive")
+    findings = check_corefile(read.text, served, backend=backend)
     lines = read.text.split("\n")
     if read.before is not None:
         lines = [""] * read.before + lines

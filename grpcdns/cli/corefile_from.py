@@ -7,12 +7,13 @@ of each line of the old one.
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from grpcdns.cli import NotDone
 from grpcdns.cli.cidrs import find_networks
 from grpcdns.cli.output import print_json
 from grpcdns.config.options import Config, UserError
+from grpcdns.corefile.cache import Names
 from grpcdns.corefile.configmap import Embedded
 from grpcdns.corefile.flags import Account, Fate
 from grpcdns.corefile.syntax import SyntaxProblem
@@ -32,14 +33,18 @@ def run(
     given: Networks,
     sockets: Sequence[str],
     tls: str,
+    given_names: Names | None,
+    count: Callable[[], Names],
     *,
     json: bool,
 ) -> int:
-    """The exit code: 1 when something is MISSING or not possible. Raises `UserError` for a text
-    that cannot be translated."""
+    """The exit code: 1 when something is MISSING or not possible. ``count`` counts the cluster's
+    names where nothing else is read of it. Raises `UserError` for a text that cannot be translated.
+    """
     try:
-        networks, missing = _networks(config, given) if needs_networks(read.text) else (given, [])
-        made = translate(read.text, networks, sockets, tls)
+        networks, missing, counted = _networks(config, given, needs_networks(read.text))
+        names = given_names or counted or count()
+        made = translate(read.text, networks, sockets, tls, names.number)
     except SyntaxProblem as problem:
         line = problem.line + (read.before or 0)
         raise UserError(f"--from {path}:{line}: {problem.message}") from problem
@@ -58,23 +63,28 @@ def run(
                     for one in made.accounts
                 ],
                 "missing": missing,
+                "names": names.number or None,
             }
         )
     else:
-        print("\n".join(_head(path, made, missing)))
+        print("\n".join(_head(path, made, missing, names)))
         print(made.text, end="")
     lost = any(one.fate is Fate.LOST for one in made.accounts)
     return 1 if missing or lost else 0
 
 
-def _networks(config: Config, given: Networks) -> tuple[Networks, list[str]]:
-    """The options' networks; what they do not say is read from the cluster."""
-    if given.services and given.pods:
-        return given, []
+def _networks(
+    config: Config, given: Networks, needed: bool
+) -> tuple[Networks, list[str], Names | None]:
+    """The options' networks; what they do not say is read from the cluster, if it is needed, and
+    its names are counted with it."""
+    if not needed or (given.services and given.pods):
+        return given, [], None
     try:
         found = find_networks(config)
     except (NotDone, UserError) as error:
-        return given, [f"the cluster's networks ({error}); give --service-cidr and --pod-cidr"]
+        why = f"the cluster's networks ({error}); give --service-cidr and --pod-cidr"
+        return given, [why], Names(source=str(error))
     networks = Networks(given.services or found.services, given.pods or found.pods)
     remarks = [
         remark
@@ -84,13 +94,15 @@ def _networks(config: Config, given: Networks) -> tuple[Networks, list[str]]:
             or (given.pods and "--pod-cidr" in remark)
         )
     ]
-    return networks, remarks
+    return networks, remarks, found.names
 
 
-def _head(path: str, made: Translation, missing: Sequence[str]) -> Iterator[str]:
+def _head(path: str, made: Translation, missing: Sequence[str], names: Names) -> Iterator[str]:
     yield f"# grpcdns serve {shlex.join(made.flags)}"
     for remark in missing:
         yield f"# MISSING: {remark}"
+    yield "#"
+    yield f"# The cache with grpc. {names.comment()} Fits --ttl-mode fixed and adaptive."
     yield "#"
     yield f"# What became of the lines of {path}:"
     width = max((len(_place(one)) for one in made.accounts), default=0)

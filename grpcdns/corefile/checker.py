@@ -13,8 +13,8 @@ from typing import Final
 
 from grpcdns.corefile.start import refusals, refusals_of
 from grpcdns.corefile.syntax import Parsed, SyntaxProblem, parse_corefile
-from grpcdns.corefile.traps import grpc_lines, refused, same_block, whole_file
-from grpcdns.corefile.traps.trap import ERROR, LEVELS, Block, Corefile, Finding, Trap
+from grpcdns.corefile.traps import cache_lines, grpc_lines, refused, same_block, whole_file
+from grpcdns.corefile.traps.trap import ERROR, LEVELS, Backend, Block, Corefile, Finding, Trap
 from grpcdns.corefile.zones import asked_zones
 
 SYNTAX: Final = Trap(
@@ -25,32 +25,38 @@ SYNTAX: Final = Trap(
     lambda _: (),
 )
 
-TRAPS: Final = (*grpc_lines.TRAPS, *same_block.TRAPS)
+TRAPS: Final = (*grpc_lines.TRAPS, *same_block.TRAPS, *cache_lines.TRAPS)
 """Rows that look at one server block with ``grpc`` in it."""
 
 WHOLE: Final = (*refused.TRAPS, *whole_file.TRAPS)
 """Rows that look at all server blocks."""
 
+UNKNOWN: Final = Backend()
+
 
 def check_corefile(
-    text: str, served: Iterable[str] = (), environment: Mapping[str, str] | None = None
+    text: str,
+    served: Iterable[str] = (),
+    environment: Mapping[str, str] | None = None,
+    backend: Backend = UNKNOWN,
 ) -> list[Finding]:
     """All findings, in the order of their lines.
 
     ``served``: the zones that grpcdns answers for, absolute, as in ``--zones``; when empty, the
     Corefile is not compared with them. ``environment``: CoreDNS's variables, when they are known.
+    ``backend``: what is known of the grpcdns behind it.
     """
     try:
         parsed = parse_corefile(text, environment)
     except SyntaxProblem as problem:
         return [Finding(SYNTAX, problem.line, problem.message)]
-    findings = [*_check(parsed, tuple(served))]
+    findings = [*_check(parsed, tuple(served), backend)]
     return sorted(findings, key=lambda one: (one.line, LEVELS.index(one.trap.level), one.trap.name))
 
 
-def _check(parsed: Parsed, served: tuple[str, ...]) -> Iterator[Finding]:
+def _check(parsed: Parsed, served: tuple[str, ...], backend: Backend) -> Iterator[Finding]:
     blocks = [
-        Block(server, grpc, asked_zones(server, grpc), tuple(refusals_of(server)))
+        Block(server, grpc, asked_zones(server, grpc), tuple(refusals_of(server)), backend)
         for server in parsed.servers
         for grpc in server.all("grpc")[:1]
     ]

@@ -4,7 +4,8 @@
 
 A server block with ``kubernetes`` or ``k8s_external`` becomes two: one for the cluster's zones with
 ``grpc``, and one with what is left of its keys and lines. Plugins that work on every query are in
-both. All other text stays as it is. Each line of a block that changes has an `Account`.
+both; `cache` is sized for the cluster's names in the first. All other text stays as it is. Each
+line of a block that changes has an `Account`.
 """
 
 from __future__ import annotations
@@ -13,12 +14,14 @@ import ipaddress
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, NamedTuple
 
+from grpcdns.corefile.cache import is_immediate, sides, sized
 from grpcdns.corefile.flags import EXTERNAL, KUBERNETES, Account, Fate, Flags
 from grpcdns.corefile.keys import ROOTS, Keys, taken_by_others
 from grpcdns.corefile.lexer import SPACE
 from grpcdns.corefile.syntax import Directive, Server, parse_corefile
 from grpcdns.corefile.words import has_variable
 from grpcdns.corefile.zones import ROOT, is_reverse, zones_of_text
+from grpcdns.corefile.zones import zones as zones_of_keys
 
 ONE_OF_BOTH: Final = frozenset({"health", "ready", "reload", "pprof", "on"})
 """Plugins for CoreDNS as a whole: they stay in the block for the other names."""
@@ -70,8 +73,11 @@ def needs_networks(text: str) -> bool:
     )
 
 
-def translate(text: str, networks: Networks, sockets: Sequence[str], tls: str = "") -> Translation:
-    """Raises SyntaxProblem, and Untranslatable when no block has ``kubernetes``."""
+def translate(
+    text: str, networks: Networks, sockets: Sequence[str], tls: str = "", names: int = 0
+) -> Translation:
+    """``names``: of the cluster, 0 when they were not counted. Raises SyntaxProblem, and
+    Untranslatable when no block has ``kubernetes``."""
     lines = [line.rstrip("\r") for line in text.split("\n")]
     parsed = parse_corefile(text)
     changed = [one for one in parsed.servers if one.has("kubernetes") or one.has("k8s_external")]
@@ -88,7 +94,7 @@ def translate(text: str, networks: Networks, sockets: Sequence[str], tls: str = 
         at = server.end + 1
         if server in changed:
             keys = Keys(server, taken_by_others(server, parsed.servers))
-            block = _Block(server, keys, networks, flags)
+            block = _Block(server, keys, networks, flags, names)
             out += block.write(sockets, tls)
             accounts += block.accounts
             accounts += _comments(lines, server)
@@ -121,11 +127,14 @@ def _comments(lines: Sequence[str], server: Server) -> Iterator[Account]:
 class _Block:
     """One server block on its way."""
 
-    def __init__(self, server: Server, keys: Keys, networks: Networks, flags: Flags) -> None:
+    def __init__(
+        self, server: Server, keys: Keys, networks: Networks, flags: Flags, names: int
+    ) -> None:
         self._server = server
         self._keys = keys
         self._networks = networks
         self._flags = flags
+        self._names = names
         self.accounts: list[Account] = []
 
     def write(self, sockets: Sequence[str], tls: str) -> Iterator[str]:
@@ -133,13 +142,16 @@ class _Block:
         ours = self._keys.of(zones)
         answers = any(map(self._server.has, ANSWERING))
         rest = self._keys.without(zones, answers=answers)
+        asked = zones_of_keys(self._server._replace(keys=tuple(ours)))
         for one in self._server.directives:
             self._account(one, bool(rest))
+            if one.name == "cache" and ours:
+                self._account_cache(one, asked)
         for one in self._server.imports:
             self._say(one, Fate.CHANGED, "in the block for the other names only; what it has for "
                       "the cluster's names belongs into the block with grpc")  # fmt: skip
         if ours:
-            yield from self._braces(ours, self._with_grpc(sockets, tls, not rest))
+            yield from self._braces(ours, self._with_grpc(sockets, tls, asked, not rest))
         if ours and rest:
             yield ""
         if rest or not ours:
@@ -205,6 +217,18 @@ class _Block:
             case _:
                 self._say(one, Fate.KEPT, "in both blocks" if rest else "in the block with grpc")
 
+    def _account_cache(self, one: Directive, asked: Sequence[str]) -> None:
+        """What `_cache` changes."""
+        after = {line.name: line for line in sized(one, asked, self._names)}
+        parts = [" ".join([name, *after[name].args]) for name, _ in sides(one, asked)]
+        parts += [] if one.find("servfail") else ["servfail 0"]
+        if parts:
+            self._say(one, Fate.CHANGED, f"in the block with grpc: {', '.join(parts)}")
+        stale = one.find("serve_stale")
+        if stale and is_immediate(stale):
+            words = " ".join(["serve_stale", *after["serve_stale"].args])
+            self._say(stale, Fate.CHANGED, f"in the block with grpc: {words}, which asks first")
+
     def _has_other_zones(self) -> bool:
         return any(map(self._server.has, ("file", "auto", "secondary", "etcd")))
 
@@ -215,8 +239,11 @@ class _Block:
             or (one.name == "transfer" and not self._has_other_zones())
         )
 
-    def _with_grpc(self, sockets: Sequence[str], tls: str, alone: bool) -> Iterator[str]:
-        """The lines of the block for the cluster's zones; ``alone`` when there is no other."""
+    def _with_grpc(
+        self, sockets: Sequence[str], tls: str, asked: Sequence[str], alone: bool
+    ) -> Iterator[str]:
+        """The lines of the block for the cluster's zones, ``asked``; ``alone`` when there is no
+        other block."""
         written = False
         out = BEHIND | {"transfer"} | (frozenset() if alone else ONE_OF_BOTH)
         for one in self._server.directives:
@@ -226,10 +253,18 @@ class _Block:
                 yield from [f"        tls {tls}"] if tls else []
                 yield "        policy round_robin"
                 yield "    }"
+            elif one.name == "cache":
+                yield from self._cache(one, asked)
             elif one.name not in out and not self._is_gone(one):
                 yield from _lines_of(one)
         if alone:
             yield from (f"    import {one.args[0]}" for one in self._server.imports)
+
+    def _cache(self, one: Directive, asked: Sequence[str]) -> Iterator[str]:
+        yield f"    {' '.join(map(_quoted, ['cache', *one.args]))} {{"
+        for line in sized(one, asked, self._names):
+            yield f"        {' '.join(map(_quoted, [line.name, *line.args]))}"
+        yield "    }"
 
     def _without(self) -> Iterator[str]:
         for one in self._server.directives:

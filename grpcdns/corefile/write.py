@@ -8,6 +8,8 @@ from typing import Final
 
 import msgspec
 
+from grpcdns.corefile.cache import Names, cache_lines
+
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 _ROOMY: Final = {4: 16, 6: 56}
@@ -19,6 +21,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 
     ``sockets``: the TOs of grpc; ``upstream``: where all other names are forwarded. ``tls``: CERT,
     KEY and CA for TCP addresses. ``missing``: remarks on values that could not be determined.
+    ``names``: what the cache has room for. ``ttl_mode``: grpcdns's; the cache is right for both.
     """
 
     zones: tuple[str, ...]
@@ -28,6 +31,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     upstream: str = "/etc/resolv.conf"
     tls: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
+    names: Names = Names()
+    ttl_mode: str = "adaptive"
 
     @property
     def networks(self) -> tuple[str, ...]:
@@ -45,7 +50,7 @@ def write_corefile(plan: Plan) -> str:
 
 
 def _lines(plan: Plan) -> Iterator[str]:
-    yield f"# grpcdns serve --zones {','.join(plan.keys)}"
+    yield f"# grpcdns serve --zones {','.join(plan.keys)} --ttl-mode {plan.ttl_mode}"
     for remark in plan.missing:
         yield f"# MISSING: {remark}"
     yield f"{' '.join(plan.keys)} {{"
@@ -55,12 +60,9 @@ def _lines(plan: Plan) -> Iterator[str]:
         yield f"        tls {' '.join(plan.tls)}"
     yield "        policy round_robin"
     yield "    }"
-    # A minimum of 0, which --ttl-mode adaptive needs: CoreDNS makes 5 s of a TTL of 0 otherwise.
-    yield "    cache 30 {"
-    yield "        success 9984 30 0"
-    yield "        denial 9984 30 0"
-    yield "        servfail 0"
-    yield "    }"
+    yield f"    # {plan.names.comment()}"
+    yield "    # The last 0 of success and denial is the minimum TTL: --ttl-mode adaptive needs it."
+    yield from (f"    {line}" for line in cache_lines(plan.names.number))
     yield "    loadbalance"
     yield "    prometheus :9153"
     yield "}"

@@ -79,15 +79,6 @@ def _find_transfer(block: Block) -> Hits:
         yield one.line, "transfer in a block whose zones grpc answers for"
 
 
-def _find_servfail(block: Block) -> Hits:
-    for one in block.server.all("cache"):
-        servfail = one.find("servfail")
-        if servfail is None:
-            yield one.line, "cache without servfail 0"
-        elif servfail.args[:1] not in (("0",), ("0s",)):
-            yield servfail.line, f"cache keeps SERVFAIL for {' '.join(servfail.args)}"
-
-
 def _disabled(cache: Directive, block: Block) -> bool:
     """Whether the cache is off for all of the block's zones, for success and for denial."""
     kinds = {
@@ -149,9 +140,6 @@ TRAPS: Final = (
          "Remove it; lower ndots in the Pods' dnsConfig instead.", _find_autopath),
     Trap("transfer", WARNING, "grpc has no zone to transfer: AXFR and IXFR are REFUSED.",
          "Remove it; grpcdns zone prints the records.", _find_transfer),
-    Trap("cache-servfail", NOTE, "CoreDNS caches a SERVFAIL reply for 5 s. (A SERVFAIL that it "
-         "makes itself because no worker can be reached is not cached.)",
-         "Write servfail 0 in a cache block.", _find_servfail),
     Trap("cache-client-aware", WARNING, "The cache's key is name, type, class, DO and CD; neither "
          "EDNS options nor the client are part of it.",
          "Write disable success ZONE and disable denial ZONE in the cache block.",

@@ -19,6 +19,14 @@ Hits = Iterable[tuple[int, str]]
 """Line numbers, and what is wrong in each line."""
 
 
+class Backend(NamedTuple):
+    """What is known of the grpcdns behind a Corefile. ``names``: of its cluster, 0 when they were
+    not counted. ``adaptive``: whether it is known to have ``--ttl-mode adaptive``."""
+
+    names: int = 0
+    adaptive: bool = False
+
+
 class Block(NamedTuple):
     """A server block with ``grpc`` in it.
 
@@ -30,6 +38,7 @@ class Block(NamedTuple):
     grpc: Directive
     asked: tuple[str, ...]
     refused: tuple[Refusal, ...] = ()
+    backend: Backend = Backend()
 
 
 class Corefile(NamedTuple):

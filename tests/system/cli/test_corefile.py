@@ -13,13 +13,15 @@ import pytest
 from grpcdns.cli import main
 from grpcdns.config import values
 from grpcdns.corefile.checker import check_corefile
-from grpcdns.corefile.traps.trap import NOTE
+from grpcdns.corefile.traps.trap import NOTE, Backend
 from harness.cluster import Cluster
 from harness.coredns import CoreDNS
 from harness.dns import ask, section
 from harness.grpcdns import Grpcdns
+from harness.objects import pod, port, service, write_list
 from harness.paths import EXAMPLES, ROOT
-from harness.ports import free_port
+from harness.ports import free_address, free_port
+from harness.waiting import wait_until
 from tests.unit.corefile.stock import KUBEADM
 
 MANIFESTS = ("--manifests", str(EXAMPLES))
@@ -42,7 +44,7 @@ def test_a_real_coredns_runs_it(
         words = ["--forward", "127.0.0.1:1", "--zones", zones]
         assert main(["corefile", *MANIFESTS, *NETWORKS, *listen, *words]) == 0
         text = capsys.readouterr().out
-        assert f"# grpcdns serve --zones {zones}\n" in text
+        assert f"# grpcdns serve --zones {zones} --ttl-mode adaptive\n" in text
         assert check_corefile(text, values.many(values.zone)(zones)) == []
         # Ports that every CoreDNS of a machine would want.
         text = text.replace(":9153", f"127.0.0.1:{free_port()}")
@@ -51,6 +53,68 @@ def test_a_real_coredns_runs_it(
         running = coredns(text.replace("lameduck 5s", "lameduck 0s"))
         reply = ask(running.address, "7.7.96.10.in-addr.arpa", "PTR")
         assert section(reply)[0].endswith("PTR web.default.svc.cluster.local.")
+
+
+def test_the_cache_is_sized(capsys: pytest.CaptureFixture[str]) -> None:
+    """What is written passes the check with the same number."""
+    assert main(["corefile", *MANIFESTS, *NETWORKS]) == 0
+    assert re.search(r"# Room for \d+ names: 6 Services and 2 endpoints", capsys.readouterr().out)
+    assert main(["corefile", *NETWORKS, "--names", "100000"]) == 0
+    text = capsys.readouterr().out
+    assert "    # Room for 100,000 names: --names, given on 20" in text
+    assert "success 125184 30 0" in text
+    found = check_corefile(text, backend=Backend(100_000, adaptive=True))
+    assert [one for one in found if one.trap.level != NOTE] == []
+
+
+def test_a_cache_that_cannot_be_sized_has_the_default_size(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Given networks need no cluster, and one that is unreachable is no error."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert main(["corefile", *NETWORKS]) == 0
+    text = capsys.readouterr().out
+    assert "as the names were not counted: give --names COUNT." in text
+    assert "success 9984 30 0" in text
+    kubeconfig = tmp_path / "kubeconfig"
+    kubeconfig.write_text(
+        "apiVersion: v1\nkind: Config\ncurrent-context: a\n"
+        "contexts: [{name: a, context: {cluster: a, user: a}}]\nusers: [{name: a, user: {}}]\n"
+        f"clusters: [{{name: a, cluster: {{server: 'http://{free_address()}'}}}}]\n"
+    )
+    assert main(["corefile", *NETWORKS, "--kubeconfig", str(kubeconfig)]) == 0
+    assert "not counted (the API is unreachable: Connection refused)" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("given", ["0", "many", "-1"])
+def test_a_number_of_names_that_is_none(given: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["corefile", *NETWORKS, f"--names={given}"]) == 2
+    assert "--names: " in capsys.readouterr().err
+
+
+def test_the_names_of_an_api(
+    cluster: Cluster, namespace: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A controller makes the slices of a headless Service, and labels them."""
+    config = ("--kubeconfig", str(cluster.admin_kubeconfig))
+
+    def counted() -> int:
+        assert main(["corefile", *NETWORKS, *config]) == 0
+        found = re.search(r"# Room for ([\d,]+) names?: ", capsys.readouterr().out)
+        assert found
+        return int(found[1].replace(",", ""))
+
+    before = counted()
+    labels = {"app": "db"}
+    for name in ("db", "web"):
+        made = service(
+            name, headless=name == "db", selector=labels, ports=[port(80)], namespace=namespace
+        )
+        cluster.api.create(made)
+    for number in range(3):
+        made = pod(f"db-{number}", namespace=namespace, labels=labels)
+        cluster.kubelet.run(made, [f"10.9.8.{number}"])
+    wait_until(lambda: counted() == before + 5, "two Services, three endpoints of one of them")
 
 
 def test_a_clusters_own_networks(cluster: Cluster, capsys: pytest.CaptureFixture[str]) -> None:
@@ -110,13 +174,53 @@ def test_check_of_standard_input_as_json(
     assert [(one["line"], one["trap"]) for one in found] == [(2, "grpc-host-name")]
 
 
-@pytest.mark.parametrize("name", ["sidecar", "demo"])
+@pytest.mark.parametrize(
+    "name", ["corefile/sidecar.Corefile", "corefile/demo.Corefile", "deploy/kubeadm/Corefile"]
+)
 def test_the_corefiles_of_this_repository(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     """The demo has no ready plugin: it runs in no Pod."""
-    main(["corefile", "--check", str(ROOT / "corefile" / f"{name}.Corefile"), "--json"])
+    known = ("--ttl-mode", "adaptive", "--names", "9984")
+    main(["corefile", "--check", str(ROOT / name), "--json", *known])
     data = json.loads(capsys.readouterr().out)
     serious = {one["trap"] for one in data["findings"] if one["level"] != "note"}
-    assert serious <= ({"no-ready"} if name == "demo" else set())
+    assert serious <= ({"no-ready"} if "demo" in name else set())
+    assert not [one for one in data["findings"] if one["trap"].startswith("cache-")]
+
+
+def found_in(path: Path, capsys: pytest.CaptureFixture[str], *options: str) -> set[str]:
+    main(["corefile", "--check", str(path), "--json", *options])
+    findings = json.loads(capsys.readouterr().out)["findings"]
+    return {one["trap"] for one in findings if one["trap"].startswith("cache-")}
+
+
+def test_check_knows_the_mode_and_the_names(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By flag, variable or file, as each option; kubectl's own default is not read."""
+    monkeypatch.setenv("KUBECONFIG", "/nowhere")
+    file = tmp_path / "Corefile"
+    file.write_text("cluster.local {\n cache {\n servfail 0\n }\n grpc . unix:///0 unix:///1\n}")
+    assert found_in(file, capsys) == set()
+    assert found_in(file, capsys, "--ttl-mode", "adaptive") == {"cache-minimum"}
+    assert found_in(file, capsys, "--names", "10000") == {"cache-small"}
+    assert found_in(file, capsys, *MANIFESTS) == set()
+    many = write_list(tmp_path / "many.json", (service(f"s{n}") for n in range(9985)))
+    assert found_in(file, capsys, "--manifests", str(many)) == {"cache-small"}
+    config = tmp_path / "grpcdns.toml"
+    config.write_text('ttl-mode = "adaptive"\n')
+    assert found_in(file, capsys, "--config", str(config)) == {"cache-minimum"}
+    monkeypatch.setenv("GRPCDNS_TTL_MODE", "adaptive")
+    assert found_in(file, capsys) == {"cache-minimum"}
+    assert found_in(file, capsys, "--ttl-mode", "fixed") == set()
+
+
+def test_check_says_why_it_does_not_count(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = ROOT / "deploy" / "kubeadm" / "Corefile"
+    assert main(["corefile", "--check", str(file), "--manifests", str(tmp_path)]) == 0
+    error = capsys.readouterr().err
+    assert error == "grpcdns corefile: names not counted: no Service was found\n"
 
 
 def test_a_file_that_is_not_there(capsys: pytest.CaptureFixture[str]) -> None:
@@ -199,6 +303,23 @@ def test_what_is_translated_says_what_became_of_each_line(
     assert text.startswith(f"# grpcdns serve {flags}\n")
     assert re.search(r"^#    8  pods insecure +flag: --pods insecure$", text, re.M)
     assert [one for one in check_corefile(text) if one.trap.level != NOTE] == []
+
+
+def test_a_translation_says_what_its_cache_has_room_for(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """--names wins over what is counted; without either, the default size."""
+    file = tmp_path / "Corefile"
+    file.write_text(KUBEADM)
+    for options, comment, size in (
+        (("--names", "20000", *MANIFESTS), "Room for 20,000 names: --names, given on ", 25088),
+        (MANIFESTS, "Room for 8 names: 6 Services and 2 endpoints ", 9984),
+        ((), "CoreDNS's default size, as the names were not counted: give --names", 9984),
+    ):
+        main(["corefile", "--from", str(file), *NETWORKS, *options])
+        text = capsys.readouterr().out
+        assert f"# The cache with grpc. {comment}" in text
+        assert f"success {size} 30 0" in text
 
 
 def test_a_translation_without_networks_is_incomplete(

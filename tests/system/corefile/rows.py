@@ -17,6 +17,7 @@ import dns.query
 import dns.zone
 import urllib3
 
+from grpcdns.corefile.traps.trap import Backend
 from harness.coredns import CoreDNS
 from harness.dns import ask, section
 from harness.ports import free_address
@@ -31,7 +32,8 @@ REST: Final = ". {\n errors\n forward . <upstream>\n}"
 
 
 class Row(NamedTuple):
-    """``line``: of the finding. ``served``: the value of --zones, for the rows that compare it."""
+    """``line``: of the finding. ``served``: the value of --zones, for the rows that compare it.
+    ``backend``: what the check knows of the grpcdns behind it."""
 
     trap: str
     bad: str
@@ -41,15 +43,16 @@ class Row(NamedTuple):
     served: Sequence[str] = ()
     id: str = ""
     far: bool = False
+    backend: Backend = Backend()
 
 
-def _one(*lines: str, zones: str = "cluster.local 10.96.0.0/12") -> str:
+def block(*lines: str, zones: str = "cluster.local 10.96.0.0/12") -> str:
     """A server block of these lines."""
     return "\n".join([f"{zones} {{", *lines, "}"])
 
 
 def _grpc(line: str) -> str:
-    return _one(line) + "\n" + REST
+    return block(line) + "\n" + REST
 
 
 GOOD: Final = _grpc(GRPC)
@@ -81,13 +84,6 @@ def _from_outside(name: str, qtype: str = "A") -> Shows:
 def _first_worker_only(coredns: CoreDNS, _: World) -> bool:
     ttls = {ask(coredns.address, WEB).answer[0].ttl for _ in range(8)}
     return ttls in ({5}, {200})
-
-
-def _servfail_is_kept(coredns: CoreDNS, _world: World) -> bool:
-    """The backend replies SERVFAIL to the first query for such a name only."""
-    name = f"once-{coredns.address.port}.cluster.local."
-    assert ask(coredns.address, name).rcode() == dns.rcode.SERVFAIL
-    return ask(coredns.address, name).rcode() == dns.rcode.SERVFAIL
 
 
 def _errors(coredns: CoreDNS) -> int:
@@ -205,62 +201,61 @@ STANZA: Final = (
 )
 
 BESIDE: Final = (
-    Row("forward-before-grpc", _one(GRPC, "forward . <upstream>"), GOOD, _from_outside(WEB),
+    Row("forward-before-grpc", block(GRPC, "forward . <upstream>"), GOOD, _from_outside(WEB),
         line=5),
     Row("kubernetes-beside-grpc",
-        _one("kubernetes cluster.local {\n endpoint <api>\n startup_timeout 100ms\n}", GRPC),
+        block("kubernetes cluster.local {\n endpoint <api>\n startup_timeout 100ms\n}", GRPC),
         GOOD, rcode(WEB, "SERVFAIL")),
-    Row("answered-before-grpc", _one("hosts {\n 192.0.2.1 a.cluster.local\n}", GRPC),
-        _one("hosts {\n 192.0.2.1 a.cluster.local\n fallthrough\n}", GRPC), rcode(WEB, "SERVFAIL")),
-    Row("answered-before-grpc", _one("template IN AAAA {\n match ^no[.]\n}", GRPC),
-        _one("template IN AAAA {\n match ^no[.]\n fallthrough\n}", GRPC),
+    Row("answered-before-grpc", block("hosts {\n 192.0.2.1 a.cluster.local\n}", GRPC),
+        block("hosts {\n 192.0.2.1 a.cluster.local\n fallthrough\n}", GRPC),
+        rcode(WEB, "SERVFAIL")),
+    Row("answered-before-grpc", block("template IN AAAA {\n match ^no[.]\n}", GRPC),
+        block("template IN AAAA {\n match ^no[.]\n fallthrough\n}", GRPC),
         rcode(WEB, "SERVFAIL", "AAAA"), id="template"),
-    Row("answered-before-grpc", _one("template IN A {\n rcode NXDOMAIN\n}", GRPC), _one(GRPC),
+    Row("answered-before-grpc", block("template IN A {\n rcode NXDOMAIN\n}", GRPC), block(GRPC),
         rcode(WEB, "NXDOMAIN"), id="template-for-all"),
-    Row("autopath", _one("autopath @grpc", GRPC), GOOD,
+    Row("autopath", block("autopath @grpc", GRPC), GOOD,
         "grpc does not implement the AutoPather interface"),
-    Row("transfer", _one("transfer {\n to *\n}", GRPC), GOOD, _no_transfer, id="same"),
-    Row("cache-servfail", _one("grpc . <aware>", "cache"),
-        _one("grpc . <aware>", "cache {\n servfail 0\n}"), _servfail_is_kept, line=3),
+    Row("transfer", block("transfer {\n to *\n}", GRPC), GOOD, _no_transfer, id="same"),
     Row("cache-client-aware",
-        _one("rewrite edns0 local set 0xffee {client_ip}", "grpc . <aware>", "cache"),
-        _one("rewrite edns0 local set 0xffee {client_ip}", "grpc . <aware>",
+        block("rewrite edns0 local set 0xffee {client_ip}", "grpc . <aware>", "cache"),
+        block("rewrite edns0 local set 0xffee {client_ip}", "grpc . <aware>",
              "cache {\n disable success\n disable denial\n}"), _same_for_every_client),
     Row("rewrite-order",
-        _one("rewrite name alias.default.svc.cluster.local web.default.svc.cluster.local",
+        block("rewrite name alias.default.svc.cluster.local web.default.svc.cluster.local",
              "grpc . <0> <ttl200> {\n policy round_robin\n}", "cache 3600"),
-        _one("rewrite name alias.default.svc.cluster.local web.default.svc.cluster.local",
+        block("rewrite name alias.default.svc.cluster.local web.default.svc.cluster.local",
              "grpc . <0> <ttl200> {\n policy round_robin\n}"), _rewritten_before_cached),
-    Row("loop-useless", _one("log", GRPC, "loop"),
-        _one("log", GRPC) + "\n. {\n log\n forward . <upstream>\n loop\n}",
+    Row("loop-useless", block("log", GRPC, "loop"),
+        block("log", GRPC) + "\n. {\n log\n forward . <upstream>\n loop\n}",
         _probed_in_cluster_zone, line=6),
-    Row("no-errors", _one("grpc . <dead> <dead>"), _one("errors", "grpc . <dead> <dead>"),
+    Row("no-errors", block("grpc . <dead> <dead>"), block("errors", "grpc . <dead> <dead>"),
         _logs_nothing, line=1),
 )
 
 WHOLE: Final = (
     Row("no-grpc", REST, GOOD, _from_outside(WEB), line=1),
-    Row("import", _one(GRPC, "import <more>"), GOOD, _from_outside(WEB), line=5),
-    Row("grpc-for-all", _one(GRPC, zones="."), GOOD, rcode(OUTSIDE, "REFUSED")),
-    Row("all-reverse", _one(GRPC, zones="cluster.local in-addr.arpa") + "\n" + REST, GOOD,
+    Row("import", block(GRPC, "import <more>"), GOOD, _from_outside(WEB), line=5),
+    Row("grpc-for-all", block(GRPC, zones="."), GOOD, rcode(OUTSIDE, "REFUSED")),
+    Row("all-reverse", block(GRPC, zones="cluster.local in-addr.arpa") + "\n" + REST, GOOD,
         rcode("8.8.8.8.in-addr.arpa.", "NXDOMAIN", "PTR"), line=1),
-    Row("no-reverse", _one(GRPC, zones="cluster.local") + "\n" + REST, GOOD,
+    Row("no-reverse", block(GRPC, zones="cluster.local") + "\n" + REST, GOOD,
         _from_outside("7.7.96.10.in-addr.arpa.", "PTR"), line=1),
-    Row("no-rest", _one(GRPC), GOOD, rcode(OUTSIDE, "REFUSED"), line=1),
-    Row("not-served", _one(GRPC, zones="cluster.local cluster.lan") + "\n" + REST, GOOD,
+    Row("no-rest", block(GRPC), GOOD, rcode(OUTSIDE, "REFUSED"), line=1),
+    Row("not-served", block(GRPC, zones="cluster.local cluster.lan") + "\n" + REST, GOOD,
         rcode("web.default.svc.cluster.lan.", "REFUSED"), line=1,
         served=("cluster.local.", "in-addr.arpa.")),
-    Row("not-asked", _one(GRPC, zones="cluster.local") + "\n" + REST, GOOD,
+    Row("not-asked", block(GRPC, zones="cluster.local") + "\n" + REST, GOOD,
         _from_outside("7.7.96.10.in-addr.arpa.", "PTR"), line=1,
         served=("cluster.local.", "96.10.in-addr.arpa.")),
     Row("stray-brace", GOOD + "\n}", GOOD, _serves_a_brace, line=10),
     Row("kubernetes-left-over",
-        _one(GRPC) + "\n. {\n kubernetes cluster.local {\n  endpoint <api>\n"
+        block(GRPC) + "\n. {\n kubernetes cluster.local {\n  endpoint <api>\n"
         "  startup_timeout 100ms\n }\n forward . <upstream>\n}", GOOD, _api_is_asked, line=7),
-    Row("no-ready", GOOD, _one(GRPC) + "\n. {\n ready <ready>\n forward . <upstream>\n}",
+    Row("no-ready", GOOD, block(GRPC) + "\n. {\n ready <ready>\n forward . <upstream>\n}",
         _not_ready, line=1),
-    Row("no-lameduck", _one(GRPC) + "\n. {\n health <health>\n forward . <upstream>\n}",
-        _one(GRPC) + "\n. {\n health <health> {\n  lameduck 1s\n }\n forward . <upstream>\n}",
+    Row("no-lameduck", block(GRPC) + "\n. {\n health <health>\n forward . <upstream>\n}",
+        block(GRPC) + "\n. {\n health <health> {\n  lameduck 1s\n }\n forward . <upstream>\n}",
         _ends_immediately, line=7),
     Row("syntax", "cluster.local {\n grpc . <0> <1> {\n", GOOD, "Unexpected EOF", line=2),
     Row("syntax", "cluster.local {\n errors\n", GOOD, "expecting '}'", line=1, id="open"),
@@ -270,37 +265,38 @@ WHOLE: Final = (
 )
 
 REFUSED: Final = (
-    Row("k8s-external", _one("k8s_external example.com", GRPC), GOOD,
+    Row("k8s-external", block("k8s_external example.com", GRPC), GOOD,
         "kubernetes plugin not loaded"),
-    Row("zone-twice", _one(GRPC) + "\n" + _one("whoami"), GOOD, "already defined", line=6),
-    Row("zone-twice", _one(GRPC, zones="cluster.local cluster.local."), GOOD, "already defined",
+    Row("zone-twice", block(GRPC) + "\n" + block("whoami"), GOOD, "already defined", line=6),
+    Row("zone-twice", block(GRPC, zones="cluster.local cluster.local."), GOOD, "already defined",
         line=1, id="last-dot"),
-    Row("zone-twice", _one(GRPC, zones="cluster.local 10.96.0.0/12 10.96.0.0/16"), GOOD,
+    Row("zone-twice", block(GRPC, zones="cluster.local 10.96.0.0/12 10.96.0.0/16"), GOOD,
         "already defined", line=1, id="networks-overlap"),
-    Row("zone-twice", _one(GRPC, zones="cluster.local 10.96.0.0/16 96.10.in-addr.arpa"), GOOD,
+    Row("zone-twice", block(GRPC, zones="cluster.local 10.96.0.0/16 96.10.in-addr.arpa"), GOOD,
         "already defined", line=1, id="network-and-name"),
-    Row("zone-twice", _one(GRPC) + "\n" + _one("whoami"),
-        _one("view a {\n expr true\n}", GRPC) + "\n" + _one("view b {\n expr true\n}", "whoami")
-        + "\n" + _one("whoami"), "already defined", line=6, id="views"),
-    Row("unknown-directive", _one(GRPC, "forwrd . <upstream>"), GOOD, "Unknown directive", line=5),
-    Row("external-plugin", _one(GRPC, "k8s_gateway cluster.local"), GOOD, "Unknown directive",
+    Row("zone-twice", block(GRPC) + "\n" + block("whoami"),
+        block("view a {\n expr true\n}", GRPC) + "\n" + block("view b {\n expr true\n}", "whoami")
+        + "\n" + block("whoami"), "already defined", line=6, id="views"),
+    Row("unknown-directive", block(GRPC, "forwrd . <upstream>"), GOOD, "Unknown directive", line=5),
+    Row("external-plugin", block(GRPC, "k8s_gateway cluster.local"), GOOD, "Unknown directive",
         line=5),
-    Row("bad-zone", _one(GRPC, zones="cluster..local"), GOOD, "not a valid domain name", line=1),
-    Row("bad-zone", _one(GRPC, zones="cluster.local:70000"), GOOD, "invalid port", line=1,
+    Row("bad-zone", block(GRPC, zones="cluster..local"), GOOD, "not a valid domain name", line=1),
+    Row("bad-zone", block(GRPC, zones="cluster.local:70000"), GOOD, "invalid port", line=1,
         id="port"),
-    Row("bad-zone", _one(GRPC, zones="https3://cluster.local"), GOOD, "requires TLS", line=1,
+    Row("bad-zone", block(GRPC, zones="https3://cluster.local"), GOOD, "requires TLS", line=1,
         id="https3"),
-    Row("bad-zone", _one(GRPC, zones="::/8"), GOOD, "invalid CIDR", line=1, id="network"),
-    Row("refused", _one(GRPC, "cache {\n denial 9x\n}"), GOOD, "invalid syntax", line=6),
-    Row("refused", _one(GRPC, "cache { servfail 0 }"), _one(GRPC, "cache {\n servfail 0\n}"),
+    Row("bad-zone", block(GRPC, zones="::/8"), GOOD, "invalid CIDR", line=1, id="network"),
+    Row("refused", block(GRPC, "cache {\n denial 9x\n}"), GOOD, "invalid syntax", line=6),
+    Row("refused", block(GRPC, "cache { servfail 0 }"), block(GRPC, "cache {\n servfail 0\n}"),
         "Wrong argument count", line=5, id="one-line"),
-    Row("refused", _one(GRPC, "errors\n{\n stacktrace\n}"), _one(GRPC, "errors {\n stacktrace\n}"),
-        "this plugin can only be used once", line=6, id="brace-on-the-next-line"),
-    Row("refused", _one(GRPC, "health 127.0.0.1"), GOOD, "missing port", line=5, id="health"),
-    Row("refused", _one(GRPC, "reload 1s"), GOOD, "interval value", line=5, id="reload"),
-    Row("refused", _one(GRPC, "loadbalance random"), GOOD, "unknown policy", line=5,
+    Row("refused", block(GRPC, "errors\n{\n stacktrace\n}"),
+        block(GRPC, "errors {\n stacktrace\n}"), "this plugin can only be used once",
+        line=6, id="brace-on-the-next-line"),
+    Row("refused", block(GRPC, "health 127.0.0.1"), GOOD, "missing port", line=5, id="health"),
+    Row("refused", block(GRPC, "reload 1s"), GOOD, "interval value", line=5, id="reload"),
+    Row("refused", block(GRPC, "loadbalance random"), GOOD, "unknown policy", line=5,
         id="loadbalance"),
-    Row("refused", _one(GRPC, "rewrite name a"), GOOD, "too few arguments", line=5, id="rewrite"),
+    Row("refused", block(GRPC, "rewrite name a"), GOOD, "too few arguments", line=5, id="rewrite"),
     Row("refused", GOOD.replace("errors\n forward", "errors x\n forward"), GOOD,
         "invalid log file", line=7, id="errors"),
     Row("refused", GOOD + "\nexample.org {\n forward . unix:///run/dns.sock\n}", GOOD,
@@ -309,8 +305,8 @@ REFUSED: Final = (
         "unknown property", line=13, id="hosts"),
     Row("refused", GOOD + "\nexample.org {\n template IN X\n}", GOOD, "invalid RR class", line=11,
         id="template"),
-    Row("refused", _one("bind 127.0.0.1:53", GRPC), GOOD, "not a valid IP address", id="bind"),
-    Row("refused", _one("autopath @grpc", GRPC), GOOD, "AutoPather", id="autopath"),
+    Row("refused", block("bind 127.0.0.1:53", GRPC), GOOD, "not a valid IP address", id="bind"),
+    Row("refused", block("autopath @grpc", GRPC), GOOD, "AutoPather", id="autopath"),
 )
 # fmt: on
 ROWS: Final = (*STANZA, *BESIDE, *WHOLE, *REFUSED)

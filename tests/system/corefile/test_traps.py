@@ -1,7 +1,7 @@
 """Each trap: the check finds it in the right line, and a real CoreDNS confirms it.
 
-The rows are in rows.py. The bad Corefile has the finding and the behaviour; the corrected one has
-neither.
+The rows are in rows.py and cache_rows.py. The bad Corefile has the finding and the behaviour; the
+corrected one has neither.
 """
 
 from __future__ import annotations
@@ -24,11 +24,14 @@ from harness.coredns import CoreDNS
 from harness.dns import ask
 from harness.process import ProcessError
 from harness.waiting import wait_until
-from tests.system.corefile.rows import HEALTH, READY, ROWS, WEB, Row
+from tests.system.corefile.cache_rows import CACHES
+from tests.system.corefile.rows import HEALTH, READY, WEB, Row
+from tests.system.corefile.rows import ROWS as OTHERS
 from tests.system.corefile.world import World, with_addresses
 
+ROWS = (*OTHERS, *CACHES)
 WORDS = {
-    **{word: f"unix:///run/{word}.sock" for word in ("0", "1", "dead", "ttl200")},
+    **{word: f"unix:///run/{word}.sock" for word in ("0", "1", "dead", "ttl200", "adaptive")},
     **{word: f"127.0.0.1:{53 + n}" for n, word in enumerate(("tcp0", "tcp1", "aware", "upstream"))},
     "ready": "127.0.0.1:8181",
     "health": "127.0.0.1:8080",
@@ -127,4 +130,5 @@ def test_every_trap_has_a_row() -> None:
 
 
 def _found(text: str, row: Row) -> set[tuple[str, int]]:
-    return {(one.trap.name, one.line) for one in check_corefile(text, row.served)}
+    findings = check_corefile(text, row.served, backend=row.backend)
+    return {(one.trap.name, one.line) for one in findings}

@@ -11,9 +11,13 @@ from pathlib import Path
 from typing import Final
 
 from harness.coredns import CoreDNS
+from harness.dns import section
 from harness.grpcdns import Grpcdns
+from harness.metrics import samples
+from harness.objects import endpoint_slice, port, service, write_list
 from harness.paths import EXAMPLES
-from harness.ports import LOOPBACK, free_address
+from harness.ports import LOOPBACK, Address, free_address
+from harness.waiting import wait_until
 
 UPSTREAM: Final = """. {
     template IN A {
@@ -39,11 +43,14 @@ class World:
         others = folder / "others"
         others.mkdir()
         slow = [f"unix://{others}/0.sock"]
+        self._slow_metrics = free_address()
         self._others = Grpcdns(
-            *("--manifests", EXAMPLES, "--upstream", "none", "--ttl", "200"),
+            *("--manifests", EXAMPLES, "--upstream", "none", "--ttl", "200", "--pods", "insecure"),
+            *("--metrics", str(self._slow_metrics)),
             listen=tuple(slow),
             folder=others,
         )
+        self.peers = Peers(folder / "peers")
         self._upstream = CoreDNS(UPSTREAM)
         self.spy = Spy(tcp[0])
         self.api = Knocked()
@@ -54,6 +61,7 @@ class World:
             "0": sockets[0],
             "1": sockets[1],
             "ttl200": slow[0],
+            "adaptive": self.peers.listen,
             "tcp0": tcp[0],
             "tcp1": tcp[1],
             "dead": f"unix://{folder}/dead.sock",
@@ -66,8 +74,12 @@ class World:
     def text(self, corefile: str, **words: str) -> str:
         return with_addresses(corefile, {**self._words, **words})
 
+    def asked_ttl200(self) -> float:
+        """Queries that have reached that backend."""
+        return _queries(self._slow_metrics)
+
     def __enter__(self) -> World:
-        for part in (self._ours, self._others, self._upstream):
+        for part in (self._ours, self._others, self.peers.running, self._upstream):
             self._stack.enter_context(part)
         self._stack.callback(self.spy.close)
         self._stack.callback(self.api.close)
@@ -81,6 +93,57 @@ def with_addresses(corefile: str, words: Mapping[str, str]) -> str:
     for word, value in words.items():
         corefile = corefile.replace(f"<{word}>", value)
     return corefile
+
+
+def _queries(metrics: Address) -> float:
+    found = samples(metrics)
+    return sum(v for k, v in found.items() if k.startswith("grpcdns_dns_requests_total"))
+
+
+class Peers:
+    """A backend with ``--ttl-mode adaptive`` and a headless Service, whose Pods come and go."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir()
+        self._file = folder / "peers.json"
+        self._metrics = free_address()
+        self._addresses: dict[str, str] = {}
+        self._write()
+        self.running = Grpcdns(
+            *("--manifests", self._file, "--upstream", "none", "--ttl-mode", "adaptive"),
+            *("--metrics", str(self._metrics)),
+            workers=1,
+            folder=folder,
+        )
+        (self.listen,) = self.running.listen
+
+    def name(self, pod: str) -> str:
+        return f"{pod}.db.default.svc.cluster.local."
+
+    def set(self, pod: str, address: str | None) -> None:
+        """Give a Pod an address, or none; returns when the backend answers so."""
+        self._addresses.pop(pod, None)
+        if address:
+            self._addresses[pod] = address
+        self._write()
+        right = [f"{self.name(pod)} 1 IN A {address}"] if address else []
+        wait_until(lambda: section(self.running.ask(self.name(pod))) == right, "the change")
+
+    def asked(self) -> float:
+        """Queries that have reached the backend."""
+        return _queries(self._metrics)
+
+    def _write(self) -> None:
+        points = [
+            {"addresses": [address], "hostname": pod, "conditions": {"ready": True}}
+            for pod, address in self._addresses.items()
+        ]
+        slices = [endpoint_slice("db-a", "db", points, [port(80)])]
+        made = write_list(
+            self._file.with_suffix(".new"),
+            [service("db", headless=True, ports=[port(80)]), *slices],
+        )
+        made.rename(self._file)
 
 
 class Knocked:

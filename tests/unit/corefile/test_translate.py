@@ -10,7 +10,7 @@ from grpcdns.corefile.flags import EXTERNAL as EXTERNAL_ROWS
 from grpcdns.corefile.flags import KUBERNETES, Fate
 from grpcdns.corefile.syntax import parse_corefile
 from grpcdns.corefile.translate import Networks, Translation, Untranslatable, translate
-from grpcdns.corefile.traps.trap import ERROR
+from grpcdns.corefile.traps.trap import ERROR, Backend
 from tests.unit.corefile.stock import EXTERNAL, K3S, KIND, KUBEADM, STOCK, STUB_DOMAINS
 
 SOCKETS = ("unix:///run/grpcdns/0.sock", "unix:///run/grpcdns/1.sock")
@@ -44,7 +44,11 @@ cluster.local:53 10.96.0.0/12:53 10.244.0.0/16:53 {
         policy round_robin
     }
     prometheus :9153
-    cache 30
+    cache 30 {
+        success 9984 30 0
+        denial 9984 30 0
+        servfail 0
+    }
     loadbalance
 }
 
@@ -89,6 +93,31 @@ def test_k3s() -> None:
 def test_properties_of_other_plugins_stay() -> None:
     lines = "    cache 30 {\n        disable success cluster.local\n"
     assert translated(KIND).text.count(lines) == 2
+
+
+def test_the_cache_with_grpc_is_sized() -> None:
+    """The other block's is not; what changes is accounted for."""
+    lines = "    cache 30 {\n       success 50000\n       serve_stale\n       prefetch 9\n    }\n"
+    made = translate(KUBEADM.replace("    cache 30\n", lines), NETWORKS, SOCKETS, names=16000)
+    ours, rest = made.text.split("\n.:53 {")
+    assert (
+        "        success 50000 30 0\n        denial 20224 30 0\n        serve_stale 1h verify\n"
+        "        prefetch 9\n        servfail 0\n"
+    ) in ours
+    assert "    cache 30 {\n        success 50000\n        serve_stale\n" in rest
+    said = [(one.fate, one.detail) for one in made.accounts if one.text == "cache 30"]
+    changed = "in the block with grpc: success 50000 30 0, denial 20224 30 0, servfail 0"
+    assert said == [(Fate.KEPT, "in both blocks"), (Fate.CHANGED, changed)]
+    assert fates(made)["serve_stale"] == (
+        Fate.CHANGED, "in the block with grpc: serve_stale 1h verify, which asks first",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("text", STOCK.values(), ids=STOCK.keys())
+def test_the_cache_of_the_result_has_no_finding(text: str) -> None:
+    made = translate(text, NETWORKS, SOCKETS, names=16000)
+    found = check_corefile(made.text, backend=Backend(16000, adaptive=True))
+    assert not [one for one in found if one.trap.name.startswith("cache-")]
 
 
 def test_stub_domains() -> None:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from grpcdns.corefile.cache import Names
+from grpcdns.corefile.checker import check_corefile
+from grpcdns.corefile.traps.trap import Backend
 from grpcdns.corefile.write import Plan, merge_networks, pod_networks, write_corefile
 from harness.paths import ROOT
 
@@ -46,6 +49,18 @@ def test_the_shipped_corefile_is_what_is_written() -> None:
     )
     shipped = (ROOT / "deploy" / "kubeadm" / "Corefile").read_text()
     assert code(write_corefile(plan)) == code(shipped)
+
+
+def test_the_cache_has_room_for_the_names() -> None:
+    """The comment says which number, and when it was counted."""
+    plan = Plan(
+        zones=("c.local",), sockets=("unix:///a", "unix:///b"), names=Names(16000, "counted then")
+    )
+    text = write_corefile(plan)
+    assert "    # Room for 16,000 names: counted then.\n" in text
+    assert "        success 20224 30 0\n        denial 20224 30 0\n" in text
+    found = check_corefile(text, backend=Backend(16000, adaptive=True))
+    assert {one.trap.name for one in found} == {"no-reverse"}
 
 
 def code(corefile: str) -> list[str]:
