@@ -30,7 +30,7 @@ from grpcdns.source.sink import Packed
 
 _GROUPS: Final = ("Where records come from", "Answers")
 _LIVE_ONLY: Final = frozenset(
-    {"snapshot", "snapshot-max-age", "startup-timeout", "guard", "guard-max"}
+    {"snapshot", "snapshot-max-age", "startup-timeout", "guard", "guard-max", "hold-empty"}
 )
 PATIENCE: Final = 3.0
 """Seconds for an API that is unreachable to answer after all."""

@@ -195,6 +195,9 @@ OPTIONS: Final = (
     Option("topology-min-share", _ANSWERS, v.share, "SHARE",
            "share of all ready endpoints, 0 to 1, that a preferred zone must have; by default half"
            " of an equal share", reload=True),
+    Option("hold-empty", _ANSWERS, v.duration(0, 86400), "DURATION",
+           "go on for so long with the last ready endpoints of a Service that has none left; 0 does"
+           " not"),
     Option("multicluster", _ANSWERS, v.many(v.zone), "ZONES",
            "which of the zones belong to the Multi-Cluster Services API"),
     Option("dns-service", _ANSWERS, v.namespaced_name, "NAMESPACE/NAME",

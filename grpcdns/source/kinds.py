@@ -160,11 +160,13 @@ _NO_HINTS: Final = ApiHints()
 
 class Fields(NamedTuple):
     """Which of the fields that only some options need are kept: fewer cost less memory, and make
-    fewer changes. ``topology``: a Service's trafficDistribution, and its endpoints' details."""
+    fewer changes. ``topology``: a Service's trafficDistribution, its endpoints' nodes and hints,
+    and whether they are terminating. ``conditions``: that, and whether they are serving."""
 
     zones: bool = True
     pods: bool = True
     topology: bool = True
+    conditions: bool = True
 
 
 def _namespace(_raw: ApiAny, meta: ApiMeta, _fields: Fields) -> Namespace:
@@ -189,7 +191,8 @@ def _service(raw: ApiService, meta: ApiMeta, fields: Fields) -> Service:
 
 def _endpoint_slice(raw: ApiEndpointSlice, meta: ApiMeta, fields: Fields) -> EndpointSlice:
     labels = meta.labels or {}
-    zones, pods, topology = fields
+    zones, pods, topology, conditions = fields
+    detailed = topology or conditions
     return EndpointSlice(
         namespace=meta.namespace or "",
         name=meta.name or "",
@@ -203,7 +206,7 @@ def _endpoint_slice(raw: ApiEndpointSlice, meta: ApiMeta, fields: Fields) -> End
                     point.hostname or "",
                     pod_label(point.target_ref.name) if pods and point.target_ref else "",
                     (point.zone or "").lower() if zones else "",
-                    _details(point) if topology else None,
+                    _details(point, fields) if detailed else None,
                 )
                 for point in raw.endpoints or ()
             ]
@@ -214,18 +217,23 @@ def _endpoint_slice(raw: ApiEndpointSlice, meta: ApiMeta, fields: Fields) -> End
     )
 
 
-def _details(point: ApiEndpoint) -> EndpointDetails | None:
+def _details(point: ApiEndpoint, fields: Fields) -> EndpointDetails | None:
     conditions = point.conditions or _NO_CONDITIONS
     hints = point.hints or _NO_HINTS
     # The API's rule: a condition serving that is not given is as ready is.
     ready = conditions.ready is not False
+    known = fields.conditions and conditions.serving is not None
     details = EndpointDetails(
-        ready if conditions.serving is None else conditions.serving,
-        conditions.terminating is True,
-        (point.node_name or "").lower(),
-        _hinted(hints.for_zones),
-        _hinted(hints.for_nodes),
+        serving=conditions.serving is True if known else ready,
+        terminating=conditions.terminating is True,
     )
+    if fields.topology:
+        details = msgspec.structs.replace(
+            details,
+            node=(point.node_name or "").lower(),
+            for_zones=_hinted(hints.for_zones),
+            for_nodes=_hinted(hints.for_nodes),
+        )
     return None if details == EndpointDetails(serving=ready) else details
 
 

@@ -21,4 +21,5 @@ def fields_of(policy: Policy) -> Fields:
         zones=policy.zonal or policy.topology,
         pods=policy.endpoint_pod_names,
         topology=policy.topology,
+        conditions=policy.conditions,
     )

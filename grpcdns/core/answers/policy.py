@@ -25,7 +25,8 @@ class AnswerOptions(msgspec.Struct, frozen=True):
     zone is the primary one, which PTR records point into. ``ttl`` and ``ttl_stable``: seconds, 0 to
     3600; ``ttl_mode`` adaptive chooses as answers/ttl.py says. Empty ``namespaces``: all of them.
     ``topology_zone`` and ``topology_node``: where we are, in lower case, "" for anywhere;
-    ``topology_min_share``: a number from 0 to 1, "" as answers/topology.py says.
+    ``topology_min_share``: a number from 0 to 1, "" as answers/topology.py says. ``hold_empty``:
+    seconds; the feed does it, and needs the endpoints' conditions for it.
     """
 
     zones: tuple[str, ...] = ("cluster.local.", "in-addr.arpa.", "ip6.arpa.")
@@ -41,6 +42,7 @@ class AnswerOptions(msgspec.Struct, frozen=True):
     topology_zone: str = ""
     topology_node: str = ""
     topology_min_share: str = ""
+    hold_empty: float = 0.0
     multicluster: tuple[str, ...] = ()
     dns_service: str = "kube-system/kube-dns"
     external_zones: tuple[str, ...] = ()
@@ -62,6 +64,11 @@ class Policy(AnswerOptions, frozen=True):
     def endpoints(self) -> bool:
         """Whether Services are answered from EndpointSlices."""
         return not self.no_endpoints
+
+    @property
+    def conditions(self) -> bool:
+        """Whether it matters which endpoints are serving or terminating."""
+        return self.hold_empty > 0
 
     @property
     def topology(self) -> bool:

@@ -32,6 +32,10 @@ class Store:
         self.bodies: dict[Kind, dict[str, bytes]] = {kind: {} for kind in Kind}
         self.listed: set[Kind] = set()
 
+    def get(self, kind: Kind, key: str) -> bytes | None:
+        """The packed object; None if there is none."""
+        return self.bodies[kind].get(key)
+
     def take(self, kind: Kind, entries: Entries) -> Iterator[Difference]:
         """Take entries; yields those that make a difference.
 

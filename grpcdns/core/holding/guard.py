@@ -37,6 +37,7 @@ from grpcdns.core.holding.losses import (
     Loss,
     Measure,
     Owner,
+    Taken,
     is_less,
     older_than,
     owners_of,
@@ -49,9 +50,6 @@ FEW: Final = 5
 """Fewer losses than these are followed, whatever their share: a cluster may be small."""
 _EXPIRE_EVERY: Final = 0.2
 BY: Final = "guard"
-
-Taken = dict[Kind, list[tuple[str, bytes | None]]]
-"""Entries for the Store, by kind."""
 
 
 class Guard:

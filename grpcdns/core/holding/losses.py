@@ -12,6 +12,8 @@ from grpcdns.core.cluster.objects import EndpointSlice, Kind, unpack
 
 Key = tuple[Kind, str]
 """An object: its kind and its key in it."""
+Taken = dict[Kind, list[tuple[str, bytes | None]]]
+"""Entries for the Store, by kind."""
 
 
 class Measure(enum.Enum):

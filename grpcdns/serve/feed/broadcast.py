@@ -21,7 +21,10 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from grpcdns.core.answers.policy import Policy, needed_kinds
 from grpcdns.core.cluster.objects import Change, Kind
 from grpcdns.core.cluster.store import Entries, Store, in_batches
-from grpcdns.core.holding.guard import BY, Guard, Taken
+from grpcdns.core.holding import empty, guard
+from grpcdns.core.holding.empty import EmptyHold
+from grpcdns.core.holding.guard import Guard
+from grpcdns.core.holding.losses import Taken
 from grpcdns.serve import link
 from grpcdns.serve.feed.subscriber import Subscriber
 from grpcdns.source.kinds import WATCHED
@@ -36,8 +39,8 @@ _BATCH = 64
 class Broadcast:
     """Implements `Sink`. ``wake`` is called when a worker's socket did not accept everything.
 
-    ``guard``: PERCENT and seconds of the options ``guard`` and ``guard_max``. ``clock`` gives unix
-    seconds, ``steady`` seconds for durations.
+    ``guard``: PERCENT and seconds of the options ``guard`` and ``guard_max``; ``hold_empty``: the
+    seconds of that option. ``clock`` gives unix seconds, ``steady`` seconds for durations.
     """
 
     def __init__(
@@ -47,6 +50,7 @@ class Broadcast:
         clock: Callable[[], float] = time.time,
         *,
         guard: tuple[float, float] = (0.0, 0.0),
+        hold_empty: float = 0.0,
         steady: Callable[[], float] = time.monotonic,
     ) -> None:
         self.lock = threading.Lock()
@@ -68,6 +72,8 @@ class Broadcast:
         self.problems: dict[Kind | None, str] = {}
         """Why a kind is not listed, or all of them; until it is."""
         self.guard = Guard(self.store, *guard) if guard[0] else None
+        truth = self.guard.truth if self.guard is not None else self.store.get
+        self.empty = EmptyHold(hold_empty, truth) if hold_empty else None
         self.guard_turns = 0
         """How often the guard has begun to hold, or ended."""
         self._guarded_since = 0
@@ -82,8 +88,8 @@ class Broadcast:
         first = kind not in self.live
         steps = self.store.steps(kind, in_batches(pairs, _BATCH))
         count = 0
-        if self.guard is not None and self.store.bodies[kind]:
-            with self.lock:  # the guard decides on the list as a whole
+        if (self.guard or self.empty) and self.store.bodies[kind]:
+            with self.lock:  # what is lost is decided on for the list as a whole
                 count = self._take(kind, [entry for entries in steps for entry in entries])
         while (made := self._take_next(kind, steps)) is not None:
             count += made
@@ -147,6 +153,8 @@ class Broadcast:
             self.store.listed |= self.needed
             self.serial = max(self.serial, serial)
             self.restored = saved
+            if self.empty is not None:
+                self.empty.restore(self.store.bodies[Kind.ENDPOINT_SLICE].values())
             if self.guard is not None:
                 self.guard.restore(*guard, self._steady(), self._stamp())
                 self._report_guard()
@@ -201,14 +209,21 @@ class Broadcast:
     def held_services(self) -> dict[str, int]:
         """How many Services are answered although they are gone or have no ready endpoint, by the
         option that holds them."""
-        return {BY: 0 if self.guard is None else self.guard.held_services}
+        return {
+            guard.BY: 0 if self.guard is None else self.guard.held_services,
+            empty.BY: 0 if self.empty is None else self.empty.held_services,
+        }
 
     def tick(self) -> None:
-        """Called often: the guard may end."""
-        if self.guard is not None:
-            with self.lock:
-                at = self._stamp()
-                self._follow(self.guard.tick(self._steady(), at), at)
+        """Called often: what is held may end."""
+        if self.guard is None and self.empty is None:
+            return
+        with self.lock:
+            now, at = self._steady(), self._stamp()
+            if self.empty is not None:
+                self._follow_guarded(self.empty.tick(now), now, at)
+            if self.guard is not None:
+                self._follow(self.guard.tick(now, at), at)
 
     def answer_guard(self, subscriber: Subscriber, ask: link.GuardAsk) -> None:
         """Send the GuardStatus; let go first if that is asked for."""
@@ -229,6 +244,15 @@ class Broadcast:
         kinds = tuple((kind.name.lower(), count) for kind, count in sorted(withheld.items()))
         until = since and since + int(guard.longest)
         return link.GuardStatus(guard.percent, since, until, why, services, kinds, released)
+
+    def _follow_guarded(self, taken: Taken, now: float, at: int, triggered: float = 0.0) -> int:
+        """Take what is to be answered, as far as the guard lets it."""
+        if self.guard is None:
+            return self._follow(taken, at, triggered)
+        return sum(
+            self._follow(self.guard.take(kind, entries, now, at), at, triggered)
+            for kind, entries in taken.items()
+        )
 
     def _follow(self, taken: Taken, at: int, triggered: float = 0.0) -> int:
         """Take what the guard says is to be answered; returns how many Changes that is."""
@@ -268,9 +292,12 @@ class Broadcast:
     def _take(self, kind: Kind, entries: Entries, triggered: float = 0.0) -> int:
         """Send what the entries change; returns how many Changes that is."""
         at = self._stamp()
-        if self.guard is None:
+        if self.guard is None and self.empty is None:
             return self._apply(kind, entries, at, triggered)
-        return self._follow(self.guard.take(kind, entries, self._steady(), at), at, triggered)
+        now, taken = self._steady(), {kind: list(entries)}
+        if self.empty is not None:
+            taken = self.empty.take(kind, taken[kind], now, at)
+        return self._follow_guarded(taken, now, at, triggered)
 
     def _apply(self, kind: Kind, entries: Entries, at: int, triggered: float) -> int:
         changes = tuple(

@@ -40,7 +40,10 @@ class FeedProcess:
         self._source: Source = make_source(config)
         self._loop = FeedLoop(run.link, self._tick)
         self._broadcast = Broadcast(
-            config.policy(), self._loop.wake, guard=(config.guard, config.guard_max)
+            config.policy(),
+            self._loop.wake,
+            guard=(config.guard, config.guard_max),
+            hold_empty=config.hold_empty,
         )
         self._snapshots = Snapshots(config, self._broadcast)
         metrics = Metrics(run, config, self._broadcast, self._loop, self._snapshots)

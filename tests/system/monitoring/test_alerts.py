@@ -476,6 +476,35 @@ def test_much_is_lost_at_once(recording: Recording, metrics: Address, tmp_path: 
     assert released <= one.resolved <= released + MINUTE
 
 
+def test_a_service_has_no_ready_endpoint(
+    recording: Recording, metrics: Address, tmp_path: Path
+) -> None:
+    path = tmp_path / "cluster.yaml"
+
+    def write(*, ready: bool) -> None:
+        points = [{"addresses": ["10.1.0.1"], "conditions": {"ready": ready}}]
+        slice_ = endpoint_slice("db-a", "db", points, [port(80)])
+        write_list(path, [namespace("default"), service("db", headless=True), slice_])
+
+    write(ready=True)
+    options = ("--manifests", path, "--metrics", str(metrics), "--hold-empty", "5m")
+    held = 'grpcdns_held_services{by="hold-empty"}'
+    with Grpcdns(*options):
+        recording.hold(5, a=without_api(scrape(metrics)))
+        failed = recording.now
+        write(ready=False)
+        wait_until(lambda: sample(metrics, held) == 1, "held")
+        recording.hold(5, a=without_api(scrape(metrics)))
+        write(ready=True)
+        wait_until(lambda: sample(metrics, held) == 0, "ready again")
+        recording.hold(5, a=without_api(scrape(metrics)))
+    (one,) = recording.evaluate()
+    assert one.name == "GrpcdnsServiceHeld"
+    assert one.firing is not None
+    assert one.resolved is not None
+    assert failed + MINUTE <= one.firing <= failed + 2 * MINUTE
+
+
 def test_every_alert_has_an_incident() -> None:
     """By its name in this file."""
     text = (ROOT / "tests/system/monitoring/test_alerts.py").read_text()

@@ -20,7 +20,8 @@ from grpcdns.core.cluster.objects import (
     unpack,
 )
 from grpcdns.core.cluster.store import Store
-from grpcdns.core.holding.guard import FEW, WINDOW, Guard, Taken
+from grpcdns.core.holding.guard import FEW, WINDOW, Guard
+from grpcdns.core.holding.losses import Taken
 
 Key = tuple[Kind, str]
 KINDS = (Kind.NAMESPACE, Kind.SERVICE, Kind.ENDPOINT_SLICE)

@@ -1,0 +1,136 @@
+"""`--hold-empty` with a real API and its controllers: Pods fail, recover and are deleted."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from harness.api import Object
+from harness.cluster import Cluster
+from harness.dns import section
+from harness.grpcdns import Grpcdns
+from harness.metrics import sample
+from harness.objects import pod, port, service
+from harness.ports import Address, free_address
+from harness.waiting import wait_until
+
+pytestmark = [pytest.mark.servers, pytest.mark.slow]
+
+NXDOMAIN = 3
+HELD = 'grpcdns_held_services{by="hold-empty"}'
+IPS = ("172.17.9.1", "172.17.9.2")
+
+
+class Setup:
+    """A headless Service with two Pods, and what is answered for it."""
+
+    def __init__(self, cluster: Cluster, namespace: str, metrics: Address) -> None:
+        self.cluster = cluster
+        self.metrics = metrics
+        self.name = f"db.{namespace}.svc.cluster.local."
+        labels = {"app": "db"}
+        made = service("db", namespace=namespace, headless=True, selector=labels, ports=[port(80)])
+        self.service = cluster.api.create(made)
+        self.pods: list[Object] = [
+            cluster.kubelet.run(pod(f"db-{at}", namespace=namespace, labels=labels), [ip])
+            for at, ip in enumerate(IPS)
+        ]
+        self.options: tuple[str | Path, ...] = (
+            "--kubeconfig", cluster.admin_kubeconfig, "--metrics", str(metrics),
+            "--upstream", "none",
+        )  # fmt: skip
+
+    def records(self, ours: Grpcdns, worker: int = 0) -> list[str]:
+        """TTL and address of each record."""
+        found = section(ours.ask(self.name, worker=worker))
+        return sorted(f"{one.split()[1]} {one.split()[-1]}" for one in found)
+
+    def wait(self, ours: Grpcdns, ttl: int, *ips: str) -> None:
+        expected = [f"{ttl} {ip}" for ip in ips]
+        for worker in (0, 1):
+            wait_until(
+                lambda w=worker: self.records(ours, w) == expected,  # type: ignore[misc]
+                f"{expected} of worker {worker}",
+            )
+
+    def held(self) -> float:
+        return sample(self.metrics, HELD)
+
+
+@pytest.fixture
+def setup(cluster: Cluster, namespace: str) -> Setup:
+    return Setup(cluster, namespace, free_address())
+
+
+def test_probes_fail_and_recover(setup: Setup) -> None:
+    with Grpcdns(*setup.options, "--hold-empty", "5m") as ours:
+        setup.wait(ours, 5, *IPS)
+        setup.cluster.kubelet.set_ready(setup.pods[0], False)
+        setup.wait(ours, 5, IPS[1])
+        setup.cluster.kubelet.set_ready(setup.pods[1], False)
+        setup.wait(ours, 1, *IPS)
+        assert setup.held() == 1
+        setup.cluster.kubelet.set_ready(setup.pods[0], True)
+        setup.wait(ours, 5, IPS[0])
+        assert setup.held() == 0
+
+
+def test_scaled_to_zero_is_followed(setup: Setup) -> None:
+    """Pods that end in order: the API says that their endpoints are terminating."""
+    with Grpcdns(*setup.options, "--hold-empty", "5m") as ours:
+        setup.wait(ours, 5, *IPS)
+        for one in setup.pods:
+            setup.cluster.kubelet.terminate(one)
+        wait_until(lambda: ours.ask(setup.name).rcode() == NXDOMAIN, "empty")
+        for one in setup.pods:
+            setup.cluster.kubelet.remove(one)
+        setup.cluster.api.delete(setup.service)
+        assert ours.ask(setup.name).rcode() == NXDOMAIN
+        assert setup.held() == 0
+
+
+def test_pods_that_fail_and_are_deleted_then(setup: Setup) -> None:
+    with Grpcdns(*setup.options, "--hold-empty", "5m") as ours:
+        setup.wait(ours, 5, *IPS)
+        for one in setup.pods:
+            setup.cluster.kubelet.set_ready(one, False)
+        setup.wait(ours, 1, *IPS)
+        setup.cluster.kubelet.terminate(setup.pods[0])
+        setup.wait(ours, 1, IPS[1])
+        setup.cluster.kubelet.terminate(setup.pods[1])
+        wait_until(lambda: ours.ask(setup.name).rcode() == NXDOMAIN, "empty")
+
+
+def test_it_ends_after_its_time_and_a_restart_does_not_prolong_it(
+    setup: Setup, tmp_path: Path
+) -> None:
+    options = (*setup.options, "--hold-empty", "12s", "--snapshot", tmp_path / "snapshot")
+    with Grpcdns(*options) as ours:
+        setup.wait(ours, 5, *IPS)
+        for one in setup.pods:
+            setup.cluster.kubelet.set_ready(one, False)
+        setup.wait(ours, 1, *IPS)
+    with Grpcdns(*options) as ours:
+        wait_until(lambda: sample(setup.metrics, "grpcdns_restored_age_seconds") == 0, "live")
+        setup.wait(ours, 1, *IPS)
+        wait_until(lambda: ours.ask(setup.name).rcode() == NXDOMAIN, "empty", timeout=15)
+
+
+def test_without_the_option_it_is_empty(setup: Setup) -> None:
+    with Grpcdns(*setup.options) as ours:
+        setup.wait(ours, 5, *IPS)
+        for one in setup.pods:
+            setup.cluster.kubelet.set_ready(one, False)
+        wait_until(lambda: ours.ask(setup.name).rcode() == NXDOMAIN, "empty")
+
+
+def test_a_service_that_is_deleted(setup: Setup) -> None:
+    with Grpcdns(*setup.options, "--hold-empty", "5m") as ours:
+        setup.wait(ours, 5, *IPS)
+        for one in setup.pods:
+            setup.cluster.kubelet.set_ready(one, False)
+        setup.wait(ours, 1, *IPS)
+        setup.cluster.api.delete(setup.service)
+        wait_until(lambda: ours.ask(setup.name).rcode() == NXDOMAIN, "gone")
+        assert setup.held() == 0
