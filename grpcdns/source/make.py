@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Protocol
 
 from grpcdns.config.options import Config
 from grpcdns.core.answers.policy import Policy
+from grpcdns.histogram import Sample
 from grpcdns.source.sink import Sink
 
 
@@ -17,6 +19,9 @@ class Source(Protocol):
 
     def stop(self) -> None:
         """Ends all threads, promptly."""
+
+    def samples(self) -> Iterable[Sample]:
+        """Metrics of its own, by their names without the prefix."""
 
     def set_policy(self, policy: Policy) -> None:
         """New options for answers, which may need other fields of the objects."""

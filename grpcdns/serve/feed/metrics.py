@@ -7,13 +7,14 @@ a worker that has died. Label values come from fixed sets.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final
 from urllib.parse import parse_qs
 
 from grpcdns import __version__
 from grpcdns.config.options import Config
 from grpcdns.core.cluster.objects import Kind
+from grpcdns.histogram import Sample
 from grpcdns.revision import revision
 from grpcdns.serve import link, procfs
 from grpcdns.serve.feed.broadcast import Broadcast
@@ -28,7 +29,6 @@ _PATIENCE: Final = 0.5
 """Seconds that workers have for their Reports."""
 
 _REVISION: Final = revision()
-Sample = tuple[str, str, float]
 
 FAMILIES: Final[Mapping[str, tuple[str, str]]] = {
     # of each worker
@@ -65,7 +65,7 @@ FAMILIES: Final[Mapping[str, tuple[str, str]]] = {
     "probe_seconds": ("gauge", "What the latest query to ourselves took."),
     "kubernetes_dns_programming_duration_seconds": (
         "histogram",
-        "Time from a slice's last change trigger to the first answer with it.",
+        "Time from a slice's last change trigger to the first answer with it, by service_kind.",
     ),
     # of the feed and the supervisor
     "workers": ("gauge", "Workers there should be: one for each --listen address."),
@@ -92,6 +92,18 @@ FAMILIES: Final[Mapping[str, tuple[str, str]]] = {
     ),
     "kubernetes_last_event_seconds": ("gauge", "Seconds since the API was last heard, by kind."),
     "kubernetes_api_up": ("gauge", "Whether the API answers."),
+    "kubernetes_rest_client_requests_total": (
+        "counter",
+        "Requests to the API, by verb and code.",
+    ),
+    "kubernetes_rest_client_request_duration_seconds": (
+        "histogram",
+        "Time until the API begins to answer, by verb.",
+    ),
+    "kubernetes_rest_client_rate_limiter_duration_seconds": (
+        "histogram",
+        "Time that requests to the API wait for our own limits, by verb.",
+    ),
     "guard_active": ("gauge", "Whether the guard holds the old answers (--guard)."),
     "held_services": (
         "gauge",
@@ -118,12 +130,14 @@ class Metrics:
         broadcast: Broadcast,
         loop: FeedLoop,
         snapshots: Snapshots,
+        of_source: Callable[[], Iterable[Sample]] = tuple,
     ) -> None:
         self._run = run
         self._workers = [f"worker-{number}" for number in range(len(config.listen))]
         self._broadcast = broadcast
         self._loop = loop
         self._snapshots = snapshots
+        self._of_source = of_source
 
     def routes(self) -> dict[str, Route]:
         return {"/metrics": self._metrics, "/healthz": self._healthz, "/readyz": self._readyz}
@@ -189,6 +203,7 @@ class Metrics:
             yield "kubernetes_repaired_total", _kind(of), count
         for name, count in resyncs:
             yield "feed_resyncs_total", f'worker="{name}"', count
+        yield from self._of_source()
         yield "feed_changes_total", "", broadcast.changes
         yield "kubernetes_api_up", "", not broadcast.lost
         yield "guard_active", "", bool(broadcast.guarded[0])

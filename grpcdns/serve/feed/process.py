@@ -46,7 +46,9 @@ class FeedProcess:
             hold_empty=config.hold_empty,
         )
         self._snapshots = Snapshots(config, self._broadcast)
-        metrics = Metrics(run, config, self._broadcast, self._loop, self._snapshots)
+        metrics = Metrics(
+            run, config, self._broadcast, self._loop, self._snapshots, self._source.samples
+        )
         self._http = MetricsServer(config.metrics, metrics.routes()) if config.metrics else None
 
     def serve(self) -> int:

@@ -7,7 +7,6 @@ at a time, and releases it in between. A `Deferred` answer goes to the `Upstream
 
 from __future__ import annotations
 
-import bisect
 import logging
 import threading
 import time
@@ -17,10 +16,11 @@ from typing import Final, cast
 import msgspec
 
 from grpcdns.core.answers.policy import Policy
-from grpcdns.core.cluster.objects import Change, EndpointSlice, Kind, unpack
+from grpcdns.core.cluster.objects import Change, EndpointSlice, Kind, Service, unpack
 from grpcdns.core.cluster.store import Entries
 from grpcdns.core.dns.wire import RCODE_NAMES, TYPE_NAMES
 from grpcdns.core.handler import Deferred, Handler
+from grpcdns.histogram import Histogram
 from grpcdns.serve.worker.later import Later
 from grpcdns.serve.worker.transport.contract import Uncounted
 from grpcdns.serve.worker.upstream import Upstream
@@ -31,6 +31,9 @@ RESTORED_TTL: Final = 5
 """The longest TTL of an answer from a snapshot, in seconds."""
 PROGRAMMING_BUCKETS: Final = tuple(0.001 * 2**power for power in range(20))
 """Upper bounds in seconds: 1 ms to 9 minutes."""
+SERVICE_KINDS: Final = {False: "cluster_ip", True: "headless_with_selector"}
+"""By whether a Service is headless. Only the slices that the controllers write for a selector say
+when their change was triggered."""
 _REPORTS_EVERY: Final = 10.0
 
 
@@ -50,8 +53,8 @@ class Answerer:
         self.restored = 0.0
         """The time of the snapshot that answers are made from (unix seconds); 0.0: live data."""
         self.changes = 0
-        self.programming = [0] * (len(PROGRAMMING_BUCKETS) + 1)
-        self.programming_seconds = 0.0
+        self.programming = {kind: Histogram(PROGRAMMING_BUCKETS) for kind in SERVICE_KINDS}
+        """By whether the Service is headless."""
 
     def answer(self, message: bytes) -> bytes | Later | None:
         """`Servicer`: what the transports call."""
@@ -74,10 +77,10 @@ class Answerer:
     def apply(self, change: Change) -> None:
         with self._lock:
             self._handler.apply(change)
-            timed = change.triggered and self._has_service(change)
+            service = self._service_of(change) if change.triggered else None
         self.changes += 1
-        if timed:
-            self._took(time.time() - change.triggered)
+        if service is not None:
+            self.programming[service.headless].observe(time.time() - change.triggered)
 
     def replace(self, kind: Kind, batches: Iterable[Entries], at: int) -> Iterator[int]:
         """Apply a complete list, one batch a step; the lock is free between steps. Yields how many
@@ -147,12 +150,10 @@ class Answerer:
         yield "zone_serial", "", serials[0]
         yield "synced", "", self.synced
         yield "restored", "", bool(self.restored)
-        yield from histogram(
-            "kubernetes_dns_programming_duration_seconds",
-            PROGRAMMING_BUCKETS,
-            self.programming,
-            self.programming_seconds,
-        )
+        for headless, kind in SERVICE_KINDS.items():
+            yield from self.programming[headless].samples(
+                "kubernetes_dns_programming_duration_seconds", f'service_kind="{kind}"'
+            )
         yield from self._upstream.samples()
 
     def _answer_probe(self, message: bytes) -> Uncounted:
@@ -166,16 +167,12 @@ class Answerer:
         with self._lock:
             self._handler.set_policy(policy)
 
-    def _has_service(self, change: Change) -> bool:
-        """Whether an EndpointSlice that came belongs to a Service, so that some name changes."""
+    def _service_of(self, change: Change) -> Service | None:
+        """The Service of an EndpointSlice that came; None if it has none, and no name changes."""
         if change.body is None:
-            return False
+            return None
         slice_ = cast("EndpointSlice", unpack(change.kind, change.body))
-        return self._handler.index.service(f"{slice_.namespace}/{slice_.service}") is not None
-
-    def _took(self, seconds: float) -> None:
-        self.programming[bisect.bisect_left(PROGRAMMING_BUCKETS, seconds)] += 1
-        self.programming_seconds += seconds
+        return self._handler.index.service(f"{slice_.namespace}/{slice_.service}")
 
     def _report(self, error: BaseException) -> None:
         """Log the fault that a query met, but not for each query."""
@@ -183,16 +180,3 @@ class Answerer:
         if now - self._reported > _REPORTS_EVERY:
             self._reported = now
             _log.error("a query failed", exc_info=error)
-
-
-def histogram(
-    name: str, bounds: tuple[float, ...], buckets: list[int], seconds: float
-) -> Iterator[tuple[str, str, float]]:
-    """The samples of a histogram. ``buckets`` counts each observation once, the last one those
-    above every bound; ``seconds`` is the sum."""
-    total = 0
-    for bound, count in zip((*map(str, bounds), "+Inf"), list(buckets), strict=True):
-        total += count
-        yield f"{name}_bucket", f'le="{bound}"', total
-    yield f"{name}_sum", "", seconds
-    yield f"{name}_count", "", total

@@ -18,9 +18,10 @@ from collections.abc import Iterator
 from typing import Final
 
 from grpcdns.config.options import Config, UserError
+from grpcdns.histogram import histogram
 from grpcdns.serve import child_process, link
 from grpcdns.serve.rundir import RunDir
-from grpcdns.serve.worker.answerer import Answerer, histogram
+from grpcdns.serve.worker.answerer import Answerer
 from grpcdns.serve.worker.later import Servicer
 from grpcdns.serve.worker.receiver import Receiver
 from grpcdns.serve.worker.transport import lane

@@ -18,7 +18,9 @@ import os
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Final
 from urllib.parse import urlencode, urlsplit
 
@@ -26,6 +28,7 @@ import grpcdns
 from grpcdns.config.options import UserError
 from grpcdns.source.api.decode import decode_status
 from grpcdns.source.api.login import Login
+from grpcdns.source.api.requests import NO_ANSWER, Requests, Verb
 from grpcdns.source.api.throttle import Throttle
 
 CONNECT_TIMEOUT: Final = 10.0
@@ -84,6 +87,7 @@ class Client:
         read_timeout: float = READ_TIMEOUT,
     ) -> None:
         self.throttle = throttle
+        self.requests = Requests()
         self.connect_timeout = connect_timeout
         self.read_timeout = read_timeout
         self._login = login
@@ -144,8 +148,8 @@ class Connection:
     def read(self, path: str, params: Params, accept: str = JSON) -> Iterator[bytes]:
         """The body of an answer, piece by piece. Raises ApiError, Unreachable, Stopped; the pieces
         before that must be thrown away."""
-        with self._client.throttle.request():
-            response = self._request(path, params, accept)
+        with self._turn("list"):
+            response = self._request("list", path, params, accept)
             try:
                 while data := response.read(PIECE):
                     yield data
@@ -157,8 +161,8 @@ class Connection:
 
     def stream(self, path: str, params: Params) -> Stream:
         """Begins a watch. Raises ApiError, Unreachable, Stopped."""
-        with self._client.throttle.request():
-            return Stream(self, self._request(path, params, JSON))
+        with self._turn("watch"):
+            return Stream(self, self._request("watch", path, params, JSON))
 
     def interrupt(self) -> None:
         """Ends the request in flight, from another thread; the connection can be used again."""
@@ -175,35 +179,59 @@ class Connection:
         if http_ is not None:
             http_.close()
 
-    def _request(self, path: str, params: Params, accept: str) -> http.client.HTTPResponse:
+    @contextmanager
+    def _turn(self, verb: Verb) -> Iterator[None]:
+        """Waits for the limits on requests."""
+        began = time.monotonic()
+        with self._client.throttle.request():
+            self._client.requests.waited(verb, time.monotonic() - began)
+            yield
+
+    def _request(
+        self, verb: Verb, path: str, params: Params, accept: str
+    ) -> http.client.HTTPResponse:
         """The head of an answer. After a 401 it logs in again, once."""
         login, _ = self._client.login()
-        response = self._exchange(path, params, accept)
+        response = self._exchange(verb, path, params, accept)
         if response.status == 401:
             self.close()
             try:
                 self._client.login(refused=login)
             except UserError as error:
                 raise Unreachable(str(error)) from error
-            response = self._exchange(path, params, accept)
+            response = self._exchange(verb, path, params, accept)
         if response.status != 200:
             raise self._refusal(response)
         return response
 
-    def _exchange(self, path: str, params: Params, accept: str) -> http.client.HTTPResponse:
+    def _exchange(
+        self, verb: Verb, path: str, params: Params, accept: str
+    ) -> http.client.HTTPResponse:
         """Sends a request; if a kept connection turns out to be dead, once more on a new one."""
         kept = self._http is not None
         try:
-            return self._send(path, params, accept)
+            return self._timed(verb, path, params, accept)
         except (OSError, http.client.HTTPException, ValueError) as error:
             self.close()
             if not kept or self._client.stopped or isinstance(error, TimeoutError):
                 raise self._failure(error) from error
         try:
-            return self._send(path, params, accept)
+            return self._timed(verb, path, params, accept)
         except (OSError, http.client.HTTPException, ValueError) as error:
             self.close()
             raise self._failure(error) from error
+
+    def _timed(
+        self, verb: Verb, path: str, params: Params, accept: str
+    ) -> http.client.HTTPResponse:
+        began, code = time.monotonic(), NO_ANSWER
+        try:
+            response = self._send(path, params, accept)
+            code = str(response.status)
+            return response
+        finally:
+            if not self._client.stopped:
+                self._client.requests.took(verb, code, time.monotonic() - began)
 
     def _send(self, path: str, params: Params, accept: str) -> http.client.HTTPResponse:
         if self._client.stopped:

@@ -13,13 +13,14 @@ and an answer about another namespace depends on whether it exists.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Final
 
 from grpcdns.config.options import Config
 from grpcdns.core.answers.policy import Policy
 from grpcdns.core.cluster.objects import Kind
+from grpcdns.histogram import Sample
 from grpcdns.source.api.audit import Audit
 from grpcdns.source.api.client import ApiError, Client, Unreachable
 from grpcdns.source.api.decode import Decoder
@@ -86,6 +87,10 @@ class KubernetesApi:
             self._client.stop()
         for thread in self._threads:
             thread.join(JOIN_TIMEOUT)
+
+    def samples(self) -> Iterable[Sample]:
+        """Metrics of the requests to the API."""
+        return () if self._client is None else self._client.requests.samples()
 
     def set_policy(self, policy: Policy) -> None:
         """New options for answers: relists the kinds of which they need other fields."""

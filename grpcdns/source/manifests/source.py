@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from itertools import chain
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -29,6 +29,7 @@ from typing import Final, NamedTuple
 from grpcdns.config.options import Config, UserError
 from grpcdns.core.answers.policy import Policy
 from grpcdns.core.cluster.objects import Kind
+from grpcdns.histogram import Sample
 from grpcdns.source.clock import WallClock
 from grpcdns.source.kinds import Fields
 from grpcdns.source.manifests.assembled import assemble, unmatched
@@ -100,6 +101,10 @@ class Manifests:
             return
         self._thread = threading.Thread(target=self._follow, name="source-manifests", daemon=True)
         self._thread.start()
+
+    def samples(self) -> Iterable[Sample]:
+        """None: the events are counted where all sources' are."""
+        return ()
 
     def read(self, sink: Sink) -> None:
         """Reads everything. Raises UserError."""

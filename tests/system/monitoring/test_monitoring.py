@@ -34,7 +34,7 @@ SUFFIXES: Final = ("_bucket", "_sum", "_count")
 LATER: Final = {
     "grpcdns_kubernetes_repaired_total": {"kind"},
     "grpcdns_snapshot_age_seconds": set[str](),
-    "grpcdns_kubernetes_dns_programming_duration_seconds_bucket": {"worker", "le"},
+    "grpcdns_kubernetes_dns_programming_duration_seconds_bucket": {"worker", "service_kind", "le"},
     "grpcdns_upstream_lookups_total": {"worker", "result"},
 }
 
@@ -101,6 +101,12 @@ def test_metrics_that_appear_later_are_declared() -> None:
         for suffix in SUFFIXES:
             stem = stem.removesuffix(suffix)
         assert stem.removeprefix(PREFIX) in FAMILIES
+
+
+def test_requests_to_the_api_are_counted(labels: dict[str, set[str]]) -> None:
+    assert labels["grpcdns_kubernetes_rest_client_requests_total"] == {"verb", "code"}
+    assert labels["grpcdns_kubernetes_rest_client_request_duration_seconds_count"] == {"verb"}
+    assert labels["grpcdns_kubernetes_rest_client_rate_limiter_duration_seconds_count"] == {"verb"}
 
 
 def test_every_metric_scraped_is_declared_and_named_as_ours(labels: dict[str, set[str]]) -> None:

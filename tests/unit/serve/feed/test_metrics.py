@@ -13,6 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from grpcdns.config.options import Config, UserError
 from grpcdns.core.answers.policy import Policy
 from grpcdns.core.cluster.objects import Kind, Namespace, pack
+from grpcdns.histogram import histogram
 from grpcdns.serve import link
 from grpcdns.serve.feed.broadcast import Broadcast
 from grpcdns.serve.feed.http import MetricsServer, Response
@@ -20,7 +21,8 @@ from grpcdns.serve.feed.loop import FeedLoop
 from grpcdns.serve.feed.metrics import FAMILIES, Metrics, to_text
 from grpcdns.serve.feed.snapshots import Snapshots
 from grpcdns.serve.rundir import ProcessState, RunDir, Supervision
-from grpcdns.serve.worker.answerer import Answerer, histogram
+from grpcdns.serve.worker.answerer import Answerer
+from grpcdns.source.api.requests import Requests
 from harness.metrics import get
 from harness.ports import Address, free_address
 
@@ -142,6 +144,28 @@ def test_histograms_are_cumulative() -> None:
     (family,) = text_string_to_metric_families(text)
     values = {s.labels.get("le", s.name[-5:]): s.value for s in family.samples}
     assert values == {"0.1": 3, "0.2": 3, "+Inf": 5, "count": 5, "s_sum": 1.5}
+
+
+def test_histograms_by_a_label() -> None:
+    text = to_text(histogram("dns_request_duration_seconds", (0.1,), [1, 1], 1.5, 'verb="list"'))
+    (family,) = text_string_to_metric_families(text)
+    assert {s.labels["verb"] for s in family.samples} == {"list"}
+    assert [s.labels.get("le") for s in family.samples] == ["0.1", "+Inf", None, None]
+
+
+def test_what_the_source_counts_is_served(metrics: Metrics, broadcast: Broadcast) -> None:
+    requests = Requests()
+    requests.took("list", "200", 0.2)
+    requests.waited("list", 0.0)
+    metrics = Metrics(
+        metrics._run, Config(), broadcast, metrics._loop, metrics._snapshots, requests.samples
+    )
+    found = {family.name for family in text_string_to_metric_families(metrics.text({}))}
+    assert {name for name in found if "rest_client" in name} == {
+        "grpcdns_kubernetes_rest_client_requests",
+        "grpcdns_kubernetes_rest_client_request_duration_seconds",
+        "grpcdns_kubernetes_rest_client_rate_limiter_duration_seconds",
+    }
 
 
 def echo(query: str) -> Response:

@@ -15,6 +15,7 @@ import pytest
 from grpcdns.source.api.client import ApiError, Client, Stopped, Unreachable, describe
 from grpcdns.source.api.login import Login
 from grpcdns.source.api.throttle import Throttle
+from grpcdns.source.clock import WallClock
 from harness.certificates import Authority
 from tests.unit.source.fake_clock import FakeClock
 
@@ -250,3 +251,57 @@ SAID = {
 @pytest.mark.parametrize(("error", "text"), SAID.items())
 def test_errors_in_words(error: Exception, text: str) -> None:
     assert text in describe(error)
+
+
+def counts(made: Client) -> dict[tuple[str, str], float]:
+    """Requests by verb and code."""
+    return {
+        (labels.split('"')[1], labels.split('"')[3]): value
+        for name, labels, value in made.requests.samples()
+        if name.endswith("requests_total")
+    }
+
+
+def observed(made: Client, family: str) -> dict[str, float]:
+    """How many observations a histogram has, by verb."""
+    return {
+        labels.split('"')[1]: value
+        for name, labels, value in made.requests.samples()
+        if name == f"kubernetes_rest_client_{family}_count"
+    }
+
+
+def test_requests_are_counted_by_verb_and_code() -> None:
+    """A dead kept connection is one without an answer, and its repetition another one."""
+    answers = [OK, b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n", b"", OK]
+
+    def handle(connection: socket.socket, number: int) -> None:
+        while answers and request(connection):
+            answer = answers.pop(0)
+            if not answer:
+                return
+            connection.sendall(answer)
+
+    with serving(handle) as port, client(Login(f"http://127.0.0.1:{port}")) as made:
+        connection = made.connect()
+        connection.get("/x", {})
+        with pytest.raises(ApiError, match="403"):
+            connection.get("/x", {})
+        list(connection.stream("/x", {}))
+        connection.close()
+        assert counts(made) == {
+            ("list", "200"): 1, ("list", "403"): 1, ("watch", "<error>"): 1, ("watch", "200"): 1,
+        }  # fmt: skip
+        assert observed(made, "request_duration_seconds") == {"list": 2, "watch": 2}
+        assert observed(made, "rate_limiter_duration_seconds") == {"list": 2, "watch": 1}
+
+
+def test_a_request_that_the_limits_hold_back_is_timed() -> None:
+    with client(Login("http://127.0.0.1:1")) as made:
+        made.throttle = Throttle(WallClock(), qps=20, burst=1)
+        for _ in range(2):
+            with pytest.raises(Unreachable):
+                made.connect().get("/x", {})
+        took = {n: v for n, _, v in made.requests.samples() if "rate_limiter" in n}
+        assert took["kubernetes_rest_client_rate_limiter_duration_seconds_sum"] >= 0.04
+        assert counts(made) == {("list", "<error>"): 2}
