@@ -29,6 +29,7 @@ _SERVICE_LINK: Final = re.compile(
 _EXCLUSIVE: Final = (
     ("namespaces", "namespace-labels"),
     ("zonal", "no-endpoints"),
+    ("serve-terminating", "no-endpoints"),
     ("hold-empty", "no-endpoints"),
     ("manifests", "kubeconfig"),
 )

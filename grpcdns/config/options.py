@@ -195,6 +195,9 @@ OPTIONS: Final = (
     Option("topology-min-share", _ANSWERS, v.share, "SHARE",
            "share of all ready endpoints, 0 to 1, that a preferred zone must have; by default half"
            " of an equal share", reload=True),
+    Option("serve-terminating", _ANSWERS, v.boolean, "",
+           "answer a Service without ready endpoints with those that serve while terminating",
+           reload=True),
     Option("hold-empty", _ANSWERS, v.duration(0, 86400), "DURATION",
            "go on for so long with the last ready endpoints of a Service that has none left; 0 does"
            " not"),

@@ -166,6 +166,17 @@ HEADLESS: Final = [
     sliced("near-ip-a", "near-ip", [placed("10.244.13.1", "zone-a"),
                                     placed("10.244.13.2", "zone-b")], [tcp(80, "http")]),
     external("ext-near", "near.testns.svc.cluster.local"),
+    svc("ending", headless=True, ports=[port(80, "http")]),
+    sliced("ending-a", "ending", [
+        unready("10.244.14.1", serving=True, terminating=True),
+        unready("10.244.14.2", serving=True, terminating=True) | {"hostname": "ending-1"},
+        unready("10.244.14.3", serving=False, terminating=True),
+        unready("10.244.14.4"),
+    ], [tcp(8080, "http")]),
+    svc("ending-ip", "10.96.0.18", ports=[port(80, "http")]),
+    sliced("ending-ip-a", "ending-ip", [
+        unready("10.244.15.1", serving=True, terminating=True),
+    ], [tcp(8080, "http")]),
     svc("portless", headless=True),
     sliced("portless-a", "portless", [ready("10.244.2.1")], []),
     svc("unnamed-port", headless=True, ports=[port(80)]),

@@ -174,6 +174,39 @@ TOPOLOGY_NOWHERE: Final = Group("topology: nothing near", [
     near("zone-z", 1, 2, 3, 4)._replace(differs=""),
 ], Config(topology_zone="zone-z", topology_node="node-z"))  # fmt: skip
 
+E: Final = f"ending.{T}"
+ENDING: Final = Group("serve-terminating", [
+    Case(E, answer=[f"{E} 5 IN A 10.244.14.{number}" for number in (1, 2)], differs="D20"),
+    Case(f"_http._tcp.{E}", "SRV",
+         answer=[f"_http._tcp.{E} 5 IN SRV 0 50 8080 {label}.{E}"
+                 for label in ("10-244-14-1", "ending-1")],
+         additional=[f"10-244-14-1.{E} 5 IN A 10.244.14.1", f"ending-1.{E} 5 IN A 10.244.14.2"],
+         differs="D20"),
+    Case(f"ending-1.{E}", answer=[f"ending-1.{E} 5 IN A 10.244.14.2"], differs="D20"),
+    Case(reverse("10.244.14.1"), "PTR",
+         answer=[f"{reverse('10.244.14.1')} 5 IN PTR 10-244-14-1.{E}"], differs="D20"),
+    *absent(f"10-244-14-3.{E}", f"10-244-14-4.{E}"),
+    # Not where an endpoint is ready.
+    Case(N, answer=[f"{N} 5 IN A 10.244.11.{number}" for number in (1, 2, 3, 4)]),
+    *absent(f"10-244-11-5.{N}", reverse("10.244.11.5")),
+    # The address of a Service does not depend on its endpoints; their names do.
+    Case(f"ending-ip.{T}", answer=[f"ending-ip.{T} 5 IN A 10.96.0.18"]),
+    Case(f"10-244-15-1.ending-ip.{T}", answer=[f"10-244-15-1.ending-ip.{T} 5 IN A 10.244.15.1"],
+         differs="D20"),
+], Config(serve_terminating=True))  # fmt: skip
+
+ENDING_OR_EMPTY: Final = Group("serve-terminating, ignore-empty-service", [
+    Case(f"ending-ip.{T}", answer=[f"ending-ip.{T} 5 IN A 10.96.0.18"], differs="D20"),
+    Case(E, answer=[f"{E} 5 IN A 10.244.14.{number}" for number in (1, 2)], differs="D20"),
+], Config(serve_terminating=True, ignore_empty_service=True))  # fmt: skip
+
+ENDING_ZONAL: Final = Group("serve-terminating, zonal, topology-zone", [
+    Case(f"zone-a.prefer._zone.{E}",
+         answer=[f"zone-a.prefer._zone.{E} 5 IN A 10.244.14.{number}" for number in (1, 2)],
+         differs="D20"),
+    near("zone-a", 1, 2, 4),
+], Config(serve_terminating=True, zonal=True, topology_zone="zone-a"))  # fmt: skip
+
 C: Final = "testns.svc.clusterset.local."
 I: Final = f"imported.{C}"  # noqa: E741
 HI: Final = f"imported-hdls.{C}"
@@ -281,6 +314,7 @@ SHORT: Final = Group("any cluster domain: of one label", [
 GROUPS: Final = [
     INSECURE, VERIFIED, POD_NAMES, TTL_ZERO, TTL_HOUR, NO_ENDPOINTS, IGNORE_EMPTY, ZONAL,
     TOPOLOGY_ZONE, TOPOLOGY_OTHER_ZONE, TOPOLOGY_SHARE, TOPOLOGY_NODE, TOPOLOGY_NODE_ALONE,
-    TOPOLOGY_NOWHERE, MULTICLUSTER, MULTICLUSTER_EMPTY, NAMESPACES, ZONES, NAME_LIMIT, PTR_LIMIT,
+    TOPOLOGY_NOWHERE, ENDING, ENDING_OR_EMPTY, ENDING_ZONAL,
+    MULTICLUSTER, MULTICLUSTER_EMPTY, NAMESPACES, ZONES, NAME_LIMIT, PTR_LIMIT,
     SHORT,
 ]  # fmt: skip

@@ -26,6 +26,7 @@ POLICIES: Final = (
         endpoint_pod_names=True,
         zonal=True,
         topology_zone="zone-a",
+        serve_terminating=True,
         topology_node="zone-a",
         external_zones=("outside.example.", "in-addr.arpa."),
         external_headless=True,

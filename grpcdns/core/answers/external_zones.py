@@ -102,7 +102,8 @@ def _find_service(view: View, service: Service, asked: Asked) -> list[Hit] | Non
         if not view.policy.external_headless or not (service.headless or asked.endpoint):
             return None
         slices = view.slices(asked) if view.policy.endpoints else ()
-        return list(view.endpoint_hits(slices, asked, target, "")) or None
+        ending = view.ending(asked.key)
+        return list(view.endpoint_hits(slices, asked, target, "", ending=ending)) or None
     # As in the plugin, an endpoint label before a Service with external addresses is ignored, so
     # there is no end of such names.
     view.cheap = bool(asked.endpoint)

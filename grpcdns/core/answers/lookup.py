@@ -179,10 +179,11 @@ class View:
             self.leave_out(Reason.NO_ENDPOINTS, service)
         slices = list(self.slices(asked)) if self.policy.endpoints else []
         near = self._nearest(service, slices, asked)
-        hits = list(self.endpoint_hits(slices, asked, target, asked.zone, near=near))
+        ending = self.policy.endpoints and self.ending(asked.key)
+        hits = list(self.endpoint_hits(slices, asked, target, asked.zone, near=near, ending=ending))
         if not hits and asked.prefer:
             self.cheap = True  # the topology zone may have any name
-            hits = list(self.endpoint_hits(slices, asked, target, ""))
+            hits = list(self.endpoint_hits(slices, asked, target, "", ending=ending))
         if hits:
             self.origins.add(Origin.ENDPOINTS)
             return hits
@@ -224,13 +225,19 @@ class View:
         if imported is None:
             return None
         slices = list(self.imported_slices(asked))
-        if self.policy.ignore_empty_service and not imported.headless and not any_ready(slices):
+        if (
+            self.policy.ignore_empty_service
+            and not imported.headless
+            and not any_ready(slices, ending=self.policy.serve_terminating)
+        ):
             self.leave_out(Reason.EMPTY_SERVICE, imported)
             self.origins.add(Origin.AWAITED)
             return None
         target = (imported.name, imported.namespace, SVC, *self.zone)
         if imported.headless or asked.endpoint:
-            hits = list(self.endpoint_hits(slices, asked, target, "", clusters=True))
+            ending = self.ending(asked.key, imported=True)
+            found = self.endpoint_hits(slices, asked, target, "", clusters=True, ending=ending)
+            hits = list(found)
             if hits:
                 self.origins.add(Origin.ENDPOINTS)
             elif imported.headless:
@@ -247,10 +254,12 @@ class View:
         zone: str,
         clusters: bool = False,
         near: Mapping[int, Choice] = ALL,
+        ending: bool = False,
     ) -> Iterator[Hit]:
         """DNS specification 2.4: one hit for each ready address and port.
 
-        ``near``: by the length of an address, which endpoints are given.
+        ``near``: by the length of an address, which endpoints are given. ``ending``: those that
+        still serve while they are terminating count as ready.
         """
         for slice_ in slices:
             if clusters and asked.endpoint and asked.cluster != slice_.cluster.lower():
@@ -261,7 +270,7 @@ class View:
                 self.leave_out(Reason.OTHER_PORT, slice_)
                 continue
             left = (slice_.cluster,) if clusters and slice_.cluster else ()
-            for endpoint, address, text in ready(slice_, self.index.observer):
+            for endpoint, address, text in ready(slice_, self.index.observer, ending=ending):
                 if zone and endpoint.zone.lower() != zone:
                     self.leave_out(Reason.OTHER_ZONE, slice_, text)
                     continue
@@ -276,7 +285,16 @@ class View:
                     yield Hit(address, number, (label, *left, *target))
 
     def _has_ready(self, key: str) -> bool:
-        return self.policy.endpoints and any_ready(self.index.all_slices(key))
+        ending = self.policy.serve_terminating
+        return self.policy.endpoints and any_ready(self.index.all_slices(key), ending=ending)
+
+    def ending(self, key: str, *, imported: bool = False) -> bool:
+        """Whether endpoints that still serve while they are terminating stand in for ready ones
+        (option ``serve_terminating``): as kube-proxy does it, where no endpoint is ready."""
+        if not self.policy.serve_terminating:
+            return False
+        find = self.index.all_imported_slices if imported else self.index.all_slices
+        return not any_ready(find(key))
 
     @staticmethod
     def _is_protocol(ports: Iterable[Port], asked: Asked) -> bool:
@@ -306,7 +324,11 @@ class View:
                 continue
             if not self.exposed_in_reverse(slice_.namespace):
                 continue
-            for endpoint, packed, text in ready(slice_):
+            key = f"{slice_.namespace}/{slice_.service}"
+            ending = self.ending(key)
+            if self.policy.serve_terminating:
+                self.tags.add(key)  # the other endpoints of the Service matter
+            for endpoint, packed, text in ready(slice_, ending=ending):
                 if packed == address:
                     label = endpoint_label(endpoint, text, self.policy.endpoint_pod_names)
                     name = (label, slice_.service, slice_.namespace, SVC, *primary)
@@ -325,7 +347,8 @@ class View:
             return []
         target = (service.name, service.namespace, SVC, *self.zone)
         if service.headless:
-            hits = self.endpoint_hits(self.index.slices(key), Asked(), target, "")
+            ending = self.ending(key)
+            hits = self.endpoint_hits(self.index.slices(key), Asked(), target, "", ending=ending)
             return list(
                 dict.fromkeys(hit._replace(port=0) for hit in hits if fits_wire(hit.target))
             )

@@ -121,7 +121,8 @@ def _external_addresses(view: View) -> list[bytes]:
     if service is None:
         return []
     if view.policy.external_headless and service.headless:
-        hits = view.endpoint_hits(view.index.slices(key), Asked(), (), "")
+        ending = view.ending(key)
+        hits = view.endpoint_hits(view.index.slices(key), Asked(), (), "", ending=ending)
         return [cast("bytes", hit.host) for hit in hits]
     return [
         packed for text in service.external_ips if (packed := address_from_text(text)) is not None

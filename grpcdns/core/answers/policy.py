@@ -42,6 +42,7 @@ class AnswerOptions(msgspec.Struct, frozen=True):
     topology_zone: str = ""
     topology_node: str = ""
     topology_min_share: str = ""
+    serve_terminating: bool = False
     hold_empty: float = 0.0
     multicluster: tuple[str, ...] = ()
     dns_service: str = "kube-system/kube-dns"
@@ -68,7 +69,7 @@ class Policy(AnswerOptions, frozen=True):
     @property
     def conditions(self) -> bool:
         """Whether it matters which endpoints are serving or terminating."""
-        return self.hold_empty > 0
+        return self.serve_terminating or self.hold_empty > 0
 
     @property
     def topology(self) -> bool:

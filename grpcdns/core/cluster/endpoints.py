@@ -31,17 +31,18 @@ def endpoint_label(endpoint: Endpoint, text: str, pod_names: bool) -> str:
 
 
 def ready(
-    slice_: EndpointSlice, observer: Observer | None = None
+    slice_: EndpointSlice, observer: Observer | None = None, *, ending: bool = False
 ) -> Iterator[tuple[Endpoint, bytes, str]]:
     """Each ready endpoint with each of its addresses, as octets and as text. Slices of names (FQDN)
-    have none."""
+    have none. With ``ending``, those that still serve while they are terminating, too."""
     if slice_.address_type == "FQDN":
         if observer is not None:
             observer.left_out(Reason.NAMES, slice_)
         return
     for endpoint in slice_.endpoints:
         for text in endpoint.addresses:
-            packed = address_from_text(text) if endpoint.ready else None
+            usable = endpoint.ready or (ending and serves_while_ending(endpoint))
+            packed = address_from_text(text) if usable else None
             if packed is not None:
                 yield endpoint, packed, text
             elif observer is not None:
@@ -55,8 +56,15 @@ def _why_not(endpoint: Endpoint) -> Reason:
     return Reason.TERMINATING if terminating else Reason.NOT_READY
 
 
-def any_ready(slices: Iterable[EndpointSlice]) -> bool:
-    return any(True for slice_ in slices for _ in ready(slice_))
+def serves_while_ending(endpoint: Endpoint) -> bool:
+    """Whether an endpoint serves although it is terminating."""
+    details = endpoint.details
+    return details is not None and details.serving and details.terminating
+
+
+def any_ready(slices: Iterable[EndpointSlice], *, ending: bool = False) -> bool:
+    """Whether an endpoint is ready; with ``ending``, or serves while it is terminating."""
+    return any(True for slice_ in slices for _ in ready(slice_, ending=ending))
 
 
 def port_matches(port: Port, name: str, protocol: str) -> bool:

@@ -3,8 +3,8 @@ records are made from. A Change that touches none of them moves no serial."""
 
 from __future__ import annotations
 
-from grpcdns.core.cluster.endpoints import endpoint_label
-from grpcdns.core.cluster.objects import EndpointSlice, Service
+from grpcdns.core.cluster.endpoints import endpoint_label, serves_while_ending
+from grpcdns.core.cluster.objects import Endpoint, EndpointSlice, Service
 from grpcdns.core.dns.names import addresses_from_texts
 
 
@@ -37,20 +37,26 @@ def external_fields(service: Service | None) -> object:
     return service.external_ips, service.ports if service.external_ips else ()
 
 
+def answerable(endpoint: Endpoint) -> bool:
+    """Whether some answer may have an endpoint: it is ready, or serves while it is terminating
+    (which is known only where an option needs it)."""
+    return endpoint.ready or serves_while_ending(endpoint)
+
+
 def ready_addresses(slice_: EndpointSlice | None) -> set[bytes]:
-    """The addresses of a slice's ready endpoints."""
+    """The addresses of a slice's endpoints that some answer may have."""
     if slice_ is None or slice_.address_type == "FQDN":
         return set()
     return addresses_from_texts(
-        [text for endpoint in slice_.endpoints if endpoint.ready for text in endpoint.addresses]
+        [text for one in slice_.endpoints if answerable(one) for text in one.addresses]
     )
 
 
 def endpoint_labels(slice_: EndpointSlice) -> set[str]:
-    """The labels of ready endpoints that are not made of their addresses, in lower case."""
+    """The labels of such endpoints that are not made of their addresses, in lower case."""
     found: set[str] = set()
     for endpoint in slice_.endpoints:
-        if not endpoint.ready:
+        if not answerable(endpoint):
             continue
         if endpoint.pod:
             found.add(endpoint.pod.lower())
@@ -64,8 +70,8 @@ def endpoint_labels(slice_: EndpointSlice) -> set[str]:
 
 
 def slice_fields(slice_: EndpointSlice) -> object:
-    """The fields that records are made from; endpoints that are not ready have no part in them."""
-    ready = [endpoint for endpoint in slice_.endpoints if endpoint.ready]
+    """The fields that records are made from; endpoints that no answer has have no part in them."""
+    found = [endpoint for endpoint in slice_.endpoints if answerable(endpoint)]
     return (
         slice_.service,
         slice_.imported_service,
@@ -73,5 +79,5 @@ def slice_fields(slice_: EndpointSlice) -> object:
         slice_.address_type,
         slice_.ports,
         slice_.held,
-        ready,
+        found,
     )

@@ -248,6 +248,13 @@ def _near_endpoints(seen: Seen) -> bool:
     return bool(seen.ours.answer) and ours < theirs
 
 
+def _ending_endpoints(seen: Seen) -> bool:
+    """The plugin has no records; ours are those of endpoints that are terminating."""
+    if seen.plugin is None or seen.plugin.answer or seen.ours.rcode != NOERROR:
+        return False
+    return _mentions(seen, seen.facts.ending)
+
+
 def _without_weights(said: Said) -> set[str]:
     records = (record.lower() for section in said.sections for record in section)
     return {re.sub(r" in srv (\d+) \d+ ", r" in srv \1 ", record) for record in records}
@@ -280,6 +287,7 @@ DIFFERENCES: Final = {
     "D15": Difference("names of over 255 octets", _name_too_long),
     "D16": Difference("the zone twice in the name server's name", _name_server_by_text),
     "D19": Difference("the nearest endpoints, with --topology-zone", _near_endpoints),
+    "D20": Difference("terminating endpoints, with --serve-terminating", _ending_endpoints),
     "D17": Difference("capitals in the question", _letter_case),
 }
 # fmt: on

@@ -157,7 +157,9 @@ def says(obj: Object | None) -> str:
     if isinstance(obj, EndpointSlice):
         is_ready = sum(1 for _ in ready(obj))
         count = sum(len(endpoint.addresses) for endpoint in obj.endpoints)
-        return f"{obj.address_type}, {is_ready} of {count} addresses ready{_ports(obj.ports)}"
+        ending = sum(1 for _ in ready(obj, ending=True)) - is_ready
+        also = f", {ending} serving while terminating" if ending else ""
+        return f"{obj.address_type}, {is_ready} of {count} addresses ready{also}{_ports(obj.ports)}"
     if isinstance(obj, ServiceImport):
         return f"{obj.type} {', '.join(obj.ips)}".strip() + _ports(obj.ports)
     return obj.ip if isinstance(obj, Pod) else ""

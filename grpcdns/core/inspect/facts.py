@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple
 
 from grpcdns.core.answers.policy import Policy
-from grpcdns.core.cluster.endpoints import endpoint_label
+from grpcdns.core.cluster.endpoints import endpoint_label, serves_while_ending
 from grpcdns.core.cluster.index import Index
 from grpcdns.core.cluster.objects import (
     Endpoint,
@@ -48,6 +48,8 @@ class Facts(NamedTuple):
     """Owners of an endpoint whose name does not fit in a zone, and its reverse names."""
     near: frozenset[str] = frozenset()
     """Headless Services with trafficDistribution, where the options prefer near endpoints."""
+    ending: frozenset[str] = frozenset()
+    """Owners of endpoints that serve while they are terminating, where the options serve them."""
 
 
 def facts_of(index: Index, policy: Policy) -> Facts:
@@ -81,7 +83,8 @@ def facts_of(index: Index, policy: Policy) -> Facts:
                     long.add(owner)
                     long.update(_reverse_names([endpoint]) if base == primary else ())
     near = set(_with_distribution(index)) if policy.topology else set()
-    return Facts(*map(frozenset, (fqdn, dotted, odd, nameless, long, near)))
+    ending = set(_with_ending(index)) if policy.serve_terminating else set()
+    return Facts(*map(frozenset, (fqdn, dotted, odd, nameless, long, near, ending)))
 
 
 def _bases(policy: Policy) -> Iterator[Name]:
@@ -131,6 +134,12 @@ def _addresses(index: Index) -> Iterator[tuple[str, tuple[str, ...]]]:
         if slice_.address_type != "FQDN":
             for endpoint in slice_.endpoints:
                 yield _owner(slice_), endpoint.addresses
+
+
+def _with_ending(index: Index) -> Iterator[str]:
+    for slice_ in _slices(index):
+        if any(map(serves_while_ending, slice_.endpoints)):
+            yield _owner(slice_)
 
 
 def _with_distribution(index: Index) -> Iterator[str]:

@@ -143,7 +143,10 @@ def _of_name(
     for port in every:
         if port.name:
             yield (f"_{port.name}", f"_{port.protocol.lower()}", *name), wire.SRV
-    hits = view.endpoint_hits(slices, Asked(), name, "", clusters=view.multicluster)
+    # More names than there are, perhaps: whether each is answered is asked for all.
+    ending = view.policy.serve_terminating
+    clusters = view.multicluster
+    hits = view.endpoint_hits(slices, Asked(), name, "", clusters=clusters, ending=ending)
     for target in dict.fromkeys(hit.target for hit in hits):
         yield from _with(target, SERVICE_TYPES)
 
@@ -160,7 +163,7 @@ def _of_pods(view: View, base: Name) -> Iterator[Owner]:
 
 
 def _addresses(index: Index) -> list[bytes]:
-    """Every address that a Service or a ready endpoint has."""
+    """Every address that a Service, or an endpoint that may be answered, has."""
     texts: set[str] = set()
     for body in index.store.bodies[Kind.SERVICE].values():
         service = unpack(Kind.SERVICE, body)
@@ -169,5 +172,5 @@ def _addresses(index: Index) -> list[bytes]:
     for body in index.store.bodies[Kind.ENDPOINT_SLICE].values():
         slice_ = unpack(Kind.ENDPOINT_SLICE, body)
         if isinstance(slice_, EndpointSlice):
-            texts.update(text for _, _, text in ready(slice_))
+            texts.update(text for _, _, text in ready(slice_, ending=True))
     return sorted(addresses_from_texts(texts))

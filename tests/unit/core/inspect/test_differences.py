@@ -44,6 +44,7 @@ def srv(weight: int, *hosts: str) -> Said:
 
 
 TWO = Said("NOERROR", (*a(WEB).answer, *a(WEB, "10.96.0.2").answer))
+ENDING = Facts(ending=frozenset({"web.default"}))
 NEAR = Facts(near=frozenset({"web.default"}))
 
 
@@ -106,6 +107,10 @@ CASES = [
     Case("near endpoint, same ones", WEB, "SRV", srv(50, "a", "b"), srv(49, "a", "b"), None, NEAR),
     Case("near endpoint of another", WEB, "A", TWO, a(WEB), None,
          Facts(near=frozenset({"db.default"}))),
+    Case("terminating endpoint", WEB, "A", ABSENT, a(WEB), "D20", ENDING),
+    Case("terminating endpoint, and ready ones", WEB, "A", TWO, a(WEB), None, ENDING),
+    Case("terminating endpoint of another", WEB, "A", ABSENT, a(WEB), None,
+         Facts(ending=frozenset({"db.default"}))),
     Case("nameless", "1.0.96.10.in-addr.arpa.", "PTR", None, ABSENT, "D13",
          Facts(nameless=frozenset({"1.0.96.10.in-addr.arpa."}))),
     Case("nameless, yet answered", "1.0.96.10.in-addr.arpa.", "PTR", None, NODATA, None,

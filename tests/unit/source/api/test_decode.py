@@ -214,6 +214,25 @@ def test_only_needed_fields_are_kept(fields: Fields, expected: EndpointSlice) ->
     assert unpack(Kind.ENDPOINT_SLICE, packed(slice_(FULL), fields)) == expected
 
 
+@pytest.mark.parametrize(
+    ("policy", "expected"),
+    [
+        (Policy(), None),
+        (Policy(serve_terminating=True), EndpointDetails(serving=True, terminating=True)),
+        (Policy(hold_empty=60.0), EndpointDetails(serving=True, terminating=True)),
+        # Without those, no answer may depend on whether an endpoint is serving.
+        (Policy(topology_zone="z"), EndpointDetails(serving=False, terminating=True, node="n")),
+    ],
+)
+def test_conditions_are_kept_where_they_are_needed(
+    policy: Policy, expected: EndpointDetails | None
+) -> None:
+    conditions = {"ready": False, "serving": True, "terminating": True}
+    raw = slice_({**ADDRESS, "nodeName": "n", "conditions": conditions})
+    found = unpack(Kind.ENDPOINT_SLICE, packed(raw, fields_of(policy)))
+    assert found == endpoint(ready=False, details=expected)
+
+
 def test_traffic_distribution_is_kept_where_it_is_needed() -> None:
     raw = service({"trafficDistribution": "PreferClose"})
     assert unpack(Kind.SERVICE, packed(raw, Fields(topology=False), Kind.SERVICE)) == Service(
