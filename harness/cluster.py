@@ -20,7 +20,7 @@ from typing import Final, Self
 import urllib3
 
 from harness.accounts import Accounts
-from harness.api import Api
+from harness.api import Api, ApiError
 from harness.build import binary
 from harness.certificates import Authority, signing_key
 from harness.kubeconfig import write_kubeconfig
@@ -90,14 +90,24 @@ class Cluster(Accounts):
         """Up, and heard of by their first work: a ConfigMap with the CA in kube-system."""
         self.controllers.start(self._controllers_work, timeout=60)
 
-    def install_service_imports(self) -> None:
-        """The MCS API's ServiceImport (multicluster.x-k8s.io/v1alpha1), served at once."""
-        self.api.apply(service_import_definition())
-        version = "multicluster.x-k8s.io/v1alpha1"
+    def install_service_imports(self, *versions: str) -> None:
+        """The MCS API's ServiceImport (multicluster.x-k8s.io), served at once in these versions,
+        v1alpha1 without any, and in no other."""
+        versions = versions or ("v1alpha1",)
+        self.api.apply(service_import_definition(*versions))
         wait_until(
-            lambda: self.api.request("GET", f"/apis/{version}/serviceimports"),
+            lambda: set(versions) == {v for v in ("v1alpha1", "v1beta1") if self._has_imports(v)},
             "ServiceImports served",
         )
+
+    def _has_imports(self, version: str) -> bool:
+        try:
+            self.api.request("GET", f"/apis/multicluster.x-k8s.io/{version}/serviceimports")
+        except ApiError as error:
+            if error.code != 404:
+                raise
+            return False
+        return True
 
     def __enter__(self) -> Self:
         try:

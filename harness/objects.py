@@ -120,9 +120,9 @@ def service_import(
     }
 
 
-def service_import_definition() -> Object:
+def service_import_definition(*served: str) -> Object:
     """The CustomResourceDefinition of ServiceImport: the group and names of the MCS API
-    (KEP-1645), with any fields."""
+    (KEP-1645), with any fields. ``served``: the versions that are; the definition has both."""
     anything = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
     properties = {"spec": anything, "status": anything}
     return {
@@ -145,12 +145,13 @@ def service_import_definition() -> Object:
             },
             "versions": [
                 {
-                    "name": "v1alpha1",
-                    "served": True,
-                    "storage": True,
+                    "name": version,
+                    "served": version in served,
+                    "storage": version == "v1alpha1",
                     "subresources": {"status": {}},
                     "schema": {"openAPIV3Schema": {"type": "object", "properties": properties}},
                 }
+                for version in ("v1alpha1", "v1beta1")
             ],
         },
     }

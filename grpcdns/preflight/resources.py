@@ -7,11 +7,12 @@ from typing import NamedTuple
 from grpcdns.config.options import Config
 from grpcdns.core.answers.policy import needed_kinds
 from grpcdns.core.cluster.objects import Kind
-from grpcdns.source.kinds import WATCHED
+from grpcdns.source.kinds import WATCHED, path_of
 
 
 class Resource(NamedTuple):
-    """``group`` is "" for the core API; ``title`` is for people ("EndpointSlices")."""
+    """``group`` is "" for the core API; ``title`` is for people ("EndpointSlices"). ``older`` are
+    other versions that grpcdns can use."""
 
     kind: Kind
     title: str
@@ -19,11 +20,16 @@ class Resource(NamedTuple):
     api_version: str
     plural: str
     path: str
+    older: tuple[str, ...] = ()
 
     @property
     def discovery(self) -> str:
         """The path of the list of what its API version serves."""
         return self.path.rpartition("/")[0]
+
+    def in_version(self, api_version: str) -> Resource:
+        path = path_of(api_version, self.plural)
+        return self._replace(api_version=api_version, path=path, older=())
 
     @property
     def full_name(self) -> str:
@@ -39,4 +45,5 @@ def needed_resources(config: Config) -> list[Resource]:
 def resource_of(kind: Kind) -> Resource:
     row = WATCHED[kind]
     group = row.api_version.rpartition("/")[0]
-    return Resource(kind, f"{row.name}s", group, row.api_version, row.plural, row.path)
+    path = row.paths[0]
+    return Resource(kind, f"{row.name}s", group, row.api_version, row.plural, path, row.older)

@@ -19,6 +19,15 @@ _DO: Final = {
 
 
 def check_served(context: Context, resource: Resource) -> Verdict:
+    """Whether one of the versions is served; the verdict on the best if none is."""
+    verdicts = [
+        _check_version(context, resource.in_version(version))
+        for version in (resource.api_version, *resource.older)
+    ]
+    return next((one for one in verdicts if one.status == OK), verdicts[0])
+
+
+def _check_version(context: Context, resource: Resource) -> Verdict:
     needs = f"get {resource.discovery} (ClusterRole system:discovery)"
     found = context.api.find(resource.discovery, needs)
     others: list[str] = []

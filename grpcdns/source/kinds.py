@@ -295,7 +295,8 @@ def _slices(config: Config) -> Selector:
 
 
 class Watched(NamedTuple):
-    """One kind. ``api_version`` is GROUP/VERSION, VERSION for the core group.
+    """One kind. ``api_version`` is GROUP/VERSION, VERSION for the core group. ``older``: versions
+    of the same shape, for an API that does not serve that one, the best first.
 
     ``selector``: the label selector under the options, as in CoreDNS ``labels`` or
     ``namespace_labels``. ``field_selector``: the API's field selector, "" for none.
@@ -315,16 +316,27 @@ class Watched(NamedTuple):
     namespaced: bool = True
     finished: Callable[[Any], bool] | None = None
     optional_fields: tuple[str, ...] = ()
+    older: tuple[str, ...] = ()
 
     def is_read_alike(self, old: Fields, new: Fields) -> bool:
         """Whether objects are the same with both."""
         return all(getattr(old, name) == getattr(new, name) for name in self.optional_fields)
 
     @property
-    def path(self) -> str:
-        """Where the API lists the objects of all namespaces."""
-        root = "apis" if "/" in self.api_version else "api"
-        return f"/{root}/{self.api_version}/{self.plural}"
+    def api_versions(self) -> tuple[str, ...]:
+        """All that can be read, the best first."""
+        return self.api_version, *self.older
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """Where the API lists the objects of all namespaces, in each version."""
+        return tuple(path_of(version, self.plural) for version in self.api_versions)
+
+
+def path_of(api_version: str, plural: str) -> str:
+    """Where the API lists the objects of a kind, of all namespaces."""
+    root = "apis" if "/" in api_version else "api"
+    return f"/{root}/{api_version}/{plural}"
 
 
 WATCHED: Final[dict[Kind, Watched]] = {
@@ -346,7 +358,7 @@ WATCHED: Final[dict[Kind, Watched]] = {
         finished=pod_is_finished,
     ),
     Kind.SERVICE_IMPORT: Watched(
-        "ServiceImport", "multicluster.x-k8s.io/v1alpha1", "serviceimports", ApiServiceImport,
-        _service_import, _by_namespace_labels,
+        "ServiceImport", "multicluster.x-k8s.io/v1beta1", "serviceimports", ApiServiceImport,
+        _service_import, _by_namespace_labels, older=("multicluster.x-k8s.io/v1alpha1",),
     ),
 }  # fmt: skip

@@ -166,8 +166,9 @@ class Audit:
                 return
 
     def _page(self, watch: Watch, params: Params) -> ApiList:
-        path, selectors = watch.resource
-        body = self._connection.get(path, {**selectors, **params}, accept=METADATA)
+        resource = watch.resource
+        wanted = {**resource.selectors, **params}
+        body = self._connection.get(resource.path, wanted, accept=METADATA)
         try:
             return _list.decode(body)
         except msgspec.DecodeError as error:

@@ -122,24 +122,24 @@ class Journal:
             self._sink.note("api_lost", None, error=str(error))
 
     def _refused(self, kind: Kind, error: ApiError) -> None:
-        line = f"{_name(kind)}: {_explain(error)}"
+        line = f"{_name(kind)}: {_explain(error, kind)}"
         with self._lock:
             news = self._refusals.get(kind) != line
             self._refusals[kind] = line
         absent = error.status == 404
         self._sink.note("absent" if absent else "forbidden", kind, error=str(error))
         if news:
-            log.log(logging.INFO if absent else logging.ERROR, "%s", line)
+            log.log(logging.WARNING if absent else logging.ERROR, "%s", line)
 
 
 def _name(kind: Kind) -> str:
     return WATCHED[kind].name
 
 
-def _explain(error: ApiError) -> str:
+def _explain(error: ApiError, kind: Kind) -> str:
     """A refusal, with what to do about it."""
     if error.status == 404:
-        return "the API does not serve this kind (yet)"
+        return f"the API does not serve {' or '.join(WATCHED[kind].api_versions)} (yet)"
     if error.status == 401:
         return "the API rejects the credentials (401): do they belong to this cluster?"
     if "system:anonymous" in error.message:

@@ -149,7 +149,8 @@ def _resource(watched: Watched, config: Config) -> Resource:
         "labelSelector": str(watched.selector(config)),
         "fieldSelector": watched.field_selector,
     }
-    return Resource(watched.path, {name: text for name, text in selectors.items() if text})
+    wanted = {name: text for name, text in selectors.items() if text}
+    return Resource(watched.paths[0], wanted, watched.paths[1:])
 
 
 def _login_of(config: Config) -> Callable[[], Login]:

@@ -43,10 +43,17 @@ FAILURES: Final = (ApiError, Unreachable)
 
 
 class Resource(NamedTuple):
-    """What is watched: its path, and its selectors as parameters."""
+    """What is watched: its path, and its selectors as parameters. ``others`` are the paths of other
+    versions, to be tried if the API does not serve this one."""
 
     path: str
     selectors: Params
+    others: tuple[str, ...] = ()
+
+    def in_other_version(self) -> Resource:
+        """The same in the next version; this one is the last to be tried again."""
+        path, *others = (*self.others, self.path)
+        return Resource(path, self.selectors, tuple(others))
 
 
 class Position(NamedTuple):
@@ -101,7 +108,7 @@ class Watch:
         self._journal = journal
         self._clock = clock
         self._backoff = Backoff()
-        self._progress = Progress(*resource, decoder, client, journal, clock)
+        self._progress = self._new_progress()
         self._streaming = streaming
         self._streaming_first = streaming_first
         self._given_by: Decoder | None = None
@@ -299,6 +306,10 @@ class Watch:
 
     # Listing.
 
+    def _new_progress(self) -> Progress:
+        path, selectors, _ = self.resource
+        return Progress(path, selectors, self._decoder, self._client, self._journal, self._clock)
+
     def _stream_list(self, position: Position) -> tuple[Position, Iterator[Event] | None]:
         """A list as a watch with initial events (KEP-3157): each object is packed as it comes.
 
@@ -349,13 +360,27 @@ class Watch:
         self._wanted = ""
         self._progress.begin()
         try:
-            listing, version = self._pages(retry.list_version(*position), position)
+            listing, version = self._pages_in_any_version(position)
         except ApiError as error:
             if retry.after_list(error) is not Next.LIST_LATEST:
                 raise
             listing, version = self._pages("", Position(lost=True))
         self._replace(listing, began, "list")
         return Position(version)
+
+    def _pages_in_any_version(self, position: Position) -> tuple[Listing, str]:
+        """The complete list in the first version that the API serves. All versions of a kind have
+        the same objects, at the same resourceVersion."""
+        for _ in self.resource.others:
+            try:
+                return self._pages(retry.list_version(*position), position)
+            except ApiError as error:
+                if error.status != 404:
+                    raise
+            self.resource = self.resource.in_other_version()
+            self._progress = self._new_progress()
+            self._progress.begin()
+        return self._pages(retry.list_version(*position), position)
 
     def _pages(self, at: str, position: Position) -> tuple[Listing, str]:
         """The complete list at a version; returns the version that the API gave it."""

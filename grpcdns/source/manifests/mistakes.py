@@ -33,9 +33,8 @@ LIMIT: Final = 20
 """How many mistakes of a file are named; the rest is counted."""
 
 API_VERSIONS: Final[dict[str, tuple[str, ...]]] = {
-    **{row.name: (row.api_version,) for row in WATCHED.values()},
+    **{row.name: row.api_versions for row in WATCHED.values()},
     "Endpoints": ("v1",),
-    "ServiceImport": ("multicluster.x-k8s.io/v1alpha1", "multicluster.x-k8s.io/v1beta1"),
 }
 """The kinds that are read, and the versions that have the shape that is read."""
 

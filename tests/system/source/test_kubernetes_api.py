@@ -25,7 +25,7 @@ from grpcdns.source.api.watch import Position, Resource, Watch
 from grpcdns.source.kinds import WATCHED
 from harness.accounts import READ_DNS
 from harness.cluster import Cluster
-from harness.objects import endpoints, pod, port, service
+from harness.objects import endpoints, pod, port, service, service_import
 from harness.waiting import wait_until
 from tests.unit.source.api.stage import RecordingSink
 from tests.unit.source.fake_clock import FakeClock
@@ -118,7 +118,8 @@ def test_service_imports_before_and_after_their_definition(
         multicluster=("clusterset.local.",),
     )
     with watching(config) as sink:
-        assert "does not serve this kind" in caplog.text
+        said = "does not serve multicluster.x-k8s.io/v1beta1 or multicluster.x-k8s.io/v1alpha1"
+        assert said in caplog.text
         cluster.install_service_imports()
         meta = {"name": "i", "namespace": "default"}
         spec = {"type": "ClusterSetIP", "ips": ["10.7.7.7"], "ports": [{"port": 80}]}
@@ -127,6 +128,36 @@ def test_service_imports_before_and_after_their_definition(
             {"apiVersion": version, "kind": "ServiceImport", "metadata": meta, "spec": spec}
         )
         wait_until(lambda: has(sink, Kind.SERVICE_IMPORT, "default", "i"), "the import", timeout=30)
+
+
+def test_both_versions_of_service_imports(make_cluster: Any) -> None:
+    """The one that is served is watched. An upgrade that serves another one, and no longer the old,
+    goes unnoticed."""
+    cluster = make_cluster(controllers=False)
+    account = cluster.service_account_kubeconfig("source")
+    config = Config(
+        kubeconfig=str(account),
+        zones=("cluster.local.", "clusterset.local."),
+        multicluster=("clusterset.local.",),
+    )
+
+    def imported(name: str, version: str) -> dict[str, Any]:
+        made = service_import(name, ["10.7.7.7"], [{"port": 80}])
+        return {**made, "apiVersion": f"multicluster.x-k8s.io/{version}"}
+
+    cluster.install_service_imports("v1beta1")
+    cluster.api.create(imported("first", "v1beta1"))
+    with watching(config) as sink:
+        wait_until(lambda: has(sink, Kind.SERVICE_IMPORT, "default", "first"), "in v1beta1")
+        assert not sink.noted("absent")
+    cluster.install_service_imports("v1alpha1")
+    with watching(config) as sink:
+        wait_until(lambda: has(sink, Kind.SERVICE_IMPORT, "default", "first"), "in v1alpha1")
+        cluster.install_service_imports("v1beta1")
+        cluster.api.create(imported("second", "v1beta1"))
+        wait_until(lambda: has(sink, Kind.SERVICE_IMPORT, "default", "second"), "both", timeout=70)
+        assert has(sink, Kind.SERVICE_IMPORT, "default", "first")
+        assert not sink.noted("absent")
 
 
 def test_missing_rights_are_named(cluster: Cluster, caplog: pytest.LogCaptureFixture) -> None:
@@ -182,7 +213,7 @@ class Single:
         )
         self.journal = Journal(self.sink, self.clock)
         self.watch = Watch(
-            Resource(WATCHED[kind].path, {}),
+            Resource(WATCHED[kind].paths[0], {}),
             Decoder(kind),
             self.client,
             self.sink,

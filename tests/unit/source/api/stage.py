@@ -104,6 +104,7 @@ class Stage:
     chance: float = 0.0
     read_timeout: float = 5.0
     selectors: dict[str, str] = field(default_factory=dict)
+    others: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         self.clock = FakeClock(self.chance)
@@ -116,7 +117,7 @@ class Stage:
         )
         self.journal = Journal(self.sink, self.clock)
         self.watch = Watch(
-            Resource("/api/v1/services", self.selectors),
+            Resource("/api/v1/services", self.selectors, self.others),
             Decoder(self.kind),
             self.client,
             self.sink,

@@ -162,7 +162,41 @@ def test_a_kind_the_api_does_not_serve_has_no_objects(caplog: pytest.LogCaptureF
     caplog.set_level("INFO")
     outcome = play([refuses(404)] * 3 + [lists(service("a"))])
     assert outcome.sink.calls == ["replace"] * 3 + ["replace a"]
-    assert caplog.text.count("does not serve this kind") == 1
+    assert caplog.text.count("the API does not serve v1 (yet)") == 1
+
+
+NEW, OLD = "/api/v1/services", "/api/v0/services"
+
+
+def test_another_version_is_listed_at_once() -> None:
+    outcome = play([refuses(404), lists(service("a"), version="7")], others=(OLD,))
+    assert outcome.sink.calls == ["replace a"]
+    assert outcome.sleeps == []
+    assert not outcome.sink.noted("absent")
+    assert [one.path for one in outcome.raw] == [NEW, OLD, OLD]
+
+
+def test_an_api_without_any_version_says_so_once(caplog: pytest.LogCaptureFixture) -> None:
+    """The best version is asked for again with each try."""
+    outcome = play([refuses(404)] * 4 + [lists(service("a"))], others=(OLD,))
+    assert outcome.sink.calls == ["replace"] * 2 + ["replace a"]
+    assert caplog.text.count("the API does not serve") == 1
+    assert [one.path for one in outcome.raw[:4]] == [NEW, OLD, OLD, NEW]
+
+
+def test_a_version_that_goes_is_followed_by_the_other() -> None:
+    """Its objects stay, and are compared with those of the other version."""
+    outcome = play(
+        [lists(service("a")), refuses(404), refuses(404), lists(service("a"), service("b"))],
+        others=(OLD,),
+    )
+    assert outcome.sink.calls == ["replace a", "replace a b"]
+    assert [one.path for one in outcome.raw[:4]] == [NEW, NEW, NEW, OLD]
+
+
+def test_a_refusal_is_no_reason_for_another_version() -> None:
+    outcome = play([refuses(403, "Forbidden", "may not"), lists(service("a"))], others=(OLD,))
+    assert [one.path for one in outcome.raw[:2]] == [NEW, NEW]
 
 
 def test_a_kind_the_api_no_longer_serves_keeps_its_objects() -> None:
