@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -12,7 +13,7 @@ import pytest
 
 from grpcdns.cli import main
 from grpcdns.config.options import Config
-from grpcdns.core.cluster.objects import Change, Kind, Namespace, Service, pack
+from grpcdns.core.cluster.objects import Change, Held, Kind, Namespace, Service, pack
 from grpcdns.serve import link
 from grpcdns.serve.rundir import RunDir
 
@@ -140,3 +141,41 @@ def test_changes_and_a_second_list_are_newer(feed: Feed, explain: Run) -> None:
     _, out, _ = explain()
     assert f"{WEB}. 5 IN A 10.96.7.8" in out
     assert "from a snapshot saved" in out
+
+
+def test_what_is_held_is_shown_with_why(feed: Feed, explain: Run) -> None:
+    held = Service("default", "web", cluster_ips=("10.96.7.7",), held=Held("guard", 1000))
+    feed(
+        link.State(False, 0.0, 1.0, (), "30 of 40 Services are gone"),
+        *lists(*KINDS, web=pack(held)),
+    )
+    _, out, _ = explain()
+    assert f"{WEB}. 1 IN A 10.96.7.7" in out
+    assert re.search(r"Service default/web +by --guard, since .+ ago +30 of 40 Services", out)
+
+
+@pytest.mark.parametrize("action", ["status", "release"])
+def test_the_guard_of_a_feed(action: str, feed: Feed, capsys: pytest.CaptureFixture[str]) -> None:
+    release = action == "release"
+    feed(link.GuardStatus(30.0, 1000, 4600, "30 of 40 Services", 30, (("service", 30),), release))
+    assert main(["guard", action, "--server", LISTEN]) == 0
+    out = capsys.readouterr().out
+    assert ("released" in out) == release
+    assert "30 of 40 Services" in out
+    assert re.search(r"service +30 withheld", out)
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "says"),
+    [
+        (link.GuardStatus(30.0), 1, "nothing is held (--guard 30)"),
+        (link.GuardStatus(0.0), 1, "runs without --guard"),
+    ],
+)
+def test_nothing_to_release(
+    status: link.GuardStatus, code: int, says: str, feed: Feed, capsys: pytest.CaptureFixture[str]
+) -> None:
+    feed(status)
+    assert main(["guard", "release", "--server", LISTEN]) == code
+    caught = capsys.readouterr()
+    assert says in caught.out + caught.err
