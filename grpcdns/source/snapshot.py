@@ -42,6 +42,10 @@ class SnapshotError(Exception):
     """The file cannot be used; the message says why, in a few words."""
 
 
+class NoSnapshot(SnapshotError):
+    """There is no file, as at the first start."""
+
+
 class Header(msgspec.Struct, frozen=True, array_like=True, tag="snapshot"):
     """What the objects are. Times are unix seconds. ``contact`` is when the API was last heard, so
     it gives the age of the data; ``saved`` gives that of the file. ``serial`` is the zones'."""
@@ -133,7 +137,7 @@ def load(path: Path, fingerprint: str) -> Snapshot:
                 raise SnapshotError("not a regular file")
             return _verify(path, file, fingerprint)
     except FileNotFoundError as error:
-        raise SnapshotError("does not exist yet") from error
+        raise NoSnapshot("does not exist yet") from error
     except OSError as error:
         raise SnapshotError(error.strerror or str(error)) from error
 

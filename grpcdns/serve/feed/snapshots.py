@@ -47,6 +47,9 @@ class Snapshots:
             count = self._broadcast.restore(
                 found.objects(), header.contact, header.serial, (guard.since, guard.why)
             )
+        except snapshot.NoSnapshot:
+            _log.info("snapshot %s does not exist yet", self._path)
+            return
         except snapshot.SnapshotError as error:
             _log.warning("snapshot %s not used: %s", self._path, error)
             return

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -10,10 +10,22 @@ import pytest
 import yaml
 
 from harness.cluster import Cluster
+from harness.coredns import CoreDNS
+from harness.kubeconfig import write_kubeconfig
 from harness.paths import ROOT
+from tests.system.deploy.kustomize import DEPLOY, built
 
 STOCK: Final = ROOT / "tests" / "system" / "deploy" / "stock.yaml"
 Apply = Callable[..., list[dict[str, Any]]]
+TOKEN = "/api/v1/namespaces/kube-system/serviceaccounts/coredns/token"
+UPSTREAM = """. {
+    template IN A {
+        answer "{{ .Name }} 60 IN A 192.0.2.80"
+    }
+    template IN PTR {
+        answer "{{ .Name }} 60 IN PTR outside.example."
+    }
+}"""
 
 
 @pytest.fixture(scope="module")
@@ -31,3 +43,23 @@ def apply(kubeadm: Cluster) -> Apply:
         return [kubeadm.api.apply(obj, manager="grpcdns", dry_run=dry_run) for obj in objects]
 
     return run
+
+
+@pytest.fixture(scope="module")
+def upstream() -> Iterator[CoreDNS]:
+    with CoreDNS(UPSTREAM) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def kubeconfig(kubeadm: Cluster, apply: Apply) -> Path:
+    """Of the service account `coredns`, with the rights that the overlay grants."""
+    apply(built(DEPLOY / "kubeadm"))
+    request = {
+        "apiVersion": "authentication.k8s.io/v1",
+        "kind": "TokenRequest",
+        "spec": {"expirationSeconds": 3600},
+    }
+    token = kubeadm.api.request("POST", TOKEN, request)["status"]["token"]
+    path = kubeadm.folder / "coredns.kubeconfig"
+    return write_kubeconfig(path, kubeadm.address, kubeadm.ca, token=token)

@@ -1,5 +1,6 @@
 """The Pod of the overlay, run as processes: its command lines, Corefile and probes, with the token
-of its service account. Only paths and ports differ, as they must without a Pod."""
+of its service account. Only ports differ, as they must without a Pod, and paths outside a
+`Container`."""
 
 from __future__ import annotations
 
@@ -14,29 +15,41 @@ import urllib3
 from harness.coredns import CoreDNS, replaced
 from harness.ports import Address, free_address, free_port
 from harness.process import Process
+from tests.system.deploy.container import Container
 
 GRPCDNS = [sys.executable, "-m", "grpcdns"]
 
 
 class Pod:
-    """``objects`` are those of the kustomization; ``folder`` stands for the Pod's file systems."""
+    """``objects`` are those of the kustomization; ``folder`` stands for the Pod's file systems.
 
-    def __init__(self, objects: list[dict[str, Any]], kubeconfig: Path, folder: Path) -> None:
+    In a ``container`` the volumes are at their own paths, which it must have.
+    """
+
+    def __init__(
+        self,
+        objects: list[dict[str, Any]],
+        kubeconfig: Path,
+        folder: Path,
+        container: Container | None = None,
+    ) -> None:
         (deployment,) = [one for one in objects if one["kind"] == "Deployment"]
         (config,) = [one for one in objects if one["kind"] == "ConfigMap"]
         (self.sidecar,) = deployment["spec"]["template"]["spec"]["initContainers"]
         self._text = config["data"]["Corefile"]
         self._folder = folder
+        self._container = container
+        self._prefix = container.prefix if container else []
         for volume in ("run", "cache", "tmp"):
-            (folder / volume).mkdir()
+            (folder / volume).mkdir(exist_ok=container is not None)
         self.metrics = free_port()
         self.native = free_port()
         self.dns: Address = free_address()
         args = [self._local(arg) for arg in self.sidecar["args"]]
         self.grpcdns = Process(
-            [*GRPCDNS, *args, "--kubeconfig", kubeconfig],
+            [*self._prefix, *GRPCDNS, *args, "--kubeconfig", kubeconfig],
             log=folder / "grpcdns.log",
-            env={"TMPDIR": str(folder / "tmp")},
+            env={} if container else {"TMPDIR": str(folder / "tmp")},
         )
 
     def corefile(self, forward: Address) -> str:
@@ -53,7 +66,14 @@ class Pod:
         )
 
     def coredns(self, forward: Address) -> CoreDNS:
-        return CoreDNS(self.corefile(forward), address=self.dns)
+        folder = self._folder / "coredns" if self._container else None
+        text = self.corefile(forward)
+        return CoreDNS(text, address=self.dns, folder=folder, prefix=self._prefix)
+
+    def run(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """``kubectl exec`` of grpcdns in the sidecar."""
+        command = [*self._prefix, *GRPCDNS, *map(self._local, words)]
+        return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
 
     def probe(self, name: str) -> Callable[[], bool]:
         """A probe of the sidecar, as the kubelet runs it."""
@@ -61,7 +81,8 @@ class Pod:
         if "exec" in probe:
             command = [self._local(word) for word in probe["exec"]["command"]]
             assert command[0] == "grpcdns"
-            return lambda: _succeeds([*GRPCDNS, *command[1:]], probe["timeoutSeconds"])
+            argv = [*self._prefix, *GRPCDNS, *command[1:]]
+            return lambda: _succeeds(argv, probe["timeoutSeconds"])
         if "grpc" in probe:
             words = ["check", "--service", probe["grpc"]["service"], "--server"]
             address = f"127.0.0.1:{self.native}"
@@ -70,10 +91,11 @@ class Pod:
         return lambda: _is_ok(url, probe["timeoutSeconds"])
 
     def _local(self, text: str) -> str:
+        if not self._container:
+            text = text.replace("/run/grpcdns", str(self._folder / "run"))
+            text = text.replace("/var/cache/grpcdns", str(self._folder / "cache"))
         return (
-            text.replace("/run/grpcdns", str(self._folder / "run"))
-            .replace("/var/cache/grpcdns", str(self._folder / "cache"))
-            .replace("--metrics=:9154", f"--metrics=127.0.0.1:{self.metrics}")
+            text.replace("--metrics=:9154", f"--metrics=127.0.0.1:{self.metrics}")
             .replace("0.0.0.0:5301", f"127.0.0.1:{self.native}")
             .replace("--upstream=127.0.0.1:53", f"--upstream={self.dns}")
         )

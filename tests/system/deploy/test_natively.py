@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import signal
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,44 +19,13 @@ from grpcdns.corefile.traps.trap import NOTE
 from harness.cluster import Cluster
 from harness.coredns import CoreDNS
 from harness.dns import ask, section
-from harness.kubeconfig import write_kubeconfig
 from harness.waiting import wait_until
-from tests.system.deploy.conftest import STOCK, Apply
+from tests.system.deploy.conftest import STOCK
 from tests.system.deploy.kustomize import DEPLOY, built, find
 from tests.system.deploy.pod import Pod
 from tests.system.deploy.test_apply import COMPONENTS, with_components
 
 pytestmark = pytest.mark.servers
-
-TOKEN = "/api/v1/namespaces/kube-system/serviceaccounts/coredns/token"
-UPSTREAM = """. {
-    template IN A {
-        answer "{{ .Name }} 60 IN A 192.0.2.80"
-    }
-    template IN PTR {
-        answer "{{ .Name }} 60 IN PTR outside.example."
-    }
-}"""
-
-
-@pytest.fixture(scope="module")
-def upstream() -> Iterator[CoreDNS]:
-    with CoreDNS(UPSTREAM) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def kubeconfig(kubeadm: Cluster, apply: Apply) -> Path:
-    """Of the service account `coredns`, with the rights that the overlay grants."""
-    apply(built(DEPLOY / "kubeadm"))
-    request = {
-        "apiVersion": "authentication.k8s.io/v1",
-        "kind": "TokenRequest",
-        "spec": {"expirationSeconds": 3600},
-    }
-    token = kubeadm.api.request("POST", TOKEN, request)["status"]["token"]
-    path = kubeadm.folder / "coredns.kubeconfig"
-    return write_kubeconfig(path, kubeadm.address, kubeadm.ca, token=token)
 
 
 def test_pod(kubeconfig: Path, upstream: CoreDNS, tmp_path: Path) -> None:

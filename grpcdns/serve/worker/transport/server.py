@@ -108,7 +108,7 @@ class Listeners:
         except OSError as error:
             raise AddressError(f"--listen unix://{path}: {error.strerror}") from error
         except RuntimeError as error:
-            raise AddressError(f"--listen unix://{path}: cannot be bound") from error
+            raise AddressError(f"--listen unix://{path}: {_why_not_unix(path)}") from error
 
 
 def _make_folder(folder: Path, group: int | None) -> None:
@@ -162,6 +162,19 @@ def _why_not(address: str) -> str:
             with socket.socket(family, kind, protocol) as probe:
                 probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
                 probe.bind(name)
+    except OSError as error:
+        return (error.strerror or str(error)).lower()
+    return "cannot be bound"
+
+
+def _why_not_unix(path: str) -> str:
+    """Why the system refuses to bind a unix socket."""
+    try:
+        with socket.socket(socket.AF_UNIX) as probe:
+            probe.bind(path)
+        os.unlink(path)
+    except PermissionError:
+        return f"user {os.geteuid()} may not write to {os.path.dirname(path)}"
     except OSError as error:
         return (error.strerror or str(error)).lower()
     return "cannot be bound"
