@@ -34,6 +34,8 @@ from harness.dns_server import DnsServer, Reply
 from harness.objects import namespace as namespace_object
 
 MISSING: Final = "REAL SERVER MISSING"
+NOT_RUN: Final = "NOT RUN HERE"
+"""What a test that the machine does not allow is skipped with."""
 
 _BARE_CLUSTER: Final = ("etcd", "kube-apiserver")
 _CLUSTER: Final = (*_BARE_CLUSTER, "kube-controller-manager")
@@ -177,11 +179,12 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Repeats at the end, in red, which server was missing."""
+    """Repeats at the end, in red, which server was missing and what the machine does not allow."""
     reasons = {
         report.longrepr[2]
         for report in terminalreporter.stats.get("skipped", [])
-        if isinstance(report.longrepr, tuple) and MISSING in report.longrepr[2]
+        if isinstance(report.longrepr, tuple)
+        and any(word in report.longrepr[2] for word in (MISSING, NOT_RUN))
     }
     for reason in sorted(reasons):
         terminalreporter.write_line(reason.removeprefix("Skipped: "), red=True, bold=True)

@@ -19,7 +19,7 @@ from typing import Final
 import pytest
 
 from harness.build import cache_folder
-from harness.fixtures import skip_unless_built
+from harness.fixtures import NOT_RUN, skip_unless_built
 from harness.paths import ROOT
 from harness.ports import free_address, free_port
 from harness.waiting import wait_until
@@ -93,7 +93,7 @@ class Terminal:
 @pytest.fixture
 def clone(tmp_path: Path) -> Path:
     if not (ROOT / ".git").exists():
-        pytest.skip("NOT A CHECKOUT: there is nothing to clone")
+        pytest.skip(f"{NOT_RUN}: no checkout that can be cloned")
     folder = tmp_path / "grpcdns"
     subprocess.run(["git", "clone", "--quiet", str(ROOT), str(folder)], check=True)
     return folder

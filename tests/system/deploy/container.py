@@ -18,10 +18,10 @@ from typing import Final
 import pytest
 
 from harness.build import cache_folder
+from harness.fixtures import NOT_RUN
 from harness.paths import ROOT
 
 IMAGE_USER: Final = 65532
-NOT_RUN: Final = "NOT RUN AS ANOTHER USER"
 _STAGE: Final = "/mnt"
 _HIDDEN: Final = ("/root", "/home", "/run", "/var/cache", "/tmp")
 """Replaced, so that only what is mounted is there."""
@@ -70,9 +70,9 @@ def _script(mounts: list[tuple[Path, Path]]) -> Iterator[str]:
 def skip_unless_possible() -> None:
     """Skips where this user cannot become another one, or cannot mount; says so."""
     if os.geteuid() != 0:
-        pytest.skip(f"{NOT_RUN}: the tests are not root")
+        pytest.skip(f"{NOT_RUN}: root alone can become another user")
     if missing := [name for name in ("unshare", "setpriv", "mount") if not shutil.which(name)]:
-        pytest.skip(f"{NOT_RUN}: no {', '.join(missing)}")
+        pytest.skip(f"{NOT_RUN}: as another user, without {', '.join(missing)}")
     tried = Container({}).run("true")
     if tried.returncode != 0:
         pytest.skip(f"{NOT_RUN}: {tried.stderr.strip()}")
