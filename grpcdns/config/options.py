@@ -201,6 +201,9 @@ OPTIONS: Final = (
     Option("hold-empty", _ANSWERS, v.duration(0, 86400), "DURATION",
            "go on for so long with the last ready endpoints of a Service that has none left; 0 does"
            " not"),
+    Option("cluster-id", _ANSWERS, v.subdomain, "NAME",
+           "this cluster's name in the clusterset: preferred by headless ServiceImports with"
+           " trafficDistribution"),
     Option("multicluster", _ANSWERS, v.many(v.zone), "ZONES",
            "which of the zones belong to the Multi-Cluster Services API"),
     Option("dns-service", _ANSWERS, v.namespaced_name, "NAMESPACE/NAME",

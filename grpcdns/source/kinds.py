@@ -142,6 +142,7 @@ class ApiServiceImportSpec(Read):
     type: str | None = None
     ips: list[str] | None = None
     ports: list[ApiPort] | None = None
+    traffic_distribution: str | None = None
 
 
 class ApiServiceImport(ApiAny):
@@ -161,12 +162,14 @@ _NO_HINTS: Final = ApiHints()
 class Fields(NamedTuple):
     """Which of the fields that only some options need are kept: fewer cost less memory, and make
     fewer changes. ``topology``: a Service's trafficDistribution, its endpoints' nodes and hints,
-    and whether they are terminating. ``conditions``: that, and whether they are serving."""
+    and whether they are terminating. ``conditions``: that, and whether they are serving.
+    ``imports``: a ServiceImport's trafficDistribution."""
 
     zones: bool = True
     pods: bool = True
     topology: bool = True
     conditions: bool = True
+    imports: bool = True
 
 
 def _namespace(_raw: ApiAny, meta: ApiMeta, _fields: Fields) -> Namespace:
@@ -191,7 +194,7 @@ def _service(raw: ApiService, meta: ApiMeta, fields: Fields) -> Service:
 
 def _endpoint_slice(raw: ApiEndpointSlice, meta: ApiMeta, fields: Fields) -> EndpointSlice:
     labels = meta.labels or {}
-    zones, pods, topology, conditions = fields
+    zones, pods, topology, conditions, _ = fields
     detailed = topology or conditions
     return EndpointSlice(
         namespace=meta.namespace or "",
@@ -245,7 +248,7 @@ def _pod(raw: ApiPod, meta: ApiMeta, _fields: Fields) -> Pod:
     return Pod(meta.namespace or "", meta.name or "", (raw.status or NO_POD).pod_ip or "")
 
 
-def _service_import(raw: ApiServiceImport, meta: ApiMeta, _fields: Fields) -> ServiceImport:
+def _service_import(raw: ApiServiceImport, meta: ApiMeta, fields: Fields) -> ServiceImport:
     spec = raw.spec or _NO_IMPORT
     return ServiceImport(
         namespace=meta.namespace or "",
@@ -253,6 +256,7 @@ def _service_import(raw: ApiServiceImport, meta: ApiMeta, _fields: Fields) -> Se
         type=spec.type or "ClusterSetIP",
         ips=tuple(spec.ips or ()),
         ports=_ports(spec.ports),
+        traffic_distribution=(spec.traffic_distribution or "") if fields.imports else "",
     )
 
 
@@ -350,7 +354,8 @@ WATCHED: Final[dict[Kind, Watched]] = {
     ),
     Kind.ENDPOINT_SLICE: Watched(
         "EndpointSlice", "discovery.k8s.io/v1", "endpointslices", ApiEndpointSlice,
-        _endpoint_slice, _slices, optional_fields=Fields._fields,
+        _endpoint_slice, _slices,
+        optional_fields=("zones", "pods", "topology", "conditions"),
     ),
     Kind.POD: Watched(
         "Pod", "v1", "pods", ApiPod, _pod, _by_labels,
@@ -359,6 +364,7 @@ WATCHED: Final[dict[Kind, Watched]] = {
     ),
     Kind.SERVICE_IMPORT: Watched(
         "ServiceImport", "multicluster.x-k8s.io/v1beta1", "serviceimports", ApiServiceImport,
-        _service_import, _by_namespace_labels, older=("multicluster.x-k8s.io/v1alpha1",),
+        _service_import, _by_namespace_labels, optional_fields=("imports",),
+        older=("multicluster.x-k8s.io/v1alpha1",),
     ),
 }  # fmt: skip

@@ -22,4 +22,5 @@ def fields_of(policy: Policy) -> Fields:
         pods=policy.endpoint_pod_names,
         topology=policy.topology,
         conditions=policy.conditions,
+        imports=policy.prefers_imports,
     )

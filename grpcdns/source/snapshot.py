@@ -159,6 +159,7 @@ def fingerprint(config: Config) -> str:
         # Left out where it is off, so that a file from before there was such an option is good.
         *([fields.topology] if fields.topology else []),
         *(["conditions"] if fields.conditions else []),
+        *(["imports"] if fields.imports else []),
     )
     return hashlib.blake2b(msgspec.json.encode(decides), digest_size=8).hexdigest()
 

@@ -92,6 +92,11 @@ def imported(
     return relabel(sliced(name, owner, points, ports), labels)
 
 
+def distributed(obj: Object, how: str = "PreferClose") -> Object:
+    """The object with a trafficDistribution."""
+    return {**obj, "spec": {**obj["spec"], "trafficDistribution": how}}
+
+
 HTTP: Final = [tcp(80, "http")]
 
 NAMESPACES: Final = [
@@ -294,6 +299,9 @@ IMPORTS: Final = [
              [tcp(81, "http")]),
     imported("imported-hdls-c", "imported-hdls", "east", [unready("10.97.2.3")],
              [tcp(80, "http")]),
+    distributed(service_import("imported-near", [], [tcp(80, "http")], namespace="testns")),
+    imported("imported-near-a", "imported-near", "east", [ready("10.97.3.1")], [tcp(80, "http")]),
+    imported("imported-near-b", "imported-near", "west", [ready("10.97.3.2")], [tcp(80, "http")]),
     service_import("imported-empty", ["10.97.0.2"], [tcp(80, "http")], namespace="testns"),
     # Written in ways that are not the shortest: two of them are one address.
     service_import("imported-written", ["fd00:97::1", "FD00:97:0::0001", "10.97.0.4"],

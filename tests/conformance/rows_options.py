@@ -243,6 +243,18 @@ MULTICLUSTER_EMPTY: Final = Group("multicluster, ignore empty_service", [
 ], Config(zones=("cluster.local.", "clusterset.local.", "in-addr.arpa.", "ip6.arpa."),
           multicluster=("clusterset.local.",), ignore_empty_service=True))  # fmt: skip
 
+IN: Final = f"imported-near.{C}"
+CLUSTER_ID: Final = Group("cluster-id (KEP-1645, trafficDistribution)", [
+    Case(IN, answer=[f"{IN} 5 IN A 10.97.3.2"], differs="D19"),
+    Case(f"_http._tcp.{IN}", "SRV",
+         answer=[f"_http._tcp.{IN} 5 IN SRV 0 100 80 10-97-3-2.west.{IN}"],
+         additional=[f"10-97-3-2.west.{IN} 5 IN A 10.97.3.2"], differs="D19"),
+    Case(f"10-97-3-1.east.{IN}", answer=[f"10-97-3-1.east.{IN} 5 IN A 10.97.3.1"]),
+    Case(HI, answer=[f"{HI} 5 IN A 10.97.2.1", f"{HI} 5 IN A 10.97.2.2"]),
+    Case(I, answer=[f"{I} 5 IN A 10.97.0.1"]),
+], Config(zones=("cluster.local.", "clusterset.local.", "in-addr.arpa.", "ip6.arpa."),
+          multicluster=("clusterset.local.",), cluster_id="west"))  # fmt: skip
+
 NAMESPACES: Final = Group("namespaces", [
     Case(f"svc1.{T}", answer=[f"svc1.{T} 5 IN A 10.96.0.10"]),
     *empty("svc.cluster.local.", T),
@@ -315,6 +327,6 @@ GROUPS: Final = [
     INSECURE, VERIFIED, POD_NAMES, TTL_ZERO, TTL_HOUR, NO_ENDPOINTS, IGNORE_EMPTY, ZONAL,
     TOPOLOGY_ZONE, TOPOLOGY_OTHER_ZONE, TOPOLOGY_SHARE, TOPOLOGY_NODE, TOPOLOGY_NODE_ALONE,
     TOPOLOGY_NOWHERE, ENDING, ENDING_OR_EMPTY, ENDING_ZONAL,
-    MULTICLUSTER, MULTICLUSTER_EMPTY, NAMESPACES, ZONES, NAME_LIMIT, PTR_LIMIT,
+    MULTICLUSTER, MULTICLUSTER_EMPTY, CLUSTER_ID, NAMESPACES, ZONES, NAME_LIMIT, PTR_LIMIT,
     SHORT,
 ]  # fmt: skip

@@ -13,11 +13,18 @@ from typing import Final, NamedTuple
 
 from grpcdns.core.answers.asked import POD, SVC, Asked, parse_name
 from grpcdns.core.answers.policy import Zones
-from grpcdns.core.answers.topology import Choice, all_of_them, choose, too_few
+from grpcdns.core.answers.topology import (
+    PREFER_CLOSE,
+    SAME_ZONE,
+    Choice,
+    all_of_them,
+    choose,
+    too_few,
+)
 from grpcdns.core.answers.ttl import Origin
 from grpcdns.core.cluster.endpoints import NO_PORT, any_ready, endpoint_label, port_matches, ready
 from grpcdns.core.cluster.index import Index, Tag, pod_tag
-from grpcdns.core.cluster.objects import Endpoint, EndpointSlice, Port, Service
+from grpcdns.core.cluster.objects import Endpoint, EndpointSlice, Port, Service, ServiceImport
 from grpcdns.core.cluster.reasons import Reason
 from grpcdns.core.dns.names import (
     BadName,
@@ -178,8 +185,9 @@ class View:
         if not self.policy.endpoints:
             self.leave_out(Reason.NO_ENDPOINTS, service)
         slices = list(self.slices(asked)) if self.policy.endpoints else []
-        near = self._nearest(service, slices, asked)
         ending = self.policy.endpoints and self.ending(asked.key)
+        distribution = service.traffic_distribution if service.headless else ""
+        near = self._nearest(service, distribution, slices, asked, ending=ending)
         hits = list(self.endpoint_hits(slices, asked, target, asked.zone, near=near, ending=ending))
         if not hits and asked.prefer:
             self.cheap = True  # the topology zone may have any name
@@ -199,25 +207,50 @@ class View:
         return [] if self._is_protocol(ports, asked) else None
 
     def _nearest(
-        self, service: Service, slices: list[EndpointSlice], asked: Asked
+        self,
+        owner: Service | ServiceImport,
+        distribution: str,
+        slices: list[EndpointSlice],
+        asked: Asked,
+        *,
+        ending: bool,
     ) -> Mapping[int, Choice]:
         """By the length of an address, which endpoints a Service itself, or a port of it, is
         answered with. The names of one endpoint or one zone are answered with what they name."""
-        distribution = service.traffic_distribution if service.headless else ""
         if not distribution or asked.endpoint or asked.zone or not self.policy.topology:
             return {}
         families: dict[int, list[Endpoint]] = {}
         for slice_ in slices:
             if port_numbers(slice_.ports or (NO_PORT,), asked):
-                for endpoint, address, _ in ready(slice_):
+                for endpoint, address, _ in ready(slice_, ending=ending):
                     families.setdefault(len(address), []).append(endpoint)
         chosen = {
             length: choose(distribution, endpoints, self.policy)
             for length, endpoints in families.items()
         }
         if too_few in chosen.values():
-            self.leave_out(Reason.FEW_NEAR, service)
+            self.leave_out(Reason.FEW_NEAR, owner)
         return chosen
+
+    def _in_own_cluster(
+        self, slices: list[EndpointSlice], asked: Asked, *, ending: bool
+    ) -> list[EndpointSlice]:
+        """Our cluster's slices, and of a family in which it has no ready endpoint all."""
+        own = self.policy.cluster_id
+        families = {
+            slice_.address_type
+            for slice_ in slices
+            if slice_.cluster.lower() == own
+            and port_numbers(slice_.ports or (NO_PORT,), asked)
+            and any_ready([slice_], ending=ending)
+        }
+        kept: list[EndpointSlice] = []
+        for slice_ in slices:
+            if slice_.address_type in families and slice_.cluster.lower() != own:
+                self.leave_out(Reason.FAR_CLUSTER, slice_)
+            else:
+                kept.append(slice_)
+        return kept
 
     def _find_imports(self, asked: Asked) -> list[Hit] | None:
         """Multi-Cluster Services API, KEP-1645 "DNS"."""
@@ -236,8 +269,17 @@ class View:
         target = (imported.name, imported.namespace, SVC, *self.zone)
         if imported.headless or asked.endpoint:
             ending = self.ending(asked.key, imported=True)
-            found = self.endpoint_hits(slices, asked, target, "", clusters=True, ending=ending)
-            hits = list(found)
+            near: Mapping[int, Choice] = ALL
+            if imported.traffic_distribution in SAME_ZONE and not asked.endpoint:
+                if self.policy.cluster_id:
+                    slices = self._in_own_cluster(slices, asked, ending=ending)
+                # The nodes of another cluster may have the names of ours.
+                near = self._nearest(imported, PREFER_CLOSE, slices, asked, ending=ending)
+            hits = list(
+                self.endpoint_hits(
+                    slices, asked, target, "", clusters=True, near=near, ending=ending
+                )
+            )
             if hits:
                 self.origins.add(Origin.ENDPOINTS)
             elif imported.headless:

@@ -25,8 +25,9 @@ class AnswerOptions(msgspec.Struct, frozen=True):
     zone is the primary one, which PTR records point into. ``ttl`` and ``ttl_stable``: seconds, 0 to
     3600; ``ttl_mode`` adaptive chooses as answers/ttl.py says. Empty ``namespaces``: all of them.
     ``topology_zone`` and ``topology_node``: where we are, in lower case, "" for anywhere;
-    ``topology_min_share``: a number from 0 to 1, "" as answers/topology.py says. ``hold_empty``:
-    seconds; the feed does it, and needs the endpoints' conditions for it.
+    ``topology_min_share``: a number from 0 to 1, "" as answers/topology.py says. ``cluster_id``:
+    our cluster's name in the clusterset, in lower case, or "". ``hold_empty``: seconds; the feed
+    does it, and needs the endpoints' conditions for it.
     """
 
     zones: tuple[str, ...] = ("cluster.local.", "in-addr.arpa.", "ip6.arpa.")
@@ -42,6 +43,7 @@ class AnswerOptions(msgspec.Struct, frozen=True):
     topology_zone: str = ""
     topology_node: str = ""
     topology_min_share: str = ""
+    cluster_id: str = ""
     serve_terminating: bool = False
     hold_empty: float = 0.0
     multicluster: tuple[str, ...] = ()
@@ -75,6 +77,11 @@ class Policy(AnswerOptions, frozen=True):
     def topology(self) -> bool:
         """Whether near endpoints are preferred where a Service says so."""
         return bool(self.topology_zone or self.topology_node)
+
+    @property
+    def prefers_imports(self) -> bool:
+        """The same of ServiceImports."""
+        return bool(self.multicluster and (self.cluster_id or self.topology_zone))
 
 
 def needed_kinds(policy: Policy) -> frozenset[Kind]:

@@ -13,6 +13,9 @@ node. The endpoints for our zone are enough while they are at least ``topology_m
 ready ones; without that option, half of what each zone would have if all zones had the same number.
 So a zone with few endpoints does not get the load of all its clients. Addresses of each family are
 chosen among those of that family.
+
+A headless ServiceImport with one of these values prefers the endpoints of our cluster
+(``cluster_id``) while it has a ready one, and among those, or else all, our zone.
 """
 
 from __future__ import annotations
@@ -25,7 +28,8 @@ from grpcdns.core.cluster.objects import Endpoint, EndpointDetails
 from grpcdns.core.cluster.reasons import Reason
 
 SAME_NODE: Final = "PreferSameNode"
-SAME_ZONE: Final = frozenset({SAME_NODE, "PreferSameZone", "PreferClose"})
+PREFER_CLOSE: Final = "PreferClose"
+SAME_ZONE: Final = frozenset({SAME_NODE, "PreferSameZone", PREFER_CLOSE})
 _NO_DETAILS: Final = EndpointDetails()
 
 Choice = Callable[[Endpoint], Reason | None]

@@ -131,13 +131,15 @@ class Pod(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class ServiceImport(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """A ServiceImport of the Multi-Cluster Services API. ``type`` is ClusterSetIP or Headless."""
+    """A ServiceImport of the Multi-Cluster Services API. ``type`` is ClusterSetIP or Headless;
+    ``traffic_distribution`` as for a Service."""
 
     namespace: str
     name: str
     type: str = "ClusterSetIP"
     ips: tuple[str, ...] = ()
     ports: tuple[Port, ...] = ()
+    traffic_distribution: str = ""
     held: Held | None = None
 
     @property

@@ -22,6 +22,7 @@ class Reason(enum.Enum):
     OTHER_ZONE = "in another topology zone"
     FAR_NODE = "not for this node, which others are (trafficDistribution, --topology-node)"
     FAR_ZONE = "not for this zone, which others are (trafficDistribution, --topology-zone)"
+    FAR_CLUSTER = "of another cluster, while --cluster-id has some (trafficDistribution)"
     FEW_NEAR = "the preference of its zone: fewer than --topology-min-share are for it"
     OTHER_ENDPOINT = "another endpoint's name"
     OTHER_CLUSTER = "of another cluster"

@@ -161,7 +161,8 @@ def says(obj: Object | None) -> str:
         also = f", {ending} serving while terminating" if ending else ""
         return f"{obj.address_type}, {is_ready} of {count} addresses ready{also}{_ports(obj.ports)}"
     if isinstance(obj, ServiceImport):
-        return f"{obj.type} {', '.join(obj.ips)}".strip() + _ports(obj.ports)
+        near = f"; {obj.traffic_distribution}" if obj.traffic_distribution else ""
+        return f"{obj.type} {', '.join(obj.ips)}".strip() + _ports(obj.ports) + near
     return obj.ip if isinstance(obj, Pod) else ""
 
 

@@ -47,7 +47,8 @@ class Facts(NamedTuple):
     too_long: frozenset[str] = frozenset()
     """Owners of an endpoint whose name does not fit in a zone, and its reverse names."""
     near: frozenset[str] = frozenset()
-    """Headless Services with trafficDistribution, where the options prefer near endpoints."""
+    """Headless Services and ServiceImports with trafficDistribution, where the options prefer near
+    endpoints."""
     ending: frozenset[str] = frozenset()
     """Owners of endpoints that serve while they are terminating, where the options serve them."""
 
@@ -82,7 +83,8 @@ def facts_of(index: Index, policy: Policy) -> Facts:
                 if _overflows(endpoint, owner, base, policy):
                     long.add(owner)
                     long.update(_reverse_names([endpoint]) if base == primary else ())
-    near = set(_with_distribution(index)) if policy.topology else set()
+    # The source leaves the field out where no option needs it.
+    near = set(_with_distribution(index))
     ending = set(_with_ending(index)) if policy.serve_terminating else set()
     return Facts(*map(frozenset, (fqdn, dotted, odd, nameless, long, near, ending)))
 
@@ -143,10 +145,13 @@ def _with_ending(index: Index) -> Iterator[str]:
 
 
 def _with_distribution(index: Index) -> Iterator[str]:
-    for body in index.store.bodies[Kind.SERVICE].values():
-        service = unpack(Kind.SERVICE, body)
-        if isinstance(service, Service) and service.headless and service.traffic_distribution:
-            yield f"{service.name}.{service.namespace}".lower()
+    for kind in (Kind.SERVICE, Kind.SERVICE_IMPORT):
+        for body in index.store.bodies[kind].values():
+            obj = unpack(kind, body)
+            if not isinstance(obj, Service | ServiceImport):
+                continue
+            if obj.headless and obj.traffic_distribution:
+                yield f"{obj.name}.{obj.namespace}".lower()
 
 
 def _is_odd(text: str) -> bool:

@@ -73,6 +73,18 @@ OBJECTS: Final[Sequence[Object]] = (
             endpoint("10.3.0.3", ready=False, serving=True, terminating=True),
         ),
     ),
+    ServiceImport("default", "far", "Headless", traffic_distribution="PreferClose"),
+    *(
+        EndpointSlice(
+            "default",
+            f"far-{cluster}",
+            "",
+            endpoints=(endpoint(text),),
+            imported_service="far",
+            cluster=cluster,
+        )
+        for cluster, text in (("east", "10.4.0.1"), ("west", "10.4.0.2"))
+    ),
     Service("default", "docs", "ExternalName", ("",), "www.example.org"),
     Service("default", "empty", cluster_ips=("10.96.0.6",), ports=(HTTP,)),
     ServiceImport("default", "db", "Headless", (), (HTTP,)),

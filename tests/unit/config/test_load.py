@@ -143,6 +143,7 @@ def test_policy_takes_every_answer_option() -> None:
         "namespaces": ("n",), "pods": "verified",
         "endpoint_pod_names": True, "no_endpoints": True, "ignore_empty_service": True,
         "zonal": True, "topology_zone": "z", "topology_node": "n", "topology_min_share": "0.5",
+        "cluster_id": "c",
         "serve_terminating": True, "hold_empty": 60.0,
         "multicluster": ("b.",), "dns_service": "a/b", "external_zones": ("c.",),
         "external_apex": "x", "external_headless": True, "external_ttl": 9,

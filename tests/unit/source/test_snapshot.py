@@ -211,6 +211,7 @@ def test_an_unwritable_folder_is_an_error_of_the_system(tmp_path: Path) -> None:
         Config(endpoint_pod_names=True),
         Config(zonal=True),
         Config(topology_zone="a"),
+        Config(cluster_id="a", multicluster=("clusterset.local.",)),
         Config(serve_terminating=True),
         Config(kubeconfig="/a"),
         Config(manifests=("/a",)),

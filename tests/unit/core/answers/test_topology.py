@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple
 import pytest
 
 from grpcdns.core.answers.policy import Policy
-from grpcdns.core.cluster.objects import Endpoint, EndpointDetails, Port, Service
+from grpcdns.core.cluster.objects import Endpoint, EndpointDetails, Port, Service, ServiceImport
 from grpcdns.core.handler import Handler
 from tests.unit.core.making import HEADLESS, HTTP, T, change, get, made, rdata, sliced, with_
 
@@ -146,3 +146,77 @@ def test_external_zones_are_as_ever() -> None:
     options: dict[str, Any] = {"external_zones": ("example.com.",), "external_headless": True}
     handler = made([ZONE, with_(sliced("a"), endpoints=tuple(THREE))], **A, **options)
     assert rdata(get(handler, "s.ns.example.com.")) == addresses(1, 2, 3)
+
+
+def test_endpoints_that_end_stand_in_where_they_are_near() -> None:
+    """With serve_terminating, where no endpoint is ready."""
+    ending = [with_(one, ready=False, details=EndpointDetails(True, True)) for one in THREE]
+    handler = made([ZONE, with_(sliced("a"), endpoints=tuple(ending))], serve_terminating=True, **A)
+    assert rdata(get(handler, NAME)) == addresses(1)
+
+
+SET: Final[dict[str, Any]] = {
+    "zones": ("cluster.local.", "clusterset.local."), "multicluster": ("clusterset.local.",),
+}  # fmt: skip
+IMPORT: Final = ServiceImport("ns", "s", "Headless", (), HTTP, traffic_distribution="PreferClose")
+IMPORTED: Final = "s.ns.svc.clusterset.local."
+
+
+def of(cluster: str, *points: Endpoint, **fields: Any) -> Any:
+    slice_ = sliced(cluster, service="", imported_service="s", cluster=cluster)
+    return with_(slice_, endpoints=points, **fields)
+
+
+EAST: Final = of("East", at(1, "a", "a1"), at(2, "b"))
+WEST: Final = of("west", at(3, "a", "a1"), at(4, "b"))
+
+
+class Imported(NamedTuple):
+    id: str
+    slices: list[Any]
+    given: list[int]
+    policy: dict[str, str]
+    imported: ServiceImport = IMPORT
+
+
+OWN: Final = {"cluster_id": "east"}
+IMPORTS = [
+    Imported("own cluster", [EAST, WEST], [1, 2], OWN),
+    Imported("no option", [EAST, WEST], [1, 2, 3, 4], {}),
+    Imported("a cluster that exports nothing", [EAST, WEST], [1, 2, 3, 4], {"cluster_id": "north"}),
+    Imported("none ready in it", [of("East", at(1, "a", ready=False)), WEST], [3, 4], OWN),
+    Imported("no trafficDistribution", [EAST, WEST], [1, 2, 3, 4], OWN,
+             ServiceImport("ns", "s", "Headless", (), HTTP)),
+    Imported("own zone of the own cluster", [EAST, WEST], [1], {**OWN, **A}),
+    Imported("own zone of any cluster", [EAST, WEST], [1, 3], A),
+    Imported("own zone of the others", [of("East", at(1, "a", ready=False)), WEST], [3],
+             {**OWN, **A}),
+    Imported("nodes of other clusters have the same names", [EAST, WEST], [1, 2, 3, 4],
+             {"topology_node": "a1"}, with_(IMPORT, traffic_distribution="PreferSameNode")),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("row", IMPORTS, ids=lambda row: row.id)
+def test_given_of_an_import(row: Imported) -> None:
+    handler = made([row.imported, *row.slices], **SET, **row.policy)
+    assert sorted(rdata(get(handler, IMPORTED))) == addresses(*row.given)
+    weights = [record.split()[5] for record in get(handler, IMPORTED, "SRV").answer]
+    assert weights == [f"{100 // len(row.given)}"] * len(row.given)
+
+
+def test_names_of_one_endpoint_of_an_import_are_as_ever() -> None:
+    handler = made([IMPORT, EAST, WEST], **SET, **OWN, **A)
+    assert rdata(get(handler, f"10-0-0-4.west.{IMPORTED}")) == addresses(4)
+
+
+def test_the_own_cluster_is_preferred_for_the_ports_it_has() -> None:
+    dns = of("west", at(9, "b"), name="dns", ports=(Port("dns", "UDP", 53),))
+    handler = made([IMPORT, EAST, WEST, dns], **SET, **OWN)
+    assert rdata(get(handler, f"_dns._udp.{IMPORTED}")) == addresses(9)
+    assert rdata(get(handler, f"_http._tcp.{IMPORTED}")) == addresses(1, 2)
+
+
+def test_an_import_with_addresses_of_its_own_is_as_ever() -> None:
+    imported: ServiceImport = with_(IMPORT, type="ClusterSetIP", ips=("10.9.9.9",))
+    handler = made([imported, EAST, WEST], **SET, **OWN, **A)
+    assert rdata(get(handler, IMPORTED)) == ["10.9.9.9"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import msgspec
 import pytest
 
 from grpcdns.core.answers.policy import Policy, Zones
@@ -39,6 +40,8 @@ LEFT_OUT = [
         policy=Policy(topology_zone="east")),
     Row(Reason.FAR_NODE, "near.default.svc.cluster.local", NEAR, "10.3.0.1",
         policy=Policy(topology_node="west-1")),
+    Row(Reason.FAR_CLUSTER, "far.default.svc.clusterset.local", "EndpointSlice default/far-west",
+        policy=msgspec.structs.replace(MULTI, cluster_id="east")),
     Row(Reason.FEW_NEAR, "near.default.svc.cluster.local", "Service default/near",
         policy=Policy(topology_zone="east", topology_min_share="0.6")),
     Row(Reason.NO_ADDRESS, "db.default.svc.cluster.local", DB, "not-an-address"),

@@ -160,6 +160,10 @@ ROWS: dict[str, tuple[Kind, dict[str, Any], Object]] = {
         Kind.SERVICE_IMPORT,
         {"metadata": META, "spec": {"type": "Headless", "ips": None, "ports": [{"port": 1}]}},
         ServiceImport("ns", "x", "Headless", (), (Port("", "", 1),))),
+    "import: trafficDistribution": (
+        Kind.SERVICE_IMPORT,
+        {"metadata": META, "spec": {"type": "Headless", "trafficDistribution": "PreferClose"}},
+        ServiceImport("ns", "x", "Headless", traffic_distribution="PreferClose")),
     "import: addresses": (
         Kind.SERVICE_IMPORT, {"metadata": META, "spec": {"ips": ["10.0.0.9"]}},
         ServiceImport("ns", "x", "ClusterSetIP", ("10.0.0.9",))),
@@ -238,6 +242,12 @@ def test_traffic_distribution_is_kept_where_it_is_needed() -> None:
     assert unpack(Kind.SERVICE, packed(raw, Fields(topology=False), Kind.SERVICE)) == Service(
         "ns", "x", cluster_ips=("",)
     )
+
+
+def test_an_imports_traffic_distribution_is_kept_where_it_is_needed() -> None:
+    raw = {"metadata": META, "spec": {"trafficDistribution": "PreferClose"}}
+    body = packed(raw, Fields(imports=False), Kind.SERVICE_IMPORT)
+    assert unpack(Kind.SERVICE_IMPORT, body) == ServiceImport("ns", "x")
 
 
 def test_details_that_nobody_needs_cost_an_octet() -> None:
