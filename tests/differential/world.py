@@ -50,7 +50,8 @@ class World:
         try:
             folder = Path(self._stack.enter_context(tempfile.TemporaryDirectory()))
             self.cluster = self._stack.enter_context(Cluster(controllers=False))
-            self.cluster.install_service_imports()
+            # CoreDNS reads the one, and grpcdns the other.
+            self.cluster.install_service_imports("v1alpha1", "v1beta1")
             (folder / "outside.zone").write_text(ZONE)
             self._ports = {name: free_address() for name in self.configs}
             blocks = [
