@@ -182,6 +182,10 @@ HEADLESS: Final = [
     sliced("ending-ip-a", "ending-ip", [
         unready("10.244.15.1", serving=True, terminating=True),
     ], [tcp(8080, "http")]),
+    # Names may begin with a digit from Kubernetes 1.36 on.
+    svc("7seas", headless=True, ports=[port(80, "http")]),
+    sliced("7seas-a", "7seas", [{"addresses": ["10.244.17.1"], "conditions": {}},
+                                {"addresses": ["10.244.17.2"], "hostname": "8ball"}], HTTP),
     svc("portless", headless=True),
     sliced("portless-a", "portless", [ready("10.244.2.1")], []),
     svc("unnamed-port", headless=True, ports=[port(80)]),
@@ -273,6 +277,11 @@ PUBLIC: Final = [
     with_status(svc("lb-mixed", "10.96.0.42", ports=[port(80, "http")], type="LoadBalancer",
                     externalIPs=["203.0.113.42"]),
                 {"ip": "198.51.100.42"}, {"hostname": "alias.example.net"}),
+    with_status(svc("lb-names", "10.96.0.48", ports=[port(80, "http")], type="LoadBalancer"),
+                {"hostname": "www.example.net"}, {"hostname": "alias.example.net"}),
+    with_status(svc("lb-modes", "10.96.0.49", ports=[port(80, "http")], type="LoadBalancer"),
+                {"ip": "198.51.100.49", "ipMode": "Proxy"}, {"ip": "198.51.100.50",
+                                                             "ipMode": "VIP"}),
     svc("lb-pending", "10.96.0.43", ports=[port(80, "http")], type="LoadBalancer"),
     svc("ext-ips", "10.96.0.44", ports=[port(80, "http")],
         externalIPs=["203.0.113.5", "203.0.113.6", "2001:db8:2::5"]),

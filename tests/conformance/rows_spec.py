@@ -92,6 +92,24 @@ HDLS_ADDRESSES: Final = [
 ]  # fmt: skip
 
 HEADLESS: Final = Group("2.4 headless services", [
+    # Kubernetes 1.36: a Service's name may begin with a digit. No condition is as good as ready.
+    Case(f"7seas.{T}", answer=[f"7seas.{T} 5 IN A 10.244.17.{n}" for n in (1, 2)]),
+    Case(f"8ball.7seas.{T}", answer=[f"8ball.7seas.{T} 5 IN A 10.244.17.2"]),
+    Case(f"_http._tcp.7seas.{T}", "SRV",
+         answer=[f"_http._tcp.7seas.{T} 5 IN SRV 0 50 80 {label}.7seas.{T}"
+                 for label in ("10-244-17-1", "8ball")],
+         additional=[f"10-244-17-1.7seas.{T} 5 IN A 10.244.17.1",
+                     f"8ball.7seas.{T} 5 IN A 10.244.17.2"]),
+    Case(reverse("10.244.17.1"), "PTR",
+         answer=[f"{reverse('10.244.17.1')} 5 IN PTR 10-244-17-1.7seas.{T}"]),
+    # Several addresses of one endpoint.
+    Case(f"several-addresses.{T}",
+         answer=[f"several-addresses.{T} 5 IN A 10.244.8.{n}" for n in (6, 7)]),
+    Case(f"both.several-addresses.{T}",
+         answer=[f"both.several-addresses.{T} 5 IN A 10.244.8.{n}" for n in (6, 7)]),
+    Case(f"_http._tcp.several-addresses.{T}", "SRV",
+         answer=[f"_http._tcp.several-addresses.{T} 5 IN SRV 0 50 80 both.several-addresses.{T}"],
+         additional=[f"both.several-addresses.{T} 5 IN A 10.244.8.{n}" for n in (6, 7)]),
     # 2.4.1 A and AAAA; F17 each address once, F18 and F19 the ready ones
     Case(H, "A", answer=[f"{H} 5 IN A {ip}" for ip in HDLS_A]),
     Case(H, "AAAA", answer=[f"{H} 5 IN AAAA {ip}" for ip in HDLS_AAAA]),

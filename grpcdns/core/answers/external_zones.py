@@ -125,10 +125,11 @@ def _host_from_text(text: str) -> bytes | Name | None:
 
 def _answer_addresses(question: Question, hits: list[Hit], ttl: int, result: Answer) -> None:
     """A and AAAA; a load balancer's name is a CNAME, whose target the upstream is asked for."""
-    hosts = [hit.host for hit in hits]
+    hosts = dict.fromkeys(hit.host for hit in hits)
     add_addresses(result, question.name, question.qtype, hosts, ttl)
-    records = result.sections[0]
-    for host in dict.fromkeys(hosts):
-        if isinstance(host, tuple):
-            records.append(Record(question.name, wire.CNAME, ttl, (host,)))
-            result.lookups.append(Lookup(host, question.qtype, Section.ANSWER, len(records)))
+    # A CNAME is alone at its name: beside no address of either family, and no other CNAME.
+    first = next(iter(hosts), None)
+    if isinstance(first, tuple) and all(isinstance(host, tuple) for host in hosts):
+        records = result.sections[0]
+        records.append(Record(question.name, wire.CNAME, ttl, (first,)))
+        result.lookups.append(Lookup(first, question.qtype, Section.ANSWER, len(records)))

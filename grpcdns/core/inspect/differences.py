@@ -260,6 +260,20 @@ def _without_weights(said: Said) -> set[str]:
     return {re.sub(r" in srv (\d+) \d+ ", r" in srv \1 ", record) for record in records}
 
 
+def _cname_among_others(seen: Seen) -> bool:
+    """In an external zone, some of the plugin's records, which have a CNAME of the name."""
+    if seen.plugin is None or longest_zone(seen.name, seen.policy.external_zones) is None:
+        return False
+    theirs, ours = (_without_ttl(said)[0] for said in (seen.plugin, seen.ours))
+    return (
+        seen.qtype in ("A", "AAAA")
+        and seen.is_below(seen.facts.mixed)
+        and seen.has_rcodes(NOERROR, NOERROR)
+        and any(record.startswith(f"{seen.name} in cname ") for record in theirs)
+        and set(ours) < set(theirs)
+    )
+
+
 class Difference(NamedTuple):
     """``title``: what it is about, in a few words for people."""
 
@@ -288,6 +302,7 @@ DIFFERENCES: Final = {
     "D16": Difference("the zone twice in the name server's name", _name_server_by_text),
     "D19": Difference("the nearest endpoints, with --topology-zone", _near_endpoints),
     "D20": Difference("terminating endpoints, with --serve-terminating", _ending_endpoints),
+    "D21": Difference("a load balancer's name beside its addresses", _cname_among_others),
     "D17": Difference("capitals in the question", _letter_case),
 }
 # fmt: on

@@ -49,6 +49,8 @@ class Facts(NamedTuple):
     near: frozenset[str] = frozenset()
     """Headless Services and ServiceImports with trafficDistribution, where the options prefer near
     endpoints."""
+    mixed: frozenset[str] = frozenset()
+    """Services with a load balancer's name beside other external addresses or names."""
     ending: frozenset[str] = frozenset()
     """Owners of endpoints that serve while they are terminating, where the options serve them."""
 
@@ -85,8 +87,9 @@ def facts_of(index: Index, policy: Policy) -> Facts:
                     long.update(_reverse_names([endpoint]) if base == primary else ())
     # The source leaves the field out where no option needs it.
     near = set(_with_distribution(index))
+    mixed = set(_with_name_among_others(index)) if policy.external_zones else set()
     ending = set(_with_ending(index)) if policy.serve_terminating else set()
-    return Facts(*map(frozenset, (fqdn, dotted, odd, nameless, long, near, ending)))
+    return Facts(*map(frozenset, (fqdn, dotted, odd, nameless, long, near, mixed, ending)))
 
 
 def _bases(policy: Policy) -> Iterator[Name]:
@@ -152,6 +155,15 @@ def _with_distribution(index: Index) -> Iterator[str]:
                 continue
             if obj.headless and obj.traffic_distribution:
                 yield f"{obj.name}.{obj.namespace}".lower()
+
+
+def _with_name_among_others(index: Index) -> Iterator[str]:
+    for body in index.store.bodies[Kind.SERVICE].values():
+        service = unpack(Kind.SERVICE, body)
+        if not isinstance(service, Service) or len(set(service.external_ips)) == 1:
+            continue
+        if not all(map(address_from_text, service.external_ips)):
+            yield f"{service.name}.{service.namespace}".lower()
 
 
 def _is_odd(text: str) -> bool:

@@ -69,6 +69,15 @@ def test_slice_moves_to_another_service() -> None:
     assert rdata(get(handler, f"t.{T}")) == ["10.200.0.1"]
 
 
+def test_an_address_with_a_zone_identifier_is_left_out() -> None:
+    """It means something on its own node alone (RFC 4007 6). The others are answered."""
+    scoped = with_(sliced("a", "fe80::1%eth0", "fd00::1"), address_type="IPv6")
+    handler = made([HEADLESS, scoped])
+    assert rdata(get(handler, f"s.{T}", "AAAA")) == ["fd00::1"]
+    weights = [record.split()[5] for record in get(handler, f"_http._tcp.s.{T}", "SRV").answer]
+    assert weights == ["100"]
+
+
 def test_hostname_changes_and_address_stays() -> None:
     """The PTR record changes."""
     handler = made([HEADLESS, sliced("a", "10.200.0.1")])

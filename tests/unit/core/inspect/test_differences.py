@@ -48,6 +48,11 @@ ENDING = Facts(ending=frozenset({"web.default"}))
 NEAR = Facts(near=frozenset({"web.default"}))
 
 
+LB = "lb.default.outside.example."
+OF_LB = Facts(mixed=frozenset({"lb.default"}))
+MIXED = Said("NOERROR", (*a(LB).answer, *cname(LB, "x.").answer))
+
+
 class Case(NamedTuple):
     id: str
     qname: str
@@ -111,6 +116,13 @@ CASES = [
     Case("terminating endpoint, and ready ones", WEB, "A", TWO, a(WEB), None, ENDING),
     Case("terminating endpoint of another", WEB, "A", ABSENT, a(WEB), None,
          Facts(ending=frozenset({"db.default"}))),
+    Case("load balancer's name", LB, "A", MIXED, a(LB), "D21", OF_LB),
+    Case("load balancer's name, AAAA", LB, "AAAA", cname(LB, "x."), NODATA, "D21",
+         OF_LB),
+    Case("load balancer's name, other address", LB, "A", MIXED, a(LB, "10.96.0.9"), None,
+         OF_LB),
+    Case("load balancer's name of another", LB, "A", MIXED, a(LB), None,
+         Facts(mixed=frozenset({"other.default"}))),
     Case("nameless", "1.0.96.10.in-addr.arpa.", "PTR", None, ABSENT, "D13",
          Facts(nameless=frozenset({"1.0.96.10.in-addr.arpa."}))),
     Case("nameless, yet answered", "1.0.96.10.in-addr.arpa.", "PTR", None, NODATA, None,
