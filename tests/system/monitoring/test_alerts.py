@@ -290,7 +290,7 @@ from grpcdns.core import handler
 handle, answer = handler.Handler.handle, handler.Handler._answer
 def slow(self, message):
     if b"slow" in message:
-        time.sleep(0.03)
+        time.sleep(0.025)
     return handle(self, message)
 def broken(self, query, question):
     if b"broken" in question.wire:
@@ -418,6 +418,10 @@ def test_a_snapshot_that_cannot_be_written(
         os.kill(running.children()["feed"], signal.SIGKILL)  # the new one writes at once
         failures = "grpcdns_snapshot_failures_total"
         wait_until(lambda: _sample_or_zero(metrics, failures) > 0, "failed", timeout=30)
+        serving = "grpcdns_workers_serving"
+        wait_until(
+            lambda: _sample_or_zero(metrics, serving) == 2, "the workers follow the new feed"
+        )
         recording.hold(2, a=without_api(scrape(metrics)))
     assert _fired(recording.evaluate()) == {"GrpcdnsSnapshotNotWritten"}
 
