@@ -13,7 +13,6 @@ import signal
 import time
 import urllib.error
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -322,34 +321,30 @@ def test_answers_fail(recording: Recording, faulty: Grpcdns, metrics: Address) -
 
 
 def test_slow_and_shedding(recording: Recording, faulty: Grpcdns, metrics: Address) -> None:
-    """Enough slow queries at once that calls wait longer than a quarter of a second, when calls are
-    shed, and less than the 0.6 s after which the worker would be taken for frozen."""
+    """A burst of slow queries that lasts longer than the quarter of a second after which calls are
+    shed, and shorter than the 0.6 s after which the worker would be taken for frozen."""
 
     def shed() -> float:
-        return sum(
-            _sample_or_zero(metrics, f'grpcdns_grpc_shed_total{{worker="worker-{n}"}}')
-            for n in range(2)
-        )
+        return _sample_or_zero(metrics, 'grpcdns_grpc_shed_total{worker="worker-0"}')
 
-    packet = to_wire(query("slow.default.svc.cluster.local.", "A"))
-    with grpc.insecure_channel(faulty.listen[0]) as channel, ThreadPoolExecutor(14) as pool:
+    with grpc.insecure_channel(faulty.listen[0]) as channel:
         call = method(channel)
-
-        def ask(_number: int) -> None:
-            try:
-                call(packet, timeout=10)
-            except grpc.RpcError:
-                pass  # shed
-
         for _ in range(12):
             before = shed()
-            wait_until(
-                lambda before=before: list(pool.map(ask, range(60))) and shed() > before,  # type: ignore[misc]
-                "calls are shed",
-                timeout=20,
-            )
+            wait_until(lambda before=before: _burst(call) and shed() > before, "shed", timeout=30)  # type: ignore[misc]
             recording.hold(1.25, a=without_api(scrape(metrics)))
     assert _fired(recording.evaluate()) == {"GrpcdnsSlow", "GrpcdnsShedding"}
+
+
+def _burst(call: grpc.UnaryUnaryMultiCallable[bytes, bytes]) -> bool:
+    """0.4 s of slow queries at once, and others that come before they are through."""
+    slow, other = (to_wire(query(name, "A")) for name in ("slow.cluster.local.", f"{NAME}."))
+    calls = [call.future(slow, timeout=10) for _ in range(16)]
+    time.sleep(0.36)
+    calls += [call.future(other, timeout=10) for _ in range(10)]
+    for one in calls:
+        one.exception()  # shed, or answered
+    return True
 
 
 LATE: Final = "late.monitoring-late.svc.cluster.local"
