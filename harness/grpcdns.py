@@ -34,6 +34,7 @@ class Grpcdns:
         env: Mapping[str, str] | None = None,
         folder: Path | None = None,
         prefix: Sequence[str | Path] = (),
+        python: str | Path = sys.executable,
     ) -> None:
         self._stack = ExitStack()
         if folder is None:
@@ -41,7 +42,7 @@ class Grpcdns:
             folder = Path(made)
         self.folder = folder
         self.listen = listen or tuple(f"unix://{folder}/{n}.sock" for n in range(workers))
-        argv: list[str | Path] = [*prefix, sys.executable, "-m", "grpcdns", "serve"]
+        argv: list[str | Path] = [*prefix, python, "-m", "grpcdns", "serve"]
         for address in self.listen:
             argv += ["--listen", address]
         self.process = Process([*argv, *options], log=folder / "grpcdns.log", env=env)
