@@ -30,13 +30,14 @@ def main() -> int:
 
 
 def _measure(args: argparse.Namespace, names: list[str]) -> None:
+    load = os.getloadavg()[0]
     with setups.make(args.size, args.rounds, args.seconds) as setup:
         for name in names:
             module = report.module_of(name)
             results: Results = module.measure(setup)
             print(f"## {name}\n\n{module.table(results)}\n", flush=True)
             if args.write:
-                results.notes += report.notes(args.size, args.rounds, args.seconds)
+                results.notes += report.notes(args.size, args.rounds, args.seconds, load)
                 report.save(results)
                 report.note_machine()
 
@@ -50,7 +51,7 @@ def _parser() -> argparse.ArgumentParser:
         "--size", type=int, default=int(os.environ.get("SIZE", "10000")), help="Services"
     )
     parser.add_argument(
-        "--rounds", type=int, default=int(os.environ.get("BENCH_ROUNDS", "5")),
+        "--rounds", type=int, default=int(os.environ.get("BENCH_ROUNDS", "7")),
         help="how many times each is measured",
     )  # fmt: skip
     parser.add_argument("--seconds", type=float, default=3.0, help="length of one run")

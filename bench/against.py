@@ -5,13 +5,12 @@
 CHECKOUT has been installed (`make install`). The two take turns, in one cluster: requests over gRPC
 with 64 callers, every question once to a server that has just started (cold) and once more (warm),
 and the time from the start to the first answer. Prints this one's figures over the other's: the
-median of the rounds, with the least and the greatest.
+median of the rounds, with its 95 % interval.
 """
 
 from __future__ import annotations
 
 import argparse
-import statistics
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -19,7 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from bench import load, usage
+from bench import bootstrap, load, usage
 from bench import setup as setups
 from bench.cluster import questions
 from bench.setup import Setup, say
@@ -48,8 +47,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             say(f"round {number + 1} of {given.rounds}")
     for what, each in ratios.items():
         better = "lower is better" if what in LOWER_IS_BETTER else "higher is better"
-        low, high = min(each), max(each)
-        print(f"{what:<14} {statistics.median(each):.3f} ({low:.3f}-{high:.3f})  {better}")
+        print(f"{what:<14} {bootstrap.median(each).text(3)}  {better}")
 
 
 def _measure(setup: Setup, python: Path) -> Figures:

@@ -22,6 +22,8 @@ from bench.samples import Results
 from harness.paths import ROOT
 
 PAGE: Final = ROOT / "docs" / "benchmarks.md"
+BUSY: Final = 0.5
+"""The load average above which the page says that the machine was busy."""
 FOLDER: Final = ROOT / "docs" / "benchmarks"
 MEASUREMENTS: Final = (
     "grpc", "memo", "udp", "cached", "freshness", "churn", "propagation", "stages", "start",
@@ -87,10 +89,12 @@ def fill(page: str, blocks: dict[str, str]) -> str:
     return _BLOCK.sub(put, page)
 
 
-def notes(size: int, rounds: int, seconds: float) -> list[str]:
-    """How the results were measured, and how busy the machine was."""
-    busy = f"load average {os.getloadavg()[1]:.0f}, its own load included"
-    return [f"{size:,} Services", f"{rounds} rounds", f"{seconds:g} s a run", busy]
+def notes(size: int, rounds: int, seconds: float, load: float) -> list[str]:
+    """How the results were measured; ``load``: the load average before the servers started."""
+    before = f"load average before the start {load:.1f}"
+    if load > BUSY:
+        before = f"**on a busy machine** ({before})"
+    return [f"{size:,} Services", f"{rounds} rounds", f"{seconds:g} s a run", before]
 
 
 def note_machine() -> None:

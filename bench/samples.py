@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any, NamedTuple
+
+from bench import bootstrap
+from bench.bootstrap import Estimate
 
 
 @dataclass(frozen=True)
@@ -55,12 +59,46 @@ class Results:
         found = [one.values[value] for one in self.find(server, case) if value in one.values]
         return spread(found) if found else None
 
-    def ratio(self, value: str, over: tuple[str, object], under: tuple[str, object]) -> float:
-        """The median, over the rounds, of one set-up's value divided by another's; nan if none.
+    def ratio(self, value: str, over: tuple[str, object], under: tuple[str, object]) -> Estimate:
+        """The median, over the rounds, of one set-up's value divided by another's.
 
         Rounds are neighbours in time, so what slows the machine down slows both.
         """
-        return statistics.median(self._ratios(value, over, under) or [float("nan")])
+        return bootstrap.median(self._ratios(value, over, under))
+
+    def quantile_ratio(
+        self, value: str, over: tuple[str, object], under: tuple[str, object], q: float
+    ) -> Estimate:
+        """A quantile of all rounds' samples divided by that of another set-up.
+
+        A round can have several samples of each; whole rounds are drawn for the interval.
+        """
+        rounds = [
+            pair
+            for pair in zip(self._by_round(value, over), self._by_round(value, under), strict=True)
+            if all(pair)
+        ]
+
+        def figure(drawn: Sequence[tuple[list[float], list[float]]]) -> float:
+            tops, bottoms = zip(*drawn, strict=True)
+            return bootstrap.quantile(list(chain(*tops)), q) / bootstrap.quantile(
+                list(chain(*bottoms)), q
+            )
+
+        return bootstrap.estimate(rounds, figure)
+
+    def quantile(self, value: str, cell: tuple[str, object], q: float) -> Estimate:
+        """A quantile of all rounds' samples."""
+        rounds = [one for one in self._by_round(value, cell) if one]
+        return bootstrap.estimate(rounds, lambda drawn: bootstrap.quantile([*chain(*drawn)], q))
+
+    def _by_round(self, value: str, cell: tuple[str, object]) -> list[list[float]]:
+        last = max((one.round for one in self.samples), default=-1)
+        found: list[list[float]] = [[] for _ in range(last + 1)]
+        for one in self.find(*cell):
+            if value in one.values:
+                found[one.round].append(one.values[value])
+        return found
 
     def _ratios(
         self, value: str, over: tuple[str, object], under: tuple[str, object]

@@ -6,7 +6,8 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Final, NamedTuple
 
-from bench.measure import cached, churn, freshness, propagation, start
+from bench.bootstrap import NOTHING, Estimate
+from bench.measure import cached, churn, freshness, start
 from bench.measure.memory import ASKED, SYNCED, TOGETHER
 from bench.samples import Results
 from bench.servers import COREDNS, ECHO, OURS, OURS_2
@@ -21,17 +22,26 @@ class Target(NamedTuple):
     what: str
     most: bool
     bound: float
-    measured: Callable[[Found], float]
+    measured: Callable[[Found], Estimate]
 
     def row(self, found: Found) -> list[str]:
         try:
             ratio = self.measured(found)
         except KeyError:
-            ratio = math.nan
-        if math.isnan(ratio):
-            return [self.what, self._bound, "-", "not measured"]
-        met = ratio <= self.bound if self.most else ratio >= self.bound
-        return [self.what, self._bound, f"{ratio:.2f}", "met" if met else "missed"]
+            ratio = NOTHING
+        return [self.what, self._bound, ratio.text(), self._verdict(ratio)]
+
+    def _verdict(self, ratio: Estimate) -> str:
+        """Met only if the whole interval is; a part of it is too little to say."""
+        if math.isnan(ratio.value):
+            return "not measured"
+        best, worst = (ratio.low, ratio.high) if self.most else (ratio.high, ratio.low)
+        if self._holds(worst):
+            return "met"
+        return "undecided" if self._holds(best) else "missed"
+
+    def _holds(self, ratio: float) -> bool:
+        return ratio <= self.bound if self.most else ratio >= self.bound
 
     @property
     def _bound(self) -> str:
@@ -40,18 +50,17 @@ class Target(NamedTuple):
 
 def _ratio(
     name: str, value: str, over: tuple[str, object], under: tuple[str, object]
-) -> Callable[[Found], float]:
+) -> Callable[[Found], Estimate]:
     return lambda found: found[name].ratio(value, over, under)
 
 
-def _propagation(q: float) -> Callable[[Found], float]:
+def _propagation(q: float) -> Callable[[Found], Estimate]:
     """The worse of Services and slices."""
 
-    def measured(found: Found) -> float:
+    def measured(found: Found) -> Estimate:
         results = found["propagation"]
         return max(
-            propagation.quantile(results, OURS, case, q)
-            / propagation.quantile(results, COREDNS, case, q)
+            results.quantile_ratio("ms", (OURS, case), (COREDNS, case), q)
             for case in results.cases()
         )
 
@@ -73,7 +82,7 @@ TARGETS: Final = (
            _ratio("cached", "per_second", (cached.ADAPTIVE, cached.ZIPF),
                   (cached.INSIDE, cached.ZIPF))),
     Target("p99 until an awaited name is answered, adaptive, ms", True, 150.0,
-           lambda found: freshness.quantile(found["freshness"], freshness.ADAPTIVE, 0.99)),
+           lambda found: found["freshness"].quantile("ms", (freshness.ADAPTIVE, ""), 0.99)),
     Target("p99 under churn / idle", True, 1.5,
            _ratio("churn", "p99", (OURS, churn.CHURN), (OURS, churn.IDLE))),
     Target("p99 during a relist / idle", True, 1.5,
@@ -92,5 +101,5 @@ TARGETS: Final = (
 
 
 def table(found: Found) -> str:
-    heads = ("ratio, median of the rounds", "target", "measured", "")
+    heads = ("ratio, median of the rounds", "target", "measured [95 % interval]", "")
     return table_of(heads, [target.row(found) for target in TARGETS])

@@ -129,7 +129,7 @@ def table(results: Results) -> str:
                 figure(results, server, law, "hit_rate", digits=1),
                 figure(results, server, law, "p99"),
                 figure(results, server, law, "cpu", digits=1),
-                f"{results.ratio('per_second', (server, law), (INSIDE, law)):.2f}",
+                results.ratio("per_second", (server, law), (INSIDE, law)).text(),
             ]
             rows.append([law, server, *cells])
     return table_of(heads, rows)

@@ -179,5 +179,5 @@ def table(results: Results) -> str:
             cells = [figure(results, server, case, value) for value in values]
             ratio = results.ratio("p99", (server, case), (server, IDLE))
             waited = figure(results, server, case, "waited")
-            rows.append([case, server, *cells, f"{ratio:.2f}", waited])
+            rows.append([case, server, *cells, ratio.text(), waited])
     return table_of(heads, rows)

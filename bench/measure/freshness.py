@@ -113,16 +113,10 @@ def _await(setup: Setup, fronts: Mapping[str, Address], number: int) -> dict[str
     return {server: max(0.0, at - accepted) * 1000 for server, at in found.items()}
 
 
-def quantile(results: Results, server: str, q: float) -> float:
-    """Milliseconds, over all rounds together."""
-    found = sorted(one.values["ms"] for one in results.find(server))
-    return found[min(int(q * len(found)), len(found) - 1)]
-
-
 def table(results: Results) -> str:
     heads = ("behind CoreDNS's cache", "p50 ms", "p99 ms", "max ms", "names")
     rows = []
     for server in results.servers():
-        cells = [f"{quantile(results, server, q):,.0f}" for q in (0.5, 0.99, 1.0)]
+        cells = [results.quantile("ms", (server, ""), q).text(0) for q in (0.5, 0.99, 1.0)]
         rows.append([server, *cells, str(len(results.find(server)))])
     return table_of(heads, rows)

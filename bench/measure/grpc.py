@@ -89,7 +89,7 @@ def _ratios(results: Results) -> str:
     for callers in results.cases():
         for over, under in ((OURS, COREDNS), (OURS_2, COREDNS), (OURS, ECHO)):
             cells = [
-                f"{results.ratio(value, (over, callers), (under, callers)):.2f}"
+                results.ratio(value, (over, callers), (under, callers)).text()
                 for value in ("per_second", "cpu", "p99")
             ]
             rows.append([callers, f"{over} / {under}", *cells])

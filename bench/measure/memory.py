@@ -63,5 +63,5 @@ def table(results: Results) -> str:
         for server in results.servers():
             cells = [figure(results, server, case, one) for one in ("pss", "rss", "peak")]
             ratio = results.ratio("pss", (server, case), (COREDNS, case))
-            rows.append([case, server, *cells, f"{ratio:.2f}"])
+            rows.append([case, server, *cells, ratio.text()])
     return table_of(heads, rows)

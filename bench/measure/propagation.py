@@ -12,7 +12,7 @@ from contextlib import ExitStack
 from ipaddress import IPv4Address
 from typing import Any, Final
 
-from bench import load, servers
+from bench import bootstrap, load, servers
 from bench.cluster import ENDPOINTS, HEADLESS_EVERY, Name, slice_of
 from bench.samples import Results
 from bench.servers import COREDNS, OURS
@@ -94,8 +94,7 @@ def _undo(setup: Setup, events: int) -> None:
 
 def quantile(results: Results, server: str, case: str, q: float) -> float:
     """Over all rounds together."""
-    found = sorted(one.values["ms"] for one in results.find(server, case))
-    return found[min(int(q * len(found)), len(found) - 1)]
+    return bootstrap.quantile([one.values["ms"] for one in results.find(server, case)], q)
 
 
 def table(results: Results) -> str:
@@ -104,8 +103,9 @@ def table(results: Results) -> str:
     for case in results.cases():
         for server in results.servers():
             cells = [f"{quantile(results, server, case, q):.2f}" for q in (0.5, 0.99, 1.0)]
-            for q in (0.5, 0.99):
-                peer = quantile(results, COREDNS, case, q)
-                cells.append(f"{quantile(results, server, case, q) / peer:.2f}")
+            cells += [
+                results.quantile_ratio("ms", (server, case), (COREDNS, case), q).text()
+                for q in (0.5, 0.99)
+            ]
             rows.append([case, server, *cells])
     return table_of(heads, rows)

@@ -93,5 +93,5 @@ def table(results: Results) -> str:
                     figure(results, server, case, one, digits=2)
                     for one in ("seconds", "cpu", *_PARTS)
                 )
-                rows.append([case, server, seconds, f"{ratio:.2f}", *cpu])
+                rows.append([case, server, seconds, ratio.text(), *cpu])
     return table_of(heads, rows)

@@ -122,7 +122,7 @@ def _ratios(results: Results) -> str:
         for over in (OURS, OURS_2):
             for under in (COREDNS, INSIDE):
                 cells = [
-                    f"{results.ratio(value, (over, case), (under, case)):.2f}"
+                    results.ratio(value, (over, case), (under, case)).text()
                     for value in ("per_second", "cpu")
                 ]
                 rows.append([case, f"{over} / {under}", *cells])
