@@ -14,14 +14,17 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
+
 from grpcdns.cli import NotDone
 from grpcdns.cli.listed import Cluster, index_of
 from grpcdns.config.options import Config
 from grpcdns.core.answers.policy import Zones, needed_kinds
 from grpcdns.core.cluster.objects import Kind
 from grpcdns.core.cluster.store import Store
-from grpcdns.serve import link
+from grpcdns.serve import link, status
 from grpcdns.serve.rundir import RunDir
+from grpcdns.serve.status import Status
 
 NAME = "explain"
 
@@ -63,18 +66,35 @@ def ask_guard(address: str, seconds: float, *, release: bool) -> link.GuardStatu
 
     Raises NotDone.
     """
+    found = _ask(address, seconds, link.GuardAsk(release))
+    if isinstance(found, link.GuardStatus):
+        return found
+    raise NotDone(f"{address}: no answer about the guard: {found}")
+
+
+def ask_status(address: str, seconds: float) -> Status:
+    """How the ``grpcdns serve`` of the worker at ``address`` is. Raises NotDone."""
+    found = _ask(address, seconds, link.StatusAsk())
+    if isinstance(found, link.StatusReport):
+        try:
+            return status.from_json(found.json)
+        except msgspec.DecodeError as error:
+            found = f"another version of grpcdns serves there: {error}"
+    raise NotDone(f"{address}: no status: {found}")
+
+
+def _ask(address: str, seconds: float, question: link.Message) -> link.Message | str:
+    """The feed's answer to a question, or why there is none."""
     sock, _ = _dial(address)
-    why = "the feed has closed the connection"
     try:
         with sock:
             sock.settimeout(seconds)
-            sock.sendall(link.to_frame(link.GuardAsk(release)))
+            sock.sendall(link.to_frame(question))
             for message in link.receive(sock, link.Reader()):
-                if isinstance(message, link.GuardStatus):
-                    return message
+                return message
     except (OSError, link.LinkError) as error:
-        why = str(error)
-    raise NotDone(f"{address}: no answer about the guard: {why}")
+        return str(error)
+    return "the feed has closed the connection"
 
 
 class _Received:

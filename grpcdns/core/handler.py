@@ -38,6 +38,7 @@ from grpcdns.core.dns.wire import (
     options_fit,
 )
 from grpcdns.core.memo import CHEAP_BYTES, MEMO_BYTES, Entry, Memo, Part
+from grpcdns.core.sketch import AskedNames, outcome_of
 
 ZERO_TTL_RATE: Final = 500
 """Answers of TTL 0 a second. A StatefulSet that starts needs a few; a storm of names that are not
@@ -72,6 +73,7 @@ class Handler:
     ) -> None:
         self.index = Index(needed_kinds(policy))
         self.stats = Stats()
+        self.names = AskedNames()
         self._report = report
         self._clock = clock
         self._zero = Budget(ZERO_TTL_RATE)
@@ -139,15 +141,18 @@ class Handler:
             self.stats.errors += 1
             if self._report is not None:
                 self._report(error)
-            return self._error(wire.parse_query(message), SERVFAIL)
+            query = wire.parse_query(message)
+            if query.question is not None:
+                self.names.add(_key(query.question), SERVFAIL)
+            return self._error(query, SERVFAIL)
 
     def _answer(self, query: Query, question: Question) -> bytes | Deferred | None:
-        qtype = _known(question.qtype)
-        key = question.wire.lower() + struct.pack("!2H", qtype, question.qclass)
+        qtype, key = _known(question.qtype), _key(question)
         entry = self._named.get(key) or self._cheap.get(key)
         if entry is None:
             result = answer(question, self.index, self._zones)
             if not result.authoritative:
+                self.names.add(key, result.rcode)
                 return self._error(query, result.rcode)
             if not self.index.synced:
                 self.stats.unavailable += 1
@@ -155,6 +160,7 @@ class Handler:
             if result.lookups:
                 self.stats.deferred += 1
                 self.stats.answers[qtype, result.rcode] += 1
+                self.names.add(key, result.rcode)
                 self._count_ttl(result.ttl_class, 1)
                 return Deferred(query, result)
             self.stats.misses += 1
@@ -168,6 +174,7 @@ class Handler:
             if entry.serial_at >= 0:
                 entry.renew_serial(self.index.serials[entry.zone])
         self.stats.answers[qtype, entry.rcode] += 1
+        self.names.add(key, outcome_of(entry.rcode, entry.counts[0]))
         if entry.ttl_class is not None:
             if entry.ttl_class == TtlClass.ZERO:
                 return self._answer_zero(query, entry)
@@ -277,9 +284,19 @@ class Handler:
         named, cheap = self._memo.named, self._memo.cheap
         return len(named.entries) + len(cheap.entries), named.size + cheap.size
 
+    def count_hits(self) -> Iterator[None]:
+        """Count the hits that entries still hold, a few at a step; there may be queries between the
+        steps."""
+        return self._memo.count_hits()
+
     def counted(self) -> Stats:
         """The counters, the hits that entries still hold included."""
-        self._memo.count_hits()
+        for _ in self.count_hits():
+            pass
+        return self.counted_stats()
+
+    def counted_stats(self) -> Stats:
+        """The counters, as far as hits have been counted (`count_hits`)."""
         self.stats.evictions = self._memo.evictions
         self.stats.invalidations = self._memo.invalidations
         return self.stats
@@ -288,6 +305,8 @@ class Handler:
         self.stats.hits += entry.hits
         self.stats.answers[int.from_bytes(key[-4:-2], "big"), entry.rcode] += entry.hits
         self._count_ttl(entry.ttl_class, entry.hits)
+        if entry.hits:
+            self.names.add(key, outcome_of(entry.rcode, entry.counts[0]), entry.hits)
         entry.hits = 0
 
 
@@ -370,6 +389,11 @@ def _reply(query: Query, rcode: int, counts: Sequence[int], tail: bytes) -> byte
     return b"".join(
         (head, question.wire, asked, tail, _OPTS[query.dnssec_ok] if query.edns else b"")
     )
+
+
+def _key(question: Question) -> bytes:
+    """The question as the memo has it: name in lower case, type and class."""
+    return question.wire.lower() + struct.pack("!2H", _known(question.qtype), question.qclass)
 
 
 def _known(qtype: int) -> int:

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import struct
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Final, NamedTuple
 
 from grpcdns.core.cluster.index import Serial, Tag
@@ -29,6 +29,8 @@ _OVERHEAD: Final = 560
 """What an entry costs beside its octets, measured: objects, two dict slots, tags."""
 _SPARED: Final = 8
 """How many entries that were hit are spared when one has to go; a query waits meanwhile."""
+_STEP: Final = 256
+"""Entries whose hits are counted at a step; a query waits meanwhile."""
 
 
 class Memo:
@@ -97,12 +99,17 @@ class Memo:
         for key in (*self.named.entries, *self.cheap.entries):
             self._forget(key)
 
-    def count_hits(self) -> None:
-        """Call ``count`` with every entry that was hit."""
+    def count_hits(self) -> Iterator[None]:
+        """Call ``count`` with every entry that was hit, a few at a step. Other calls may be made
+        between the steps."""
         for shelf in (self.named, self.cheap):
-            for key, entry in shelf.entries.items():
-                if entry.hits:
-                    self._count(key, entry)
+            keys = list(shelf.entries)
+            for start in range(0, len(keys), _STEP):
+                for key in keys[start : start + _STEP]:
+                    entry = shelf.entries.get(key)
+                    if entry is not None and entry.hits:
+                        self._count(key, entry)
+                yield
 
     def _oldest(self, shelf: Shelf) -> bytes:
         """The key of the entry to evict: the first that was not hit since it was put at the end."""

@@ -6,7 +6,8 @@ Hello. The feed then lists every kind it has (Listing, Objects..., Listed; a kin
 complete has no Listed) and sends Changes as they come. Changes may stand between the frames of a
 listing, and are then newer than it. State says how good the data is. An Ask is answered by a
 Report. `grpcdns explain` connects in the same way, under a name that no worker has. `grpcdns guard`
-says no Hello: its GuardAsk is answered by a GuardStatus.
+says no Hello: its GuardAsk is answered by a GuardStatus. A StatusAsk, without a Hello either, is
+answered by a StatusReport.
 
 May live here: messages. No threads, and no decisions.
 """
@@ -52,7 +53,10 @@ class Listed(msgspec.Struct, frozen=True, array_like=True, tag="listed"):
 
 
 class Changes(msgspec.Struct, frozen=True, array_like=True, tag="changes"):
+    """``number``: how many Changes the feed has sent, these included."""
+
     changes: tuple[Change, ...]
+    number: int = 0
 
 
 class State(msgspec.Struct, frozen=True, array_like=True, tag="state"):
@@ -71,16 +75,34 @@ class State(msgspec.Struct, frozen=True, array_like=True, tag="state"):
 
 
 class Ask(msgspec.Struct, frozen=True, array_like=True, tag="ask"):
-    """The feed asks for the worker's metrics."""
+    """The feed asks for the worker's metrics; with ``names``, also for so many names of each
+    outcome, and for when it applied what."""
 
     number: int
+    names: int = 0
+
+
+class TopNames(msgspec.Struct, frozen=True, array_like=True):
+    """The questions with one outcome asked most, and by how much their counts may be too high. A
+    question is a name, type and class as in a message; ``outcome`` a key of
+    `core.sketch.OUTCOMES`."""
+
+    outcome: int
+    error: int
+    counts: tuple[tuple[bytes, int], ...]
 
 
 class Report(msgspec.Struct, frozen=True, array_like=True, tag="report"):
-    """The worker's samples: name, labels as Prometheus writes them ("" for none), value."""
+    """The worker's samples: name, labels as Prometheus writes them ("" for none), value. The rest
+    only if asked for: ``names`` since ``since`` (unix seconds); the number of each of the latest
+    Changes of this connection and when it was applied, oldest first; when the latest list was."""
 
     number: int
     samples: tuple[tuple[str, str, float], ...]
+    names: tuple[TopNames, ...] = ()
+    since: float = 0.0
+    applied: tuple[tuple[int, float], ...] = ()
+    listed: float = 0.0
 
 
 class GuardAsk(msgspec.Struct, frozen=True, array_like=True, tag="guard?"):
@@ -104,8 +126,29 @@ class GuardStatus(msgspec.Struct, frozen=True, array_like=True, tag="guard"):
     released: bool = False
 
 
+class StatusAsk(msgspec.Struct, frozen=True, array_like=True, tag="status?"):
+    """A command asks how everything is."""
+
+
+class StatusReport(msgspec.Struct, frozen=True, array_like=True, tag="status"):
+    """The answer: a `serve.status.Status` in JSON."""
+
+    json: bytes
+
+
 Message = (
-    Hello | Listing | Objects | Listed | Changes | State | Ask | Report | GuardAsk | GuardStatus
+    Hello
+    | Listing
+    | Objects
+    | Listed
+    | Changes
+    | State
+    | Ask
+    | Report
+    | GuardAsk
+    | GuardStatus
+    | StatusAsk
+    | StatusReport
 )
 
 _decoder: Final = msgspec.msgpack.Decoder(Message)

@@ -16,7 +16,9 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator
+from typing import NamedTuple
 
 from grpcdns.core.answers.policy import Policy, needed_kinds
 from grpcdns.core.cluster.objects import Change, Kind
@@ -34,6 +36,20 @@ _log = logging.getLogger(__name__)
 
 _BATCH = 64
 """Objects of a list that are taken at once: the most Changes in one frame."""
+RECENT = 100
+"""Changes that are remembered, for people who look."""
+
+
+class Sent(NamedTuple):
+    """A Change that was sent: the number of its message (`link.Changes`), when (unix seconds), and
+    the packed object before and after."""
+
+    number: int
+    at: float
+    kind: Kind
+    key: str
+    before: bytes | None
+    after: bytes | None
 
 
 class Broadcast:
@@ -64,6 +80,8 @@ class Broadcast:
         when the data is live."""
         self.serial = 0
         self.changes = 0
+        self.recent: deque[Sent] = deque(maxlen=RECENT)
+        """The latest Changes, oldest first. First lists are none."""
         self.heard_at: dict[Kind, float] = {}
         self.notes: dict[tuple[str, Kind | None], int] = {}
         self.repairs: dict[Kind | None, int] = {}
@@ -300,20 +318,21 @@ class Broadcast:
         return self._follow_guarded(taken, now, at, triggered)
 
     def _apply(self, kind: Kind, entries: Entries, at: int, triggered: float) -> int:
-        changes = tuple(
-            Change(kind, key, after, at, triggered)
-            for key, _, after in self.store.take(kind, entries)
-        )
-        if changes:
-            self._send(changes, kind)
-        return len(changes)
+        taken = list(self.store.take(kind, entries))
+        if taken:
+            changes = [Change(kind, key, after, at, triggered) for key, _, after in taken]
+            self._send(tuple(changes), kind)
+            if kind in self.store.listed:
+                number, now = self.changes, self._clock()
+                self.recent.extend(Sent(number, now, kind, *one) for one in taken[-RECENT:])
+        return len(taken)
 
     def _send(self, changes: tuple[Change, ...], kind: Kind) -> None:
         self.changes += len(changes)
         self.serial = max(self.serial, changes[-1].at)
         subscribers = [subscriber for subscriber in self.subscribers if kind in subscriber.follows]
         if subscribers:
-            frame = link.to_frame(link.Changes(changes))
+            frame = link.to_frame(link.Changes(changes, self.changes))
             for subscriber in subscribers:
                 self._push(subscriber, frame)
 

@@ -43,6 +43,8 @@ class FeedLoop:
         self._reports: dict[int, dict[str, link.Report]] = {}
         self._reported = threading.Condition()
         self._asked = 0
+        self.on_status: Callable[[Subscriber], None] | None = None
+        """Called with who asks for the status, in the loop's thread."""
         self._subscribers: dict[int, Subscriber] = {}
         self._listener = _listen(path)
         self._selector.register(self._listener, selectors.EVENT_READ, self._accept)
@@ -80,9 +82,9 @@ class FeedLoop:
         except OSError:
             pass  # already awake, or closed
 
-    def reports(self, timeout: float) -> dict[str, link.Report]:
+    def reports(self, timeout: float, names: int = 0) -> dict[str, link.Report]:
         """The Reports of the workers that answer within ``timeout`` seconds, by name; from any
-        thread."""
+        thread but the loop's. ``names`` as in `link.Ask`."""
         broadcast = self._broadcast
         if broadcast is None:
             return {}
@@ -91,7 +93,7 @@ class FeedLoop:
             number = self._asked
             found: dict[str, link.Report] = {}
             self._reports[number] = found
-        frame = link.to_frame(link.Ask(number))
+        frame = link.to_frame(link.Ask(number, names))
         for subscriber in broadcast.workers():
             broadcast.push(subscriber, frame)
         with self._reported:
@@ -145,6 +147,9 @@ class FeedLoop:
             self._broadcast.join(subscriber)
         elif isinstance(message, link.GuardAsk):
             self._broadcast.answer_guard(subscriber, message)
+        elif isinstance(message, link.StatusAsk) and self.on_status is not None:
+            subscriber.asked = True
+            self.on_status(subscriber)
         elif isinstance(message, link.Report):
             with self._reported:
                 found = self._reports.get(message.number)

@@ -20,6 +20,7 @@ from grpcdns.serve.feed.http import MetricsServer
 from grpcdns.serve.feed.loop import FeedLoop
 from grpcdns.serve.feed.metrics import Metrics
 from grpcdns.serve.feed.snapshots import Snapshots
+from grpcdns.serve.feed.status import StatusKeeper
 from grpcdns.serve.rundir import RunDir
 from grpcdns.source.make import Source, make_source
 
@@ -49,12 +50,14 @@ class FeedProcess:
         metrics = Metrics(
             run, config, self._broadcast, self._loop, self._snapshots, self._source.samples
         )
+        self._status = StatusKeeper(run, config, self._broadcast, self._loop, metrics)
         self._http = MetricsServer(config.metrics, metrics.routes()) if config.metrics else None
 
     def serve(self) -> int:
         self._snapshots.restore()
         if self._http is not None:
             self._http.start()
+        self._status.start()
         starter = threading.Thread(target=self._start_source, name="source", daemon=True)
         starter.start()
         try:
@@ -62,6 +65,7 @@ class FeedProcess:
                 self._broadcast, {signal.SIGTERM: self._loop.stop, signal.SIGHUP: self._reload}
             )
         finally:
+            self._status.stop()
             self._source.stop()
             self._snapshots.stop()
             if self._http is not None:

@@ -34,7 +34,7 @@ class Subscriber:
         self.live = False
         """Whether the worker had live data when it connected."""
         self.asked = False
-        """Whether this is no worker but a command that asks about the guard."""
+        """Whether this is no worker but a command that asks about the guard or the status."""
         self.follows: set[Kind] = set()
         self.state = b""
         """The latest State, as a frame."""

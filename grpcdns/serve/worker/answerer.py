@@ -20,7 +20,9 @@ from grpcdns.core.cluster.objects import Change, EndpointSlice, Kind, Service, u
 from grpcdns.core.cluster.store import Entries
 from grpcdns.core.dns.wire import RCODE_NAMES, TYPE_NAMES
 from grpcdns.core.handler import Deferred, Handler
+from grpcdns.core.sketch import OUTCOMES
 from grpcdns.histogram import Histogram
+from grpcdns.serve import link
 from grpcdns.serve.worker.later import Later
 from grpcdns.serve.worker.transport.contract import Uncounted
 from grpcdns.serve.worker.upstream import Upstream
@@ -34,6 +36,8 @@ PROGRAMMING_BUCKETS: Final = tuple(0.001 * 2**power for power in range(20))
 SERVICE_KINDS: Final = {False: "cluster_ip", True: "headless_with_selector"}
 """By whether a Service is headless. Only the slices that the controllers write for a selector say
 when their change was triggered."""
+NAMES_PERIOD: Final = 900.0
+"""Seconds that names are counted for; the period before is shown, too."""
 _REPORTS_EVERY: Final = 10.0
 
 
@@ -53,6 +57,8 @@ class Answerer:
         self.restored = 0.0
         """The time of the snapshot that answers are made from (unix seconds); 0.0: live data."""
         self.changes = 0
+        self._periods = (time.time(), time.time())
+        """When the period before, and this one, began (unix seconds)."""
         self.programming = {kind: Histogram(PROGRAMMING_BUCKETS) for kind in SERVICE_KINDS}
         """By whether the Service is headless."""
 
@@ -108,17 +114,23 @@ class Answerer:
         self._upstream.use(upstream)
 
     def expire(self) -> None:
-        """Forget answers whose TTL would be another by now; to be called a few times a second."""
+        """Forget answers whose TTL would be another by now, and names that were asked long ago; to
+        be called a few times a second."""
         with self._lock:
             self._handler.expire()
+            now = time.time()
+            if not 0 <= now - self._periods[1] < NAMES_PERIOD:
+                self._periods = self._periods[1], now
+                self._handler.names.turn()
 
     def stop(self) -> None:
         self._upstream.stop()
 
     def samples(self) -> Iterator[tuple[str, str, float]]:
         """The counters of the core and of the upstream, as in `link.Report`."""
+        self._count_hits()
         with self._lock:
-            stats = self._handler.counted()
+            stats = self._handler.counted_stats()
             answers, ttls = dict(stats.answers), dict(stats.ttls)
             entries, size = self._handler.memo_sizes()
             bodies = self._handler.index.store.bodies
@@ -155,6 +167,24 @@ class Answerer:
                 "kubernetes_dns_programming_duration_seconds", f'service_kind="{kind}"'
             )
         yield from self._upstream.samples()
+
+    def names(self, most: int) -> tuple[float, tuple[link.TopNames, ...]]:
+        """Since when names are counted (unix seconds), and those asked most, by outcome."""
+        self._count_hits()
+        found = []
+        for outcome in OUTCOMES:
+            with self._lock:
+                counts, error = self._handler.names.top(outcome, most)
+            found.append(link.TopNames(outcome, error, tuple(counts)))
+        return self._periods[0], tuple(found)
+
+    def _count_hits(self) -> None:
+        """Bring the counters up to date; queries are answered meanwhile."""
+        steps = self._handler.count_hits()
+        while True:
+            with self._lock:
+                if next(steps, self) is self:
+                    return
 
     def _answer_probe(self, message: bytes) -> Uncounted:
         """REFUSED, as for any name outside the zones; it waits as long as a query does."""

@@ -28,6 +28,8 @@ _SLICE: Final = 0.0002
 _STEP: Final = 16
 _FIRST_STEP: Final = 256
 """Objects of a list in one step; and while there are no answers yet that could wait for it."""
+_APPLIED: Final = 256
+"""The latest messages with Changes whose time is remembered."""
 _FIRST_DELAY: Final = 0.02
 _MAX_DELAY: Final = 0.5
 
@@ -52,6 +54,9 @@ class Receiver:
         self._samples = samples
         self._changed = changed
         self._lists: dict[Kind, _List] = {}
+        self._applied: deque[tuple[int, float]] = deque(maxlen=_APPLIED)
+        """The number of each of the latest Changes of this connection, and when it was applied."""
+        self._listed = 0.0
         self._stopped = threading.Event()
         self._sock: socket.socket | None = None
         self._thread = threading.Thread(target=self._run, name="receiver", daemon=True)
@@ -87,6 +92,8 @@ class Receiver:
         with socket.socket(socket.AF_UNIX) as sock:
             self._sock = sock
             self._lists.clear()
+            self._applied.clear()
+            self._listed = 0.0
             try:
                 sock.connect(self._path)
                 sock.sendall(link.to_frame(link.Hello(self._name, self._answerer.live)))
@@ -111,6 +118,7 @@ class Receiver:
         if isinstance(message, link.Changes):
             for change in _yielding(message.changes, self._answerer):
                 self._answerer.apply(change)
+            self._applied.append((message.number, time.time()))
         elif isinstance(message, link.Objects):
             self._lists[message.kind].add(message.entries)
         elif isinstance(message, link.Listing):
@@ -118,18 +126,23 @@ class Receiver:
         elif isinstance(message, link.Listed):
             listing = self._lists.pop(message.kind)
             listing.finish()
+            self._listed = time.time()
             self._changed()
         elif isinstance(message, link.State):
             self._answerer.set_state(message.saved if message.restored else 0.0)
             self._changed()
         elif isinstance(message, link.Ask):
-            report = link.Report(
-                message.number,
-                tuple((name, labels, float(value)) for name, labels, value in self._samples()),
-            )
-            sock.sendall(link.to_frame(report))
+            sock.sendall(link.to_frame(self._report(message)))
         else:
             raise link.LinkError(f"the feed does not send {type(message).__name__}")
+
+    def _report(self, ask: link.Ask) -> link.Report:
+        samples = tuple((name, labels, float(value)) for name, labels, value in self._samples())
+        if not ask.names:
+            return link.Report(ask.number, samples)
+        since, names = self._answerer.names(ask.names)
+        applied = tuple(self._applied)
+        return link.Report(ask.number, samples, names, since, applied, self._listed)
 
 
 class _List:
