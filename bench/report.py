@@ -27,7 +27,7 @@ BUSY: Final = 0.5
 FOLDER: Final = ROOT / "docs" / "benchmarks"
 MEASUREMENTS: Final = (
     "grpc", "memo", "udp", "cached", "freshness", "churn", "propagation", "stages", "start",
-    "memory", "growth", "index",
+    "memory", "growth", "index", "others",
 )  # fmt: skip
 _SIZES_OF_THEIR_OWN: Final = ("growth", "index", "stages")
 _BLOCK: Final = re.compile(r"(<!-- bench:(\w+) -->\n).*?(<!-- /bench -->)", re.DOTALL)

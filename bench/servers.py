@@ -21,6 +21,7 @@ from harness.waiting import wait_until
 
 ZONES: Final = "cluster.local in-addr.arpa ip6.arpa"
 ECHO, OURS, OURS_2, COREDNS = "lane's echo", "grpcdns, 1 worker", "grpcdns, 2 workers", "CoreDNS"
+ONE_DAY: Final = "grpc.aio, dnslib, informer"
 
 
 @dataclass
@@ -80,6 +81,30 @@ def echo() -> Iterator[Server]:
         process = Process(argv, log=Path(folder, "log"), cwd=ROOT)
         with process.start(path.exists):
             yield Server(ECHO, [f"unix://{path}"], process.pid)
+
+
+@contextmanager
+def one_day(place: Place, names: Path) -> Iterator[Server]:
+    """`bench.one_day`; waits until the first of ``names`` is answered, and the rest is listed."""
+    with tempfile.TemporaryDirectory(prefix="grpcdns-one-day-") as folder:
+        path = Path(folder, "one-day.sock")
+        argv: list[str | Path] = [*place.prefix, sys.executable, "-m", "bench.one_day"]
+        argv += [f"unix://{path}", *([place.kubeconfig] if place.kubeconfig else [])]
+        process = Process(argv, log=Path(folder, "log"), cwd=ROOT, env=place.env)
+        with process.start(path.exists):
+            wait_until(
+                lambda: _all_right(f"unix://{path}", names), "every right answer", timeout=300
+            )
+            yield Server(ONE_DAY, [f"unix://{path}"], process.pid)
+
+
+def _all_right(target: str, names: Path) -> bool:
+    count = len(names.read_text().splitlines())
+    try:
+        load.run([target], names, callers=16, count=count, seconds=120)
+    except load.LoadError:
+        return False
+    return True
 
 
 @contextmanager
