@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from bench.measure import propagation, start
+from bench.measure import cached, freshness, propagation, start
 from bench.measure.memory import ASKED, TOGETHER
 from bench.measure.propagation import SLICE
 from bench.measure.udp import CASES, INSIDE
@@ -37,6 +37,18 @@ def table(found: Mapping[str, Results]) -> str:
             ]
             for case in CASES
         ),
+        [
+            "requests per second over UDP, cache, names by a Zipf law, adaptive TTLs",
+            *_medians(found, "cached", "per_second", (cached.ADAPTIVE, cached.ZIPF)),
+            "-",
+            *_medians(found, "cached", "per_second", (cached.INSIDE, cached.ZIPF)),
+        ],
+        [
+            "wait for a name that was asked for too early, p99, ms, adaptive TTLs",
+            _awaited(found, freshness.ADAPTIVE),
+            "-",
+            _awaited(found, freshness.PLUGIN_30),
+        ],
         ["from a change in the API to the answer, ms", *_propagation(found), "-"],
         [
             "from the start to the first answer, s",
@@ -66,6 +78,12 @@ def _propagation(found: Mapping[str, Results]) -> list[str]:
         return ["-", "-"]
     results = found["propagation"]
     return [_text(propagation.quantile(results, one, SLICE, 0.5)) for one in (OURS, COREDNS)]
+
+
+def _awaited(found: Mapping[str, Results], server: str) -> str:
+    if "freshness" not in found:
+        return "-"
+    return _text(found["freshness"].quantile("ms", (server, ""), 0.99).value)
 
 
 def _text(value: float) -> str:
