@@ -76,7 +76,7 @@ format: install ## fix what ruff can fix
 proto: install ## generate grpcdns/pb from proto/dns.proto
 	$(PY) proto/generate.py
 
-docs: install ## write the option table of README.md
+docs: install ## write the option table of README.md, and docs/schemas
 	$(PY) -m tools.generate_docs
 
 lock: install ## write the locks from pyproject.toml; UPGRADE=1 takes newer versions

@@ -2,6 +2,7 @@
 folders.
 
     build         builds the Go servers once, into a cache
+    compiling     `go build`, and how far it has come
     fixtures      the harness as pytest fixtures
 
     cluster       etcd, kube-apiserver and the controllers       with Cluster() as cluster:

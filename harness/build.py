@@ -28,6 +28,7 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
+from harness.compiling import Meter, go_build
 from harness.paths import SERVERS
 
 RECIPE: Final = "1"
@@ -166,21 +167,16 @@ def _compile(program: Program, go: Path, target: Path) -> None:
     began = time.monotonic()
     unfinished = target.with_suffix(".unfinished")
     linker = ["-s", "-w", *(f"-X {value}" for value in program.values)]
-    command = [str(go), "build", "-trimpath", "-buildvcs=false", "-mod=readonly"]
-    command += ["-ldflags", " ".join(linker), "-o", str(unfinished), program.package]
+    arguments = ["-ldflags", " ".join(linker), "-o", str(unfinished)]
     for _ in range(TRIES):
-        done = subprocess.run(
-            command,
-            check=False,
-            cwd=program.folder,
-            env=_go_environment(),
-            capture_output=True,
-            text=True,
-        )
-        if done.returncode == 0:
+        with Meter(program.name, _say) as meter:
+            wrong = go_build(
+                go, arguments, program.package, program.folder, _go_environment(), meter
+            )
+        if not wrong:
             break
     else:
-        raise Unavailable(program.name, f"go build failed: {_last_lines(done.stderr)}")
+        raise Unavailable(program.name, f"go build failed: {_last_lines(wrong)}")
     unfinished.replace(target)
     _say(f"built {program.name} in {time.monotonic() - began:.0f} s")
 

@@ -1,14 +1,23 @@
-"""Writes the option table of README.md from grpcdns.config.options: ``make docs``."""
+"""Writes what the documentation has of the code: ``make docs``.
+
+The option table of README.md from grpcdns.config.options, docs/schemas from grpcdns.cli.documents.
+"""
 
 from __future__ import annotations
 
+import json
 import re
-from typing import Final
+from typing import Any, Final
 
+import msgspec
+
+from grpcdns.cli.documents import DOCUMENTS
 from grpcdns.config.options import OPTIONS
 from harness.paths import ROOT
 
 README: Final = ROOT / "README.md"
+SCHEMAS: Final = ROOT / "docs" / "schemas"
+DRAFT: Final = "http://json-schema.org/draft-07/schema#"
 BEGIN: Final = "<!-- options: written by `make docs` -->"
 END: Final = "<!-- end of options -->"
 
@@ -37,5 +46,40 @@ def with_table(text: str) -> str:
     return f"{parts[1]}\n{table()}\n{parts[2]}"
 
 
-if __name__ == "__main__":
+def schema(name: str) -> str:
+    """The JSON Schema of a document of `DOCUMENTS`: every field is there, more may come."""
+    (top,), parts = msgspec.json.schema_components(
+        [DOCUMENTS[name]], ref_template="#/definitions/{name}"
+    )
+    named = top["$ref"].rpartition("/")[2]
+    parts = {part: _with_all_required(body) for part, body in parts.items()}
+    whole = {"$schema": DRAFT, **parts.pop(named), "title": f"grpcdns {name}"}
+    return json.dumps(whole | ({"definitions": parts} if parts else {}), indent=2) + "\n"
+
+
+def _with_all_required(part: dict[str, Any]) -> dict[str, Any]:
+    """A part without defaults: what is printed is complete."""
+    fields = {
+        name: {"const": field["default"]} if name == "schema" else _without_default(field)
+        for name, field in part["properties"].items()
+    }
+    words = " ".join(part.get("description", "").split())
+    about = {"description": words} if words else {}
+    return {"type": "object", **about, "properties": fields, "required": list(fields)}
+
+
+def _without_default(field: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in field.items() if key != "default"}
+
+
+def write() -> None:
     README.write_text(with_table(README.read_text()))
+    SCHEMAS.mkdir(exist_ok=True)
+    for path in SCHEMAS.glob("*.json"):
+        path.unlink()
+    for name in DOCUMENTS:
+        (SCHEMAS / f"{name}.json").write_text(schema(name))
+
+
+if __name__ == "__main__":
+    write()

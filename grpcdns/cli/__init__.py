@@ -2,8 +2,8 @@
 
 A command's module has ``add_arguments(parser)`` and ``run(args) -> int`` (the exit code). Its
 docstring is the text of ``--help`` and ends with examples. Exit codes: 0 success, 1 failure, 2 a
-mistake in the command line or the options. A failure is one line on stderr, and with ``--json``
-also ``{"error": ...}`` on stdout.
+mistake in the command line or the options. A failure is one line on stderr; with ``--output json``
+or ``yaml``, stdout is then the document ``{"error": ...}``, never a part of another one.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from collections.abc import Callable, Sequence
 from typing import Final, NoReturn, Protocol, cast
 
 from grpcdns import __version__
+from grpcdns.cli import output
 from grpcdns.config.load import unknown
 from grpcdns.config.options import UserError
 
@@ -83,19 +84,33 @@ def main(argv: Sequence[str] | None = None) -> int:
 
         fail = start_log(words)
     try:
-        return _dispatch(words)
-    except UserError as error:
-        fail(str(error))
-        return 2
-    except NotDone as error:
-        fail(str(error))
-        return 1
+        return _run(words, fail)
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
-        # The reader of our output is gone: leave nothing for the interpreter to flush.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _discard_output()  # its reader is gone
         return 141
+    except output.NotWritten as error:
+        _discard_output()
+        fail(f"stdout: {error}")
+        return 1
+
+
+def _run(words: list[str], fail: Callable[[str], None]) -> int:
+    """The exit code; a failure is reported."""
+    try:
+        return _dispatch(words)
+    except (UserError, NotDone) as error:
+        fail(str(error))
+        form = output.asked(words)
+        if form != output.TEXT:
+            output.write(output.as_text({"error": str(error)}, form))
+        return 2 if isinstance(error, UserError) else 1
+
+
+def _discard_output() -> None:
+    """Leave nothing for the interpreter to flush."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _fail(message: str) -> None:
@@ -136,15 +151,7 @@ def _dispatch(words: list[str]) -> int:
         return 0
     if first not in COMMANDS:
         raise UserError(f"{unknown('unknown command', first, list(COMMANDS))}; see grpcdns --help")
-    args = parser_of(first).read(words[1:])
-    try:
-        return command(first).run(args)
-    except (NotDone, UserError) as error:
-        if getattr(args, "json", False):
-            import json
-
-            print(json.dumps({"error": str(error)}))
-        raise
+    return command(first).run(parser_of(first).read(words[1:]))
 
 
 def _usage() -> str:

@@ -1,7 +1,7 @@
 """Check the health of servers (grpc.health.v1), for probes and scripts.
 
-Prints one line for each server. The --tls-* flags are for servers on TCP: a unix socket is always
-plaintext, so one call covers both.
+Prints one line for each server, nothing with --quiet. The --tls-* flags are for servers on TCP: a
+unix socket is always plaintext, so one call covers both.
 
 Exit code 0: every server is serving (with --any: at least one is); 1: otherwise.
 
@@ -13,7 +13,8 @@ from __future__ import annotations
 
 import argparse
 
-from grpcdns.cli import grpc_client, servers
+from grpcdns.cli import grpc_client, output, servers
+from grpcdns.cli.documents import Check, ServerHealth
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,18 +29,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--any", action="store_true", help="succeed if at least one server is serving"
     )
     parser.add_argument("--quiet", action="store_true", help="print nothing")
+    output.add_arguments(parser, json=False)
 
 
 def run(args: argparse.Namespace) -> int:
     seconds = servers.seconds(args)
-    serving = []
-    for address in servers.addresses(args):
-        try:
-            with grpc_client.channel(args, address) as channel:
-                state = f"{address}: {grpc_client.health(channel, args.service, seconds)}"
-        except grpc_client.Failed as error:
-            state = str(error)
-        serving.append(state == f"{address}: SERVING")
-        if not args.quiet:
-            print(state)
-    return 0 if (any if args.any else all)(serving) else 1
+    found = [_ask(args, address, seconds) for address in servers.addresses(args)]
+    ok = (any if args.any else all)(one.status == "SERVING" for one in found)
+    if not args.quiet:
+        output.emit(args, Check(ok=ok, servers=found), lambda _: _show(found))
+    return 0 if ok else 1
+
+
+def _ask(args: argparse.Namespace, address: str, seconds: float) -> ServerHealth:
+    try:
+        with grpc_client.channel(args, address) as channel:
+            status = grpc_client.health(channel, args.service, seconds)
+    except grpc_client.Failed as error:
+        return ServerHealth(server=address, status="", error=error.why)
+    return ServerHealth(server=address, status=status, error="")
+
+
+def _show(found: list[ServerHealth]) -> None:
+    for one in found:
+        output.write(f"{one.server}: {one.status or one.error}\n")

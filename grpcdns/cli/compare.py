@@ -20,14 +20,14 @@ import asyncio
 import ipaddress
 import time
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
-import msgspec
-
-from grpcdns.cli import NotDone, grpc_client, listed, servers
-from grpcdns.cli.comparer import DELIBERATE, DIFFERENT, FAILED, SAME, Compared, Comparer, Settings
+from grpcdns.cli import NotDone, grpc_client, listed, output, servers
+from grpcdns.cli.comparer import DELIBERATE, DIFFERENT, FAILED, SAME, Comparer, Settings
+from grpcdns.cli.documents import Compare, Compared
 from grpcdns.cli.listed import Cluster
-from grpcdns.cli.output import Output, plural, print_json
+from grpcdns.cli.output import Output, plural
+from grpcdns.cli.progress import Progress
 from grpcdns.config import values
 from grpcdns.config.options import UserError
 from grpcdns.core.dns.wire import Question
@@ -54,22 +54,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--strict", action="store_true", help="count deliberate differences, too")
     parser.add_argument("--parallel", metavar="COUNT", default="16", help="queries in flight [16]")
     parser.add_argument("--rate", metavar="COUNT", default="1000", help="queries per second [1000]")
-    parser.add_argument("--json", action="store_true", help="print JSON")
+    output.add_arguments(parser)
     listed.add_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     settings = _settings(args)
-    out = Output()
-    found = listed.read(listed.settings(args).config, 30.0)
+    found = listed.read(listed.settings(args).config, 30.0, args.output)
     questions = list(all_questions(found.index, found.zones))
+    if not questions:
+        raise NotDone("the cluster has no names to query")
     began = time.monotonic()
     compared = asyncio.run(_compare(args, settings, found, questions))
     took = time.monotonic() - began
-    if args.json:
-        print_json(_data(compared, settings, took))
-    else:
-        _show(out, compared, settings, took)
+    document = _document(compared, settings, took)
+    output.emit(args, document, lambda out: _show(out, compared, settings, took))
     if any(one.outcome == FAILED for one in compared):
         return 2
     counted = (DIFFERENT, DELIBERATE) if args.strict else (DIFFERENT,)
@@ -113,8 +112,8 @@ async def _compare(
     async with grpc_client.Asker(args, settings.server, settings.seconds) as asker:
         facts = facts_of(found.index, found.config.policy())
         comparer = Comparer(settings, asker.ask, found.zones, facts)
-        with _progress(len(questions), args.json) as advance:
-            compared = await comparer.all(questions, advance)
+        with Progress("comparing", args.output, len(questions)) as progress:
+            compared = await comparer.all(questions, progress.advance)
         for _ in range(_AGAIN):
             again = [at for at, one in enumerate(compared) if one.outcome != SAME]
             if not again or len(again) == len(compared):
@@ -123,33 +122,6 @@ async def _compare(
             for at, one in zip(again, fresh, strict=True):
                 compared[at] = one
         return compared
-
-
-class _progress:  # noqa: N801 - a context manager that reads as a verb
-    """A progress bar on stderr, if that is a terminal."""
-
-    def __init__(self, total: int, quiet: bool) -> None:
-        from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
-
-        console = Console(stderr=True)
-        self._progress = Progress(
-            "comparing",
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeRemainingColumn(),
-            console=console,
-            transient=True,
-            disable=quiet or not console.is_terminal,
-        )
-        self._task = self._progress.add_task("", total=total)
-
-    def __enter__(self) -> Any:
-        self._progress.start()
-        return lambda: self._progress.advance(self._task)
-
-    def __exit__(self, *_: object) -> None:
-        self._progress.stop()
 
 
 # -- output
@@ -162,20 +134,18 @@ def _counts(compared: Sequence[Compared]) -> dict[str, int]:
     }
 
 
-def _data(compared: Sequence[Compared], settings: Settings, took: float) -> dict[str, Any]:
-    return {
-        "dns": f"{settings.host}#{settings.port}",
-        "grpcdns": settings.server,
-        "questions": len(compared),
-        "seconds": round(took, 3),
+def _document(compared: Sequence[Compared], settings: Settings, took: float) -> Compare:
+    return Compare(
+        dns=f"{settings.host}#{settings.port}",
+        grpcdns=settings.server,
+        questions=len(compared),
+        seconds=round(took, 3),
         **_counts(compared),
-        "differences": [msgspec.to_builtins(one) for one in compared if one.outcome != SAME],
-    }
+        differences=[one for one in compared if one.outcome != SAME],
+    )
 
 
 def _show(out: Output, compared: Sequence[Compared], settings: Settings, took: float) -> None:
-    if not compared:
-        raise NotDone("the cluster has no names to query")
     for one in compared:
         if one.outcome == DIFFERENT:
             _show_difference(out, one)

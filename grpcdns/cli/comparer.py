@@ -9,6 +9,7 @@ from typing import Final
 import msgspec
 
 from grpcdns.cli import NotDone
+from grpcdns.cli.documents import Compared
 from grpcdns.core.answers.policy import Zones
 from grpcdns.core.dns.names import longest_match, name_to_text
 from grpcdns.core.dns.wire import SOA, Question, type_to_text
@@ -40,24 +41,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     parallel: int
     rate: float
     ttl: bool
-
-
-class Compared(msgspec.Struct, frozen=True, kw_only=True):
-    """The outcome of one question. ``only_*``: records of only one server, as zone-file lines.
-
-    ``difference``: the id of a deliberate one in docs/differences.md. ``error``: why there is no
-    reply, which some of them explain, too.
-    """
-
-    name: str
-    qtype: str
-    outcome: str
-    difference: str = ""
-    dns_rcode: str = ""
-    grpcdns_rcode: str = ""
-    only_dns: tuple[str, ...] = ()
-    only_grpcdns: tuple[str, ...] = ()
-    error: str = ""
 
 
 Ask = Callable[[bytes], Awaitable[bytes]]

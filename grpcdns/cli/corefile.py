@@ -35,10 +35,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from grpcdns.cli import corefile_from, listed
+from grpcdns.cli import corefile_from, listed, output
 from grpcdns.cli.cidrs import Networks, count_names, find_networks
+from grpcdns.cli.documents import CheckedCorefile, CorefileFinding, WrittenCorefile
 from grpcdns.cli.names import as_given
-from grpcdns.cli.output import Output, plural, print_json
+from grpcdns.cli.output import Output, plural
 from grpcdns.config import values
 from grpcdns.config.load import Loaded
 from grpcdns.config.options import Config, UserError
@@ -59,7 +60,7 @@ _STYLES: Final = {"error": "bold red", "warning": "bold yellow", "note": "bold c
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--check", metavar="FILE", help="check this Corefile and write none")
     parser.add_argument("--from", dest="source", metavar="FILE", help="translate this Corefile")
-    parser.add_argument("--json", action="store_true", help="print JSON")
+    output.add_arguments(parser)
     many = {"action": "append", "metavar": "CIDR"}
     parser.add_argument("--service-cidr", help="network of the Services; repeat for more", **many)  # type: ignore[arg-type]
     parser.add_argument("--pod-cidr", help="network of the Pods; repeat for more", **many)  # type: ignore[arg-type]
@@ -115,17 +116,13 @@ def _write(args: argparse.Namespace, loaded: Loaded) -> int:
         ttl_mode=config.ttl_mode if loaded.origin["ttl-mode"] != "default" else "adaptive",
     )
     text = write_corefile(plan)
-    if args.json:
-        print_json(
-            {
-                "corefile": text,
-                "zones": plan.keys,
-                "missing": plan.missing,
-                "names": plan.names.number or None,
-            }
-        )
-    else:
-        print(text, end="")
+    document = WrittenCorefile(
+        corefile=text,
+        zones=list(plan.keys),
+        missing=list(plan.missing),
+        names=plan.names.number or None,
+    )
+    output.emit(args, document, lambda _: output.write(text))
     return 1 if plan.missing else 0
 
 
@@ -182,7 +179,7 @@ def _translate(args: argparse.Namespace, loaded: Loaded) -> int:
         args.tls,
         _given_names(args),
         lambda: _count(loaded),
-        json=args.json,
+        args,
     )
 
 
@@ -202,11 +199,9 @@ def _check(args: argparse.Namespace, loaded: Loaded) -> int:
     if read.before is not None:
         lines = [""] * read.before + lines
         findings = [one._replace(line=one.line + read.before) for one in findings]
-    if args.json:
-        print_json({"file": args.check, "findings": [_data(one) for one in findings]})
-    else:
-        place = f"{args.check} (ConfigMap {read.name})" if read.before is None else args.check
-        _show(Output(), place, lines, findings)
+    place = f"{args.check} (ConfigMap {read.name})" if read.before is None else args.check
+    document = CheckedCorefile(file=args.check, findings=[_document(one) for one in findings])
+    output.emit(args, document, lambda out: _show(out, place, lines, findings))
     return 1 if any(one.trap.level != NOTE for one in findings) else 0
 
 
@@ -223,16 +218,16 @@ def _read(flag: str, path: str) -> Embedded:
         raise UserError(f"{flag} {path}: {error}") from error
 
 
-def _data(finding: Finding) -> dict[str, str | int]:
+def _document(finding: Finding) -> CorefileFinding:
     trap = finding.trap
-    return {
-        "line": finding.line,
-        "level": trap.level,
-        "trap": trap.name,
-        "what": finding.what,
-        "why": trap.why,
-        "mend": trap.mend,
-    }
+    return CorefileFinding(
+        line=finding.line,
+        level=trap.level,
+        trap=trap.name,
+        what=finding.what,
+        why=trap.why,
+        mend=trap.mend,
+    )
 
 
 def _show(out: Output, path: str, lines: list[str], findings: list[Finding]) -> None:

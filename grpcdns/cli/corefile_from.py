@@ -6,12 +6,13 @@ of each line of the old one.
 
 from __future__ import annotations
 
+import argparse
 import shlex
 from collections.abc import Callable, Iterator, Sequence
 
-from grpcdns.cli import NotDone
+from grpcdns.cli import NotDone, output
 from grpcdns.cli.cidrs import find_networks
-from grpcdns.cli.output import print_json
+from grpcdns.cli.documents import TranslatedCorefile, TranslatedLine
 from grpcdns.config.options import Config, UserError
 from grpcdns.corefile.cache import Names
 from grpcdns.corefile.configmap import Embedded
@@ -35,8 +36,7 @@ def run(
     tls: str,
     given_names: Names | None,
     count: Callable[[], Names],
-    *,
-    json: bool,
+    args: argparse.Namespace,
 ) -> int:
     """The exit code: 1 when something is MISSING or not possible. ``count`` counts the cluster's
     names where nothing else is read of it. Raises `UserError` for a text that cannot be translated.
@@ -53,22 +53,18 @@ def run(
     missing += [one for one in made.missing if not (missing and "networks" in one)]
     accounts = [one._replace(line=one.line + (read.before or 0)) for one in made.accounts]
     made = made._replace(accounts=tuple(accounts))
-    if json:
-        print_json(
-            {
-                "corefile": made.text,
-                "flags": made.flags,
-                "lines": [
-                    {"line": one.line, "text": one.text, "fate": one.fate, "detail": one.detail}
-                    for one in made.accounts
-                ],
-                "missing": missing,
-                "names": names.number or None,
-            }
-        )
-    else:
-        print("\n".join(_head(path, made, missing, names)))
-        print(made.text, end="")
+    document = TranslatedCorefile(
+        corefile=made.text,
+        flags=list(made.flags),
+        lines=[
+            TranslatedLine(line=one.line, text=one.text, fate=one.fate, detail=one.detail)
+            for one in made.accounts
+        ],
+        missing=missing,
+        names=names.number or None,
+    )
+    head = "".join(f"{line}\n" for line in _head(path, made, missing, names))
+    output.emit(args, document, lambda _: output.write(head + made.text))
     lost = any(one.fate is Fate.LOST for one in made.accounts)
     return 1 if missing or lost else 0
 

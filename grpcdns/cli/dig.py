@@ -1,14 +1,15 @@
-"""A DNS message in the form dig prints it, and as plain data for JSON."""
+"""A DNS message in the form dig prints it, and as the document of `query`."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterable, Iterator
 
+from grpcdns.cli.documents import AskedFor, Edns, Query, ReplyRecord
 from grpcdns.core.dns.names import name_to_text
 from grpcdns.dnsclient.messages import (
     SECTIONS,
     Message,
+    Parsed,
     class_to_text,
     opcode_to_text,
     rcode_to_text,
@@ -40,31 +41,40 @@ def show(message: Message, *, footer: tuple[str, ...] = ()) -> str:
     return "\n".join([*lines, "", *(f";; {line}" for line in footer)])
 
 
-def short(message: Message) -> str:
-    """The data of the answer, one line each, as dig +short prints it; "" for none."""
-    return "\n".join(record.data for record in message.answer)
+def short(message: Message) -> list[str]:
+    """The data of the answer, one line each, as dig +short prints it."""
+    return [record.data for record in message.answer]
 
 
-def data(message: Message) -> dict[str, Any]:
-    """The message as plain data for JSON."""
-    asked = message.question
-    return {
-        "id": message.id,
-        "opcode": opcode_to_text(message.opcode),
-        "status": rcode_to_text(message.rcode),
-        "flags": list(message.flags),
-        "question": [{"name": name_to_text(asked.name), "type": type_to_text(asked.qtype)}]
+def document(message: Message, *, server: str, time_ms: float, size: int) -> Query:
+    """The message, with where it is from."""
+    asked, edns = message.question, message.edns
+    return Query(
+        id=message.id,
+        opcode=opcode_to_text(message.opcode),
+        status=rcode_to_text(message.rcode),
+        flags=list(message.flags),
+        question=[AskedFor(name=name_to_text(asked.name), type=type_to_text(asked.qtype))]
         if asked
         else [],
-        **{
-            section: [_record(*one.fields()) for one in getattr(message, section)]
-            for section in SECTIONS
-        },
-    }
+        answer=_records(message.answer),
+        authority=_records(message.authority),
+        additional=_records(message.additional),
+        edns=Edns(version=edns.version, udp_size=edns.udp_size, dnssec_ok=edns.dnssec_ok)
+        if edns
+        else None,
+        server=server,
+        time_ms=time_ms,
+        size=size,
+    )
 
 
-def _record(name: str, ttl: str, rclass: str, rtype: str, text: str) -> dict[str, str | int]:
-    return {"name": name, "ttl": int(ttl), "class": rclass, "type": rtype, "data": text}
+def _records(section: Iterable[Parsed]) -> list[ReplyRecord]:
+    found = []
+    for record in section:
+        name, ttl, rclass, rtype, data = record.fields()
+        found.append(ReplyRecord(name=name, ttl=int(ttl), rclass=rclass, type=rtype, data=data))
+    return found
 
 
 def _edns(message: Message) -> Iterator[str]:

@@ -18,14 +18,15 @@ from __future__ import annotations
 
 import argparse
 import time
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
-from grpcdns.cli import NotDone, listed, servers
+from grpcdns.cli import NotDone, listed, output, servers
 from grpcdns.cli import question as arguments
+from grpcdns.cli.documents import DataAge, Explain, WorkersAnswer
 from grpcdns.cli.listed import Cluster
-from grpcdns.cli.output import Cell, Output, ago, plural, print_json
+from grpcdns.cli.output import Cell, Output, ago, plural
 from grpcdns.cli.readback import read_back
 from grpcdns.core.answers.cluster_zones import answer
 from grpcdns.core.dns.wire import Question, question_of
@@ -42,7 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--timeout", metavar="DURATION", default="10s", help="for the data, and for a reply [10s]"
     )
-    parser.add_argument("--json", action="store_true", help="print JSON")
+    output.add_arguments(parser)
     servers.add_tls_arguments(parser)
     listed.add_arguments(parser)
 
@@ -56,14 +57,12 @@ def run(args: argparse.Namespace) -> int:
 
         found = attached.read(servers.address(args.server), seconds)
     else:
-        found = listed.read(listed.settings(args).config, seconds)
+        found = listed.read(listed.settings(args).config, seconds, args.output)
     why = _as_read(explain(question, found.index, found.zones), question, found)
     worker = _query(args, found.where, question, seconds) if args.server else None
     agrees = worker is None or worker.agrees(why)
-    if args.json:
-        print_json(_data(why, found, worker))
-    else:
-        _show(Output(), why, found, worker)
+    document = _document(why, found, worker)
+    output.emit(args, document, lambda out: _show(out, why, found, worker))
     return 0 if agrees and (why.answer or why.lookups) else 1
 
 
@@ -109,18 +108,23 @@ def _query(args: argparse.Namespace, address: str, question: Question, seconds: 
 # -- output
 
 
-def _data(why: Explanation, found: Cluster, worker: OfWorker | None) -> dict[str, Any]:
-    data: dict[str, Any] = msgspec.to_builtins(why)
-    data["data"] = {
-        "from": found.where,
-        "heard": found.heard,
-        "restored": found.restored,
-        "changed": why.serial,
-        "guard": found.guard,
-    }
+def _document(why: Explanation, found: Cluster, worker: OfWorker | None) -> Explain:
+    age = DataAge(
+        source=found.where,
+        heard=found.heard,
+        restored=found.restored,
+        changed=why.serial,
+        guard=found.guard,
+    )
+    own = None
     if worker is not None:
-        data["worker"] = msgspec.to_builtins(worker) | {"agrees": worker.agrees(why)}
-    return data
+        own = WorkersAnswer(
+            rcode=worker.rcode,
+            answer=list(worker.answer),
+            error=worker.error,
+            agrees=worker.agrees(why),
+        )
+    return Explain(**msgspec.structs.asdict(why), data=age, worker=own)
 
 
 def _show(out: Output, why: Explanation, found: Cluster, worker: OfWorker | None) -> None:

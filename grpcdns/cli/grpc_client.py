@@ -28,7 +28,11 @@ _OPTIONS: Final = (
 
 
 class Failed(NotDone):
-    """The server gave no answer: the address, gRPC's status and its words."""
+    """The server gave no answer: the address; and why, gRPC's status and its words."""
+
+    def __init__(self, address: str, error: Any) -> None:
+        self.why = f"{error.code().name}: {error.details()}"
+        super().__init__(f"{address}: {self.why}")
 
 
 @contextmanager
@@ -43,7 +47,7 @@ def channel(args: argparse.Namespace, address: str) -> Iterator[grpc.Channel]:
         try:
             yield opened
         except grpc.RpcError as error:
-            raise Failed(f"{address}: {error.code().name}: {error.details()}") from error
+            raise Failed(address, error) from error
 
 
 class Asker:
@@ -69,7 +73,7 @@ class Asker:
         try:
             reply = await self._query(dns_pb2.DnsPacket(msg=message), timeout=self._seconds)
         except grpc.aio.AioRpcError as error:
-            raise Failed(f"{self._address}: {error.code().name}: {error.details()}") from error
+            raise Failed(self._address, error) from error
         return bytes(reply.msg)
 
     async def __aenter__(self) -> Asker:

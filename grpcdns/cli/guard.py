@@ -19,8 +19,9 @@ import time
 
 from msgspec.structs import asdict
 
-from grpcdns.cli import NotDone, attached, servers
-from grpcdns.cli.output import Output, ago, plural, print_json
+from grpcdns.cli import NotDone, attached, output, servers
+from grpcdns.cli.documents import Guard
+from grpcdns.cli.output import Output, ago, plural
 from grpcdns.serve.link import GuardStatus
 
 
@@ -30,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--server", metavar="ADDR", required=True, help="address of a running worker"
     )
     parser.add_argument("--timeout", metavar="DURATION", default="10s", help="for the reply [10s]")
-    parser.add_argument("--json", action="store_true", help="print JSON")
+    output.add_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -39,10 +40,8 @@ def run(args: argparse.Namespace) -> int:
     status = attached.ask_guard(address, servers.seconds(args), release=release)
     if not status.percent:
         raise NotDone(f"{address}: runs without --guard")
-    if args.json:
-        print_json(asdict(status) | {"withheld": dict(status.withheld)})
-    else:
-        _show(Output(), status)
+    document = Guard(**asdict(status) | {"withheld": dict(status.withheld)})
+    output.emit(args, document, lambda out: _show(out, status))
     return int(release and not status.released)
 
 

@@ -19,6 +19,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from grpcdns.cli import NotDone
+from grpcdns.cli.output import TEXT
+from grpcdns.cli.progress import Progress
 from grpcdns.config.load import Loaded, load
 from grpcdns.config.options import OPTIONS, Config
 from grpcdns.core.answers.policy import Policy, Zones, needed_kinds
@@ -81,16 +83,21 @@ def settings(args: argparse.Namespace) -> Loaded:
     return load(flags, os.environ, args.config)
 
 
-def read(config: Config, seconds: float) -> Cluster:
-    """All objects that the options ask for. Raises NotDone when they cannot be listed within
-    ``seconds``, `UserError` for a mistake in the options."""
+def read(config: Config, seconds: float, form: str = TEXT) -> Cluster:
+    """All objects that the options ask for. ``form``: of --output, for the progress.
+
+    Raises NotDone when they cannot be listed within ``seconds``, `UserError` for a mistake in the
+    options.
+    """
     from grpcdns.source.api.client import Unreachable
 
     source = make_source(config, once=True)
     collector = Collector(needed_kinds(config.policy()))
     try:
-        source.start(collector)
-        collector.wait(seconds)
+        with Progress("reading the cluster", form) as progress:
+            collector.progress = progress
+            source.start(collector)
+            collector.wait(seconds)
     except Unreachable as error:
         raise NotDone(f"the Kubernetes API does not answer: {error}") from error
     finally:
@@ -114,6 +121,8 @@ class Collector:
 
     def __init__(self, needed: Iterable[Kind]) -> None:
         self.store = Store()
+        self.progress: Progress | None = None
+        """Shows how many objects have come."""
         self._needed = frozenset(needed)
         self._changed = threading.Condition()
         self._problems: dict[Kind | None, str] = {}
@@ -124,6 +133,9 @@ class Collector:
         with self._changed:
             count = self.store.replace(kind, [(key, body) for key, body, _ in objects])
             self._changed.notify_all()
+            if self.progress is not None:
+                self.progress.done = sum(map(len, self.store.bodies.values()))
+                self.progress.detail = f"{kind.name.lower()} listed"
         return count
 
     def upsert(self, kind: Kind, key: str, body: bytes, triggered: float = 0.0) -> None:  # noqa: ARG002

@@ -19,8 +19,9 @@ from __future__ import annotations
 import argparse
 from typing import Final
 
-from grpcdns.cli import listed, servers
-from grpcdns.cli.output import Cell, Output, plural, print_json
+from grpcdns.cli import listed, output, servers
+from grpcdns.cli.output import Cell, Output, plural
+from grpcdns.cli.progress import Progress
 from grpcdns.config import values
 from grpcdns.config.options import UserError
 from grpcdns.preflight import account
@@ -50,7 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="kube-system/coredns",
         help="CoreDNS's ConfigMap [kube-system/coredns]",
     )
-    parser.add_argument("--output", metavar="text|json", default="text", help="how to print [text]")
+    output.add_arguments(parser)
     parser.add_argument(
         "--timeout", metavar="DURATION", default="2s", help="for each request to the API [2s]"
     )
@@ -62,24 +63,22 @@ def run(args: argparse.Namespace) -> int:
     config = loaded.config
     if config.manifests:
         raise UserError("--manifests: preflight asks a cluster; leave it out")
-    output = _parsed("--output", values.choice("text", "json"), args.output)
     configmap = _parsed("--configmap", values.namespaced_name, args.configmap)
     given = _parsed("--as", account.parse_account, args.account) if args.account else ""
     has_zones = loaded.origin["zones"] != "default"
     namespace, _, name = configmap.partition("/")
     from grpcdns.preflight.checks import run_checks  # the kubernetes package: 0.2 s
 
-    found = run_checks(
-        config,
-        given,
-        (namespace, name),
-        (*config.zones, *config.external_zones) if has_zones else (),
-        servers.seconds(args),
-    )
-    if output == "json":
-        print_json(found)
-    else:
-        _show(Output(), found)
+    with Progress("asking the cluster", args.output) as progress:
+        found = run_checks(
+            config,
+            given,
+            (namespace, name),
+            (*config.zones, *config.external_zones) if has_zones else (),
+            servers.seconds(args),
+            progress.at,
+        )
+    output.emit(args, found, lambda out: _show(out, found))
     return 0 if found.ready else 1
 
 

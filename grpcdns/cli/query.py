@@ -12,18 +12,17 @@ Examples:
 from __future__ import annotations
 
 import argparse
-import json
 import time
 
-from grpcdns.cli import NotDone, dig, grpc_client, question, servers
-from grpcdns.dnsclient.messages import BadMessage, make_query, parse_message
+from grpcdns.cli import NotDone, dig, grpc_client, output, question, servers
+from grpcdns.dnsclient.messages import BadMessage, Message, make_query, parse_message
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     question.add_arguments(parser)
     parser.add_argument("--edns", action="store_true", help="send an OPT record, as dig does")
-    parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument("--short", action="store_true", help="print only the data of the answer")
+    output.add_arguments(parser)
     servers.add_arguments(parser)
 
 
@@ -40,26 +39,32 @@ def run(args: argparse.Namespace) -> int:
         except grpc_client.Failed as error:
             failed.append(str(error))
             continue
-        shown = _shown(args, address, raw, (time.perf_counter() - began) * 1000)
-        if shown:
-            print(shown)
-        return 0
-    raise NotDone("; ".join(failed))
+        took = (time.perf_counter() - began) * 1000
+        reply = _parsed(address, raw)
+        document = dig.document(reply, server=address, time_ms=round(took, 3), size=len(raw))
+        shown = _short(reply) if args.short else _long(reply, address, raw, took)
+        break
+    else:
+        raise NotDone("; ".join(failed))
+    output.emit(args, document, lambda _: output.write(shown))
+    return 0
 
 
-def _shown(args: argparse.Namespace, address: str, raw: bytes, took: float) -> str:
+def _parsed(address: str, raw: bytes) -> Message:
     try:
-        reply = parse_message(raw)
+        return parse_message(raw)
     except BadMessage as error:
         raise NotDone(f"{address}: not a DNS message: {error}") from error
-    if args.json:
-        about = {"server": address, "time_ms": round(took, 3), "size": len(raw)}
-        return json.dumps(dig.data(reply) | about)
-    if args.short:
-        return dig.short(reply)
+
+
+def _short(reply: Message) -> str:
+    return "".join(f"{line}\n" for line in dig.short(reply))
+
+
+def _long(reply: Message, address: str, raw: bytes, took: float) -> str:
     footer = (
         f"Query time: {took:.0f} msec",
         f"SERVER: {address} (gRPC)",
         f"MSG SIZE  rcvd: {len(raw)}",
     )
-    return dig.show(reply, footer=footer)
+    return dig.show(reply, footer=footer) + "\n"

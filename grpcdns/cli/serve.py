@@ -14,13 +14,13 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from grpcdns import log
-from grpcdns.config.load import load, log_format
-from grpcdns.config.options import OPTIONS, Config, Option
+from grpcdns.cli import output
+from grpcdns.config.load import Loaded, load, log_format
+from grpcdns.config.options import OPTIONS, Config, Option, UserError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -30,6 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="print the value of every option and where it is set, and exit",
     )
+    output.add_arguments(parser, json=False)
     groups: dict[str, argparse._ArgumentGroup] = {}
     for option in OPTIONS:
         if option.group not in groups:
@@ -53,11 +54,26 @@ def run(args: argparse.Namespace) -> int:
 
     loaded = load(flags, environ, args.config)
     if args.print_config:
-        sys.stdout.write(loaded.text())
+        text = loaded.text()
+        output.emit(args, _document(loaded), lambda _: output.write(text))
         return 0
+    if args.output != output.TEXT:
+        raise UserError("--output is for --print-config")
     from grpcdns.serve.supervisor import supervisor
 
     return supervisor.run(loaded.config, again, loaded.file)
+
+
+def _document(loaded: Loaded) -> Any:
+    from grpcdns.cli.documents import OptionValue, PrintedConfig
+
+    return PrintedConfig(
+        file=loaded.file,
+        options={
+            name: OptionValue(value=value, origin=loaded.origin[name])
+            for name, value in loaded.values()
+        },
+    )
 
 
 def _argument(option: Option) -> dict[str, Any]:

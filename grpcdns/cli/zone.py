@@ -12,9 +12,10 @@ Examples:
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 
-from grpcdns.cli import listed, servers
-from grpcdns.cli.output import print_json
+from grpcdns.cli import listed, output, servers
+from grpcdns.cli.documents import Zone, ZoneRecord
 from grpcdns.cli.readback import read_back
 from grpcdns.config import values
 from grpcdns.config.options import UserError
@@ -30,25 +31,40 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--timeout", metavar="DURATION", default="30s", help="for reading the cluster [30s]"
     )
-    parser.add_argument("--json", action="store_true", help="print JSON, one record per line")
+    parser.add_argument(
+        "--json", action="store_true", help="print the records alone, each as JSON on a line"
+    )
+    output.add_arguments(parser, json=False)
     listed.add_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    found = listed.read(listed.settings(args).config, servers.seconds(args))
+    found = listed.read(listed.settings(args).config, servers.seconds(args), args.output)
     zone = _zone(args.zone, found.zones)
     found.index.serials = [int(found.heard)] * len(found.index.serials)
     records = read_back(question_of(zone, ANY), records_of_zone(zone, found.index, found.zones))
     if args.json:
-        for record in records:
-            print_json(_data(record))
+        output.write("".join(output.as_text(_record(one), output.JSON) for one in records))
         return 0
-    print(f"; {name_to_text(zone)} of {found.where}, {len(records)} records")
+    remarks = []
     if not any(record.rtype == NS for record in records):
-        print(f"; no NS: there is no DNS Service {found.config.dns_service} (--dns-service)")
-    for record in records:
-        print(record.to_text())
+        why = f"there is no DNS Service {found.config.dns_service} (--dns-service)"
+        remarks.append(f"no NS: {why}")
+    document = Zone(
+        zone=name_to_text(zone),
+        source=found.where,
+        remarks=remarks,
+        records=list(map(_record, records)),
+    )
+    output.emit(args, document, lambda _: output.write(_text(document, records)))
     return 0
+
+
+def _text(document: Zone, records: Sequence[Parsed]) -> str:
+    """A zone file."""
+    head = f"{document.zone} of {document.source}, {len(records)} records"
+    comments = [f"; {output.printable(line)}" for line in (head, *document.remarks)]
+    return "".join(f"{line}\n" for line in (*comments, *(one.to_text() for one in records)))
 
 
 def _zone(text: str | None, zones: Zones) -> Name:
@@ -65,6 +81,6 @@ def _zone(text: str | None, zones: Zones) -> Name:
     return name
 
 
-def _data(record: Parsed) -> dict[str, str | int]:
+def _record(record: Parsed) -> ZoneRecord:
     name, ttl, _, rtype, data = record.fields()
-    return {"name": name, "ttl": int(ttl), "type": rtype, "data": data}
+    return ZoneRecord(name=name, ttl=int(ttl), type=rtype, data=data)

@@ -41,6 +41,9 @@ _NEEDED: Final = (
 )
 
 
+Value = bool | int | float | str | list[str]
+
+
 class Loaded(msgspec.Struct, frozen=True):
     """A ``Config``, the origin of each value by option name, and the file that was read, if any."""
 
@@ -50,11 +53,15 @@ class Loaded(msgspec.Struct, frozen=True):
 
     def text(self) -> str:
         """``--print-config``: a configuration file, with the origin of each value as a comment."""
-        lines = []
+        lines = [
+            f"{name} = {_toml(value)}  # {self.origin[name]}\n" for name, value in self.values()
+        ]
+        return "".join(lines)
+
+    def values(self) -> Iterator[tuple[str, Value]]:
+        """The name of each option, and its value as TOML and JSON have it."""
         for option in OPTIONS:
-            value = getattr(self.config, option.field)
-            lines.append(f"{option.name} = {_toml(option, value)}  # {self.origin[option.name]}")
-        return "\n".join(lines) + "\n"
+            yield option.name, _plain(option, getattr(self.config, option.field))
 
 
 def load(flags: Mapping[str, Any], environ: Mapping[str, str], file: str = "") -> Loaded:
@@ -197,12 +204,20 @@ def _is_reverse(zone: str) -> bool:
     return zone.endswith((".in-addr.arpa.", ".ip6.arpa.")) or zone in ("in-addr.arpa.", "ip6.arpa.")
 
 
-def _toml(option: Option, value: Any) -> str:
-    if isinstance(value, bool | int):
-        return str(value).lower()
+def _plain(option: Option, value: Any) -> Value:
+    """A duration, for one, is text."""
     if isinstance(value, tuple):
+        return list(value)
+    if isinstance(value, bool | int) or option.metavar in ("RATE", "PERCENT"):
+        number: bool | int | float = value
+        return number
+    return option.show(value)
+
+
+def _toml(value: Value) -> str:
+    if isinstance(value, list):
         return "[" + ", ".join(map(_quoted, value)) + "]"
-    return str(value) if option.metavar in ("RATE", "PERCENT") else _quoted(option.show(value))
+    return _quoted(value) if isinstance(value, str) else str(value).lower()
 
 
 def _quoted(text: str) -> str:

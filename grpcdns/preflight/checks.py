@@ -62,8 +62,10 @@ def run_checks(
     configmap: tuple[str, str] = ("kube-system", "coredns"),
     served_zones: tuple[str, ...] = (),
     seconds: float = 2.0,
+    begins: Callable[[int, int, str], None] = lambda *_: None,
 ) -> Report:
     """Run all checks on the cluster of ``config``; each request ends within ``seconds``.
+    ``begins`` is called before each: how many are done, of how many, and its name.
 
     ``given_account``: --as after `account.parse_account`, "" for the default. Raises `UserError`
     when no cluster is named or the kubeconfig cannot be used.
@@ -80,7 +82,10 @@ def run_checks(
     chosen = account.choose_account(given_account, user, in_pod=not config.kubeconfig)
     if verdict.status == OK:
         context = Context(api, config, chosen, configmap, served_zones)
-        checks += [_check(row.id, row.name, _run(row, context)) for row in rows_of(config)]
+        rows = [*rows_of(config)]
+        for row in rows:
+            begins(len(checks), len(rows) + 1, row.name)
+            checks.append(_check(row.id, row.name, _run(row, context)))
     return _report(checks, server=api.server, kubernetes=version, user=user, account=chosen.user)
 
 

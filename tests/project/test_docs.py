@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from grpcdns import __version__
-from grpcdns.cli import COMMANDS, parser_of
+from grpcdns.cli import COMMANDS, documents, parser_of
 from harness.paths import ROOT
 from tools import generate_docs
 from tools.audit import required
@@ -26,6 +26,12 @@ def test_readme_names_every_command() -> None:
 def test_option_table_is_up_to_date() -> None:
     text = generate_docs.README.read_text()
     assert text == generate_docs.with_table(text), "run `make docs` and commit the result"
+
+
+def test_schemas_are_up_to_date() -> None:
+    there = {path.stem: path.read_text() for path in generate_docs.SCHEMAS.iterdir()}
+    made = {name: generate_docs.schema(name) for name in documents.DOCUMENTS}
+    assert there == made, "run `make docs` and commit the result"
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)

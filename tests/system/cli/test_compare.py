@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -44,6 +45,17 @@ def test_the_same(ours: Grpcdns, compare: Run, coredns: Callable[..., CoreDNS]) 
     assert "52 questions: 52 same, 0 different, 0 without answer" in out
     assert not err, "no progress bar where stderr is no terminal"
     assert "\x1b" not in out
+
+
+def test_progress_where_stderr_is_no_terminal(
+    ours: Grpcdns, compare: Run, coredns: Callable[..., CoreDNS]
+) -> None:
+    """A line after two seconds; none for a program that reads JSON."""
+    running = coredns(f"{ZONES} {{\n{ours.grpc_block}\n}}")
+    code, _, err = compare(str(running.address), "--rate", "20")
+    assert code == 0
+    assert re.fullmatch(r"grpcdns: comparing \d+ of 52\n", err)
+    assert compare(str(running.address), "--rate", "20", "--json")[2] == ""
 
 
 def test_different(compare: Run, coredns: Callable[..., CoreDNS]) -> None:

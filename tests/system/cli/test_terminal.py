@@ -19,10 +19,9 @@ ESCAPE = b"\x1b["
 GRPCDNS = [sys.executable, "-m", "grpcdns"]
 
 
-def on_a_terminal(*words: str) -> tuple[int, bytes]:
+def on_a_terminal(*words: str, no_color: str = "") -> tuple[int, bytes]:
     """The exit code, and what was written to the terminal by stdout and stderr."""
-    env = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "120"}
-    env.pop("NO_COLOR", None)
+    env = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "120", "NO_COLOR": no_color}
     near, far = pty.openpty()
     with subprocess.Popen([*GRPCDNS, *words], stdout=far, stderr=far, env=env) as run:
         os.close(far)
@@ -50,6 +49,17 @@ def test_colours(words: tuple[str, ...]) -> None:
     piped = subprocess.run([*GRPCDNS, *words], capture_output=True, check=False).stdout
     assert piped
     assert ESCAPE not in piped
+    _, seen = on_a_terminal(*words, no_color="1")
+    assert seen
+    assert ESCAPE not in seen, "neither colours nor bold"
+
+
+@pytest.mark.parametrize("form", ["json", "yaml"])
+def test_a_document_has_no_colours(form: str) -> None:
+    words = ("explain", "web.default.svc.cluster.local", *MANIFESTS, "--output", form)
+    _, seen = on_a_terminal(*words)
+    assert seen
+    assert ESCAPE not in seen
 
 
 def test_nothing_is_wrapped_or_cut() -> None:
@@ -67,7 +77,7 @@ def test_progress(coredns: Callable[..., CoreDNS]) -> None:
         running = coredns(f"{zones} {{\n{ours.grpc_block}\n}}")
         code, seen = on_a_terminal(
             *("compare", "--server", ours.listen[0], "--with", str(running.address)),
-            *("--rate", "100", *MANIFESTS),
+            *("--rate", "25", *MANIFESTS),
         )
     assert code == 0
     assert b"comparing" in seen

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
-from harness import build
+from harness import build, compiling
 from harness.build import Program, Unavailable
 
 MAIN = 'package main\n\nfunc main() { println("hello") }\n'
@@ -27,6 +28,22 @@ def test_is_built_once(program: Program, capfd: pytest.CaptureFixture[str]) -> N
     assert build.build(program) == first
     assert first.is_file()
     assert capfd.readouterr().err.count("building hello (first use") == 1
+
+
+def test_a_build_says_how_far_it_has_come(
+    program: Program, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(compiling, "EVERY", 0.01)
+    monkeypatch.setenv("GOCACHE", str(program.folder.parent / "gocache"))  # nothing is compiled
+    build.build(program)
+    counts = re.findall(
+        r"^building hello: (\d+) of (\d+) packages, \d+ s$", capfd.readouterr().err, re.M
+    )
+    done = [int(first) for first, _ in counts]
+    total = int(counts[-1][1])
+    assert done == sorted(done)
+    assert total > 10
+    assert done[-1] in (total - 1, total)
 
 
 def test_is_rebuilt_when_a_file_changed(program: Program) -> None:
