@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import socket
 import threading
@@ -18,7 +19,8 @@ from grpcdns.serve import link
 from grpcdns.serve.rundir import RunDir
 
 WEB = "web.default.svc.cluster.local"
-LISTEN = "unix:///nowhere/0.sock"
+LISTEN = f"unix:///nowhere/{os.getpid()}.sock"
+"""No other test run beside this one has it: a folder with a long path gives way to /tmp."""
 NAMESPACE = link.Objects(Kind.NAMESPACE, (("/default", pack(Namespace("", "default"))),))
 SERVICE = pack(Service("default", "web", cluster_ips=("10.96.7.7",)))
 KINDS = (Kind.NAMESPACE, Kind.SERVICE, Kind.ENDPOINT_SLICE)
