@@ -138,7 +138,7 @@ def test_a_folder_that_anybody_could_have_made_is_not_believed(
 
 
 def test_nobody_listens_there(explain: Run) -> None:
-    code, text = explain(WEB, "--server", "unix:///nowhere/0.sock")
+    code, text = explain(WEB, "--server", "unix:///nobody/0.sock")
     assert code == 1
     assert "no grpcdns serve on this machine listens there" in text
 

@@ -71,6 +71,7 @@ def feed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Feed]:
     for thread in threads:
         thread.join()
     listener.close()
+    run.remove()
 
 
 @pytest.fixture
