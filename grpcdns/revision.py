@@ -19,15 +19,20 @@ def revision(package: Path = _PACKAGE) -> str:
 
 
 def _of_checkout(git: Path) -> str:
-    """HEAD of the repository, without running git: an image may have none."""
+    """HEAD of the repository, without running git: an image may have none. ``git`` is a file in a
+    worktree, whose branches are in the repository that it was made from."""
     try:
+        if git.is_file():
+            git = git.parent / git.read_text().strip().removeprefix("gitdir: ")
+        common = git / "commondir"
+        shared = git / common.read_text().strip() if common.exists() else git
         head = (git / "HEAD").read_text().strip()
         reference = head.removeprefix("ref: ")
         if reference == head:
             return head
-        if (git / reference).exists():
-            return (git / reference).read_text().strip()
-        packed = (git / "packed-refs").read_text().splitlines()
+        if (shared / reference).exists():
+            return (shared / reference).read_text().strip()
+        packed = (shared / "packed-refs").read_text().splitlines()
     except OSError:
         return ""
     return next((line.split()[0] for line in packed if line.endswith(f" {reference}")), "")

@@ -43,5 +43,18 @@ def test_of_a_checkout(package: Path, packed: bool, detached: bool) -> None:
     assert revision(package) == git(root, "rev-parse", "HEAD")
 
 
+@pytest.mark.parametrize("packed", [False, True], ids=["loose", "packed"])
+def test_of_a_worktree(tmp_path: Path, packed: bool) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+    first.mkdir()
+    git(first, "init", "--quiet")
+    git(first, "commit", "--quiet", "--allow-empty", "--message", "one")
+    git(first, "worktree", "add", "--quiet", "-b", "other", str(second))
+    git(second, "commit", "--quiet", "--allow-empty", "--message", "two")
+    if packed:
+        git(first, "pack-refs", "--all")
+    assert revision(second / "grpcdns") == git(second, "rev-parse", "HEAD")
+
+
 def test_unknown(package: Path) -> None:
     assert revision(package) == ""
