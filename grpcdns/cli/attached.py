@@ -25,6 +25,7 @@ from grpcdns.core.cluster.store import Store
 from grpcdns.serve import link, status
 from grpcdns.serve.rundir import RunDir
 from grpcdns.serve.status import Status
+from grpcdns.source.kinds import WATCHED
 
 NAME = "explain"
 
@@ -51,9 +52,9 @@ def read(address: str, seconds: float) -> Cluster:
     except (OSError, link.LinkError) as error:
         why = f"nothing more from the feed: {error}"
     if not received.is_whole:
-        kinds = ", ".join(sorted(kind.name.lower() for kind in received.missing)) or "its state"
-        why = "; ".join(received.problems) or why
-        raise NotDone(f"{address}: not complete ({kinds}): {why}")
+        kinds = ", ".join(WATCHED[kind].name for kind in sorted(received.missing)) or "its state"
+        why = "; ".join(received.problems) or f"no {kinds}: {why}"
+        raise NotDone(f"{address}: not complete: {why}")
     index = index_of(config.policy(), received.store)
     index.serials = [received.serial] * len(index.serials)
     zones = Zones(config.policy())

@@ -27,6 +27,7 @@ from grpcdns.core.answers.policy import Policy, Zones, needed_kinds
 from grpcdns.core.cluster.index import Index
 from grpcdns.core.cluster.objects import Kind
 from grpcdns.core.cluster.store import Store
+from grpcdns.source.kinds import WATCHED
 from grpcdns.source.make import make_source
 from grpcdns.source.sink import Packed
 
@@ -36,6 +37,8 @@ _LIVE_ONLY: Final = frozenset(
 )
 PATIENCE: Final = 3.0
 """Seconds for an API that is unreachable to answer after all."""
+OTHERS: Final = 1.0
+"""Seconds for the API to say of the other kinds, too, whether they may be listed."""
 OFFERED: Final = tuple(o for o in OPTIONS if o.group in _GROUPS and o.name not in _LIVE_ONLY)
 
 
@@ -126,12 +129,12 @@ class Collector:
         self._needed = frozenset(needed)
         self._changed = threading.Condition()
         self._problems: dict[Kind | None, str] = {}
-        self._refused = False
-        self._lost_at = math.inf
+        self._end = math.inf
 
     def replace(self, kind: Kind, objects: Collection[Packed]) -> int:
         with self._changed:
             count = self.store.replace(kind, [(key, body) for key, body, _ in objects])
+            self._problems.pop(kind, None)
             self._changed.notify_all()
             if self.progress is not None:
                 self.progress.done = sum(map(len, self.store.bodies.values()))
@@ -154,25 +157,26 @@ class Collector:
         if what in ("api_lost", "forbidden"):
             with self._changed:
                 self._problems[kind] = str(fields.get("error", what))
-                self._refused |= what == "forbidden"
-                self._lost_at = min(self._lost_at, time.monotonic())
+                patience = OTHERS if what == "forbidden" else PATIENCE
+                self._end = min(self._end, time.monotonic() + patience)
                 self._changed.notify_all()
 
     def wait(self, seconds: float) -> None:
         """Until every needed kind is listed.
 
-        Raises NotDone after ``seconds``; at once when the API refuses a kind, as a retry would not
-        help; and `PATIENCE` seconds after the API was found unreachable.
+        Raises NotDone after ``seconds``; when the API has refused a kind, as a retry would not
+        help, and said of all others whether it does; and `PATIENCE` seconds after the API was found
+        unreachable.
         """
         end = time.monotonic() + seconds
         with self._changed:
-            while self._missing and not self._refused:
-                left = min(end, self._lost_at + PATIENCE) - time.monotonic()
+            while not self._missing <= self._problems.keys():
+                left = min(end, self._end) - time.monotonic()
                 if left <= 0:
                     break
                 self._changed.wait(left)
             if self._missing:
-                kinds = ", ".join(sorted(kind.name.lower() for kind in self._missing))
+                kinds = ", ".join(WATCHED[kind].name for kind in sorted(self._missing))
                 why = "; ".join(dict.fromkeys(self._problems.values())) or "no list yet"
                 raise NotDone(f"{kinds} cannot be read: {why}")
 

@@ -68,8 +68,8 @@ class State(msgspec.Struct, frozen=True, array_like=True, tag="state"):
     """When the API was last heard about the kind that has been silent longest (unix seconds), as of
     this message: `explain` shows it."""
     problems: tuple[str, ...] = ()
-    """Why kinds that answers need are not listed, one line each: for `explain`. That a list has not
-    come yet is no problem."""
+    """Why kinds that answers need are not listed, a line each that names the kind unless it is all
+    of them: for `explain`. That a list has not come yet is no problem."""
     guard: str = ""
     """What was lost when the guard began to hold; "" while it does not: for `explain`."""
 

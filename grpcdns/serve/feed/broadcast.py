@@ -367,8 +367,10 @@ class Broadcast:
         heard = min((self.heard_at.get(kind, 0.0) for kind in self.needed), default=0.0)
         saved = self.restored if restored else 0.0
         missing = self.needed - self.store.listed
-        problems = (self.problems.get(kind) or self.problems.get(None) for kind in sorted(missing))
-        texts = tuple(dict.fromkeys(filter(None, problems)))
+        own = {kind: error for kind in sorted(missing) if (error := self.problems.get(kind))}
+        texts = tuple(f"{WATCHED[kind].name}: {error}" for kind, error in own.items())
+        if own.keys() < missing and None in self.problems:
+            texts += (self.problems[None],)
         _, guard = self.guarded
         subscriber.state = link.to_frame(link.State(restored, saved, heard, texts, guard))
         self._push(subscriber, subscriber.state)

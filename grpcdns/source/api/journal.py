@@ -23,10 +23,12 @@ NAMED_SKIPS: Final = 1000
 
 
 class Journal:
-    """Shared by all kinds' threads."""
+    """Shared by all kinds' threads. With ``once`` the sink alone gets the failures: a command that
+    reads the cluster once ends with them."""
 
-    def __init__(self, sink: Sink, clock: Clock) -> None:
+    def __init__(self, sink: Sink, clock: Clock, *, once: bool = False) -> None:
         self._sink = sink
+        self._once = once
         self._clock = clock
         self._lock = threading.Lock()
         self._lost: set[Kind] = set()
@@ -118,7 +120,8 @@ class Journal:
             self._lost.add(kind)
         if news:
             how = "fails" if isinstance(error, ApiError) else "is unreachable"
-            log.warning("the Kubernetes API %s: %s; retrying", how, error)
+            if not self._once:
+                log.warning("the Kubernetes API %s: %s; retrying", how, error)
             self._sink.note("api_lost", None, error=str(error))
 
     def _refused(self, kind: Kind, error: ApiError) -> None:
@@ -128,7 +131,7 @@ class Journal:
             self._refusals[kind] = line
         absent = error.status == 404
         self._sink.note("absent" if absent else "forbidden", kind, error=str(error))
-        if news:
+        if news and not self._once:
             log.log(logging.WARNING if absent else logging.ERROR, "%s", line)
 
 

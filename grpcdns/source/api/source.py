@@ -62,8 +62,8 @@ class KubernetesApi:
         self._client = client = Client(self._login, throttle)
         login, _ = client.login()
         if self._once:
-            _expect_answer(login, self._clock)
-        journal = Journal(sink, self._clock)
+            expect_answer(login, self._clock)
+        journal = Journal(sink, self._clock, once=self._once)
         policy = config.policy()
         self._watches = [
             Watch(resource, Decoder(kind, fields_of(policy)), client, sink, journal, self._clock)
@@ -100,8 +100,9 @@ class KubernetesApi:
                 watch.use(Decoder(watch.kind, fields))
 
 
-def _expect_answer(login: Login, clock: Clock) -> None:
-    """Asks for anything. Raises Unreachable. In a thread, as a resolver has its own timeouts."""
+def expect_answer(login: Login, clock: Clock) -> None:
+    """Asks the API for anything. Raises Unreachable after `ANSWER_TIMEOUT`, ApiError never. In a
+    thread, as a resolver has its own timeouts."""
     client = Client(
         lambda: login,
         Throttle(clock),

@@ -158,12 +158,33 @@ def test_a_running_worker_without_rights_says_so_at_once(cluster: Cluster, expla
             lambda: next(
                 found
                 for found in [explain(WEB, "--server", ours.listen[0], "--timeout", "60s")]
+                if "EndpointSlice: 403 " in found[1]
+            ),
+            "the feed has been refused",
+        )
+    assert code == 1
+    assert "not complete: Namespace: 403 Forbidden: " in text
+    assert "; Service: 403 Forbidden: " in text
+
+
+def test_a_running_worker_names_only_the_kind_that_is_missing(
+    cluster: Cluster, explain: Run
+) -> None:
+    core = {"apiGroups": [""], "resources": ["namespaces", "services"]}
+    rules = [{**core, "verbs": ["list", "watch"]}]
+    kubeconfig = str(cluster.service_account_kubeconfig("no-slices", rules))
+    with Grpcdns("--kubeconfig", kubeconfig).start(ready=False) as ours:
+        code, text = wait_until(
+            lambda: next(
+                found
+                for found in [explain(WEB, "--server", ours.listen[0], "--timeout", "60s")]
                 if "forbidden" in found[1]
             ),
             "the feed has been refused",
         )
     assert code == 1
-    assert "not complete (endpoint_slice, namespace, service): 403 " in text
+    assert f"{ours.listen[0]}: not complete: EndpointSlice: 403 Forbidden: " in text
+    assert "Service:" not in text
 
 
 def test_an_api_that_is_away_is_said_within_five_seconds(tmp_path: Path, explain: Run) -> None:
@@ -188,8 +209,11 @@ def test_a_worker_over_tls(tmp_path: Path, explain: Run) -> None:
 
 
 def test_a_cluster_that_refuses(cluster: Cluster, explain: Run) -> None:
+    """One line, with every right that is missing."""
     kubeconfig = str(cluster.service_account_kubeconfig("nobody", ()))
     code, text = explain(WEB, "--kubeconfig", kubeconfig)
     assert code == 1
-    assert "cannot be read: " in text
-    assert "forbidden" in text
+    assert text.startswith("grpcdns: Namespace, Service, EndpointSlice cannot be read: 403 ")
+    for plural in ("namespaces", "services", "endpointslices.discovery.k8s.io"):
+        assert f"{plural} is forbidden" in text
+    assert text.count("\n") == 1

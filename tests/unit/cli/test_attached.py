@@ -115,16 +115,16 @@ def test_partial_data_is_no_answer(
     feed(*messages, close=close)
     code, out, err = explain("--timeout", "30s" if close else "300ms")
     assert (code, out) == (1, "")
-    assert err.startswith(f"grpcdns: {LISTEN}: not complete (")
+    assert err.startswith(f"grpcdns: {LISTEN}: not complete: no ")
     assert ("closed the connection" in err) == close
 
 
 def test_a_right_that_is_missing_is_said_at_once(feed: Feed, explain: Run) -> None:
-    why = '403 Forbidden: services is forbidden: User "x" cannot list resource "services"'
+    why = 'Service: 403 Forbidden: User "x" cannot list resource "services"'
     feed(link.State(False, 0.0, 0.0, (why,)), *lists(Kind.NAMESPACE))
     code, out, err = explain("--timeout", "60s")
     assert (code, out) == (1, "")
-    assert err == f"grpcdns: {LISTEN}: not complete (endpoint_slice, namespace, service): {why}\n"
+    assert err == f"grpcdns: {LISTEN}: not complete: {why}\n"
 
 
 def test_a_failure_is_json_too(feed: Feed, explain: Run) -> None:
