@@ -20,6 +20,7 @@ from grpcdns.corefile.networks import node_cidrs, service_cidrs
 from grpcdns.corefile.write import pod_networks
 from grpcdns.source.api.client import ApiError, Client, Connection, Unreachable
 from grpcdns.source.api.login import Login, from_kubeconfig, in_cluster
+from grpcdns.source.api.source import expect_answer
 from grpcdns.source.api.throttle import Throttle
 from grpcdns.source.clock import WallClock
 from grpcdns.source.manifests.documents import Document, plain, read_documents
@@ -30,6 +31,8 @@ SERVICE_CIDRS: Final = "/apis/networking.k8s.io/v1/servicecidrs"
 NODES: Final = "/api/v1/nodes"
 SERVICES: Final = "/api/v1/services"
 SLICES: Final = "/apis/discovery.k8s.io/v1/endpointslices"
+READ_TIMEOUT: Final = 10.0
+"""Seconds without a byte of an answer, once the API has shown that it answers."""
 
 
 class Networks(NamedTuple):
@@ -42,7 +45,7 @@ class Networks(NamedTuple):
 
 
 def find_networks(config: Config) -> Networks:
-    """Raises NotDone when the API is unreachable, `UserError` when no option says where it is."""
+    """Raises NotDone when the API does not answer, `UserError` when no option says where it is."""
     missing: list[str] = []
     if config.manifests:
         objects = [*_manifests(config.manifests)]
@@ -76,12 +79,15 @@ def count_names(config: Config) -> Names:
 
 @contextmanager
 def _connection(config: Config) -> Iterator[Connection]:
-    client = Client(lambda: _login(config), Throttle(WallClock()))
+    clock = WallClock()
+    login = _login(config)
+    client = Client(lambda: login, Throttle(clock), read_timeout=READ_TIMEOUT)
     connection = client.connect()
     try:
+        expect_answer(login, clock)
         yield connection
     except Unreachable as error:
-        raise NotDone(f"the API is unreachable: {error}") from error
+        raise NotDone(f"the Kubernetes API does not answer: {error}") from error
     finally:
         connection.close()
 

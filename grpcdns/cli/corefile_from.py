@@ -9,11 +9,13 @@ from __future__ import annotations
 import argparse
 import shlex
 from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise
 
 from grpcdns.cli import NotDone, output
 from grpcdns.cli.cidrs import find_networks
 from grpcdns.cli.documents import TranslatedCorefile, TranslatedLine
 from grpcdns.config.options import Config, UserError
+from grpcdns.core.answers.policy import Policy
 from grpcdns.corefile.cache import Names
 from grpcdns.corefile.configmap import Embedded
 from grpcdns.corefile.flags import Account, Fate
@@ -98,6 +100,7 @@ def _head(path: str, made: Translation, missing: Sequence[str], names: Names) ->
     for remark in missing:
         yield f"# MISSING: {remark}"
     yield "#"
+    yield from _ttls(made.flags)
     yield f"# The cache with grpc. {names.comment()} Fits --ttl-mode fixed and adaptive."
     yield "#"
     yield f"# What became of the lines of {path}:"
@@ -105,6 +108,19 @@ def _head(path: str, made: Translation, missing: Sequence[str], names: Names) ->
     for one in made.accounts:
         yield f"# {_place(one):{width}}  {one.fate}: {one.detail}"
     yield ""
+
+
+def _ttls(flags: Sequence[str]) -> Iterator[str]:
+    """The flags that give adaptive TTLs. The command line has the TTL that clients get now: whether
+    it changes is the operator's decision."""
+    ttl = dict(pairwise(flags)).get("--ttl", "")
+    if ttl == "0":  # no answer may be kept
+        return
+    stable = max(int(ttl or 0), Policy().ttl_stable)
+    of_ttl = f" of --ttl {ttl}" if ttl else ""
+    yield f"# TTLs stay as they are. --ttl-mode adaptive --ttl-stable {stable} instead{of_ttl}, as"
+    yield "# deploy/kubeadm has it, is less for what changes (docs/operations.md, Adaptive TTLs)."
+    yield "#"
 
 
 def _place(one: Account) -> str:

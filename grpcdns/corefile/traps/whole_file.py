@@ -28,13 +28,14 @@ def _shadowed(block: Block) -> bool:
 
 
 def _find_no_grpc(corefile: Corefile) -> Hits:
-    if corefile.blocks or corefile.parsed.imports:
+    if corefile.blocks:
         return
     for server in corefile.parsed.servers:
         for one in server.all("kubernetes")[:1]:
             yield one.line, "kubernetes, and no grpc: grpcdns corefile --from FILE translates it"
             return
-    yield _line(corefile), "this Corefile has no grpc"
+    if not corefile.parsed.imports:  # an imported file may have it
+        yield _line(corefile), "this Corefile has no grpc"
 
 
 def _find_stray_brace(corefile: Corefile) -> Hits:

@@ -22,7 +22,7 @@ from harness.objects import pod, port, service, write_list
 from harness.paths import EXAMPLES, ROOT
 from harness.ports import free_address, free_port
 from harness.waiting import wait_until
-from tests.unit.corefile.stock import KUBEADM
+from tests.unit.corefile.stock import KUBEADM, STOCK
 
 MANIFESTS = ("--manifests", str(EXAMPLES))
 NETWORKS = ("--service-cidr", "10.96.0.0/12", "--pod-cidr", "172.17.0.0/16")
@@ -83,7 +83,10 @@ def test_a_cache_that_cannot_be_sized_has_the_default_size(
         f"clusters: [{{name: a, cluster: {{server: 'http://{free_address()}'}}}}]\n"
     )
     assert main(["corefile", *NETWORKS, "--kubeconfig", str(kubeconfig)]) == 0
-    assert "not counted (the API is unreachable: Connection refused)" in capsys.readouterr().out
+    assert (
+        "not counted (the Kubernetes API does not answer: Connection refused)"
+        in capsys.readouterr().out
+    )
 
 
 @pytest.mark.parametrize("given", ["0", "many", "-1"])
@@ -282,11 +285,13 @@ def test_a_network_that_is_not_served_is_one_line(
 # -- translating
 
 
+@pytest.mark.parametrize("text", STOCK.values(), ids=STOCK.keys())
 def test_a_stock_corefile_points_to_the_translation(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    """Also one that imports files, as k3s's does."""
     file = tmp_path / "Corefile"
-    file.write_text(KUBEADM)
+    file.write_text(text)
     assert main(["corefile", "--check", str(file)]) == 1
     assert "grpcdns corefile --from FILE translates it [no-grpc]" in capsys.readouterr().out
 
@@ -302,6 +307,7 @@ def test_what_is_translated_says_what_became_of_each_line(
     flags = "--zones cluster.local,10.96.0.0/12,10.244.0.0/16 --pods insecure --ttl 30"
     assert text.startswith(f"# grpcdns serve {flags}\n")
     assert re.search(r"^#    8  pods insecure +flag: --pods insecure$", text, re.M)
+    assert "# TTLs stay as they are. --ttl-mode adaptive --ttl-stable 30 instead of " in text
     assert [one for one in check_corefile(text) if one.trap.level != NOTE] == []
 
 
@@ -320,6 +326,32 @@ def test_a_translation_says_what_its_cache_has_room_for(
         text = capsys.readouterr().out
         assert f"# The cache with grpc. {comment}" in text
         assert f"success {size} 30 0" in text
+
+
+@pytest.mark.parametrize(
+    ("line", "offered"),
+    [
+        ("ttl 60", "--ttl-stable 60 instead of --ttl 60,"),
+        ("ttl 7", "--ttl-stable 30 instead of --ttl 7,"),
+        ("", "--ttl-stable 30 instead,"),
+        ("ttl 0", ""),
+    ],
+)
+def test_adaptive_ttls_are_offered(
+    line: str, offered: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The command line keeps the TTL. What is offered has no finding in the Corefile."""
+    file = tmp_path / "Corefile"
+    file.write_text(KUBEADM.replace("ttl 30", line))
+    assert main(["corefile", "--from", str(file), *NETWORKS]) == 0
+    text = capsys.readouterr().out
+    words = text.splitlines()[0].split()
+    assert words[5:7] == ["--pods", "insecure"]
+    assert " ".join(words[7:]) == line.replace("ttl", "--ttl")
+    assert ("adaptive --ttl-stable" in text) == bool(offered)
+    assert offered in text
+    found = check_corefile(text, backend=Backend(0, adaptive=True))
+    assert [one for one in found if one.trap.level != NOTE] == []
 
 
 def test_a_translation_without_networks_is_incomplete(

@@ -18,6 +18,7 @@ COMMANDS = {
     "zone": ["zone"],
     "explain": ["explain", "web.default.svc.cluster.local"],
     "compare": ["compare", "--with", "127.0.0.1:53"],
+    "corefile": ["corefile"],
 }
 
 
