@@ -197,7 +197,7 @@ def _yaml(plain: Any) -> str:
     import yaml
 
     def dump(base: type[yaml.SafeDumper] | type[yaml.CSafeDumper]) -> str:
-        dumper = type("Dumper", (base,), {"ignore_aliases": lambda *_: True})
+        dumper: Any = type("Dumper", (base,), {"ignore_aliases": lambda *_: True})
         dumper.add_representer(str, text)
         how: Any = {"sort_keys": False, "allow_unicode": False, "width": 1 << 20}
         return str(yaml.dump(plain, Dumper=dumper, **how))
