@@ -139,20 +139,28 @@ class Output:
 
     def rows(self, rows: Iterable[Sequence[Cell]], indent: int = 2) -> None:
         """Rows of cells, aligned in columns; the last column has any width."""
-        table = [list(row) for row in rows]
-        widths: dict[int, int] = {}
-        for row in table:
-            for at, cell in enumerate(row[:-1]):
-                widths[at] = max(widths.get(at, 0), len(_text(cell)))
-        for row in table:
-            cells: list[Cell] = []
-            for at, cell in enumerate(row):
-                last = at == len(row) - 1
-                pad = "" if last else " " * (widths[at] - len(_text(cell)) + 2)
-                cells += [cell, pad]
-            while not _text(cells[-1]).strip():
-                cells.pop()
+        for cells in aligned(rows):
             self.line(*cells, indent=indent)
+
+
+def aligned(rows: Iterable[Sequence[Cell]]) -> list[list[Cell]]:
+    """The cells of each row with blanks between them, so that columns begin at the same place."""
+    table = [list(row) for row in rows]
+    widths: dict[int, int] = {}
+    for row in table:
+        for at, cell in enumerate(row[:-1]):
+            widths[at] = max(widths.get(at, 0), len(_text(cell)))
+    lines = []
+    for row in table:
+        cells: list[Cell] = []
+        for at, cell in enumerate(row):
+            last = at == len(row) - 1
+            pad = "" if last else " " * (widths[at] - len(_text(cell)) + 2)
+            cells += [cell, pad]
+        while cells and not _text(cells[-1]).strip():
+            cells.pop()
+        lines.append(cells)
+    return lines
 
 
 def new_console(*, stderr: bool = False, **options: Any) -> Console:
