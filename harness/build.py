@@ -81,6 +81,13 @@ PROGRAMS: Final = {
             values=("main.version=v1.9.4",),
         ),
         Program(
+            "helm",
+            SERVERS / "helm",
+            package="helm.sh/helm/v4/cmd/helm",
+            values=("helm.sh/helm/v4/internal/version.version=v4.3.1",),
+            minutes=2,
+        ),
+        Program(
             "kube-apiserver",
             SERVERS / "kubernetes",
             package="./kube-apiserver",

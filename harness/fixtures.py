@@ -5,6 +5,7 @@
     make_cluster     starts a cluster of the test
     coredns          starts CoreDNS with a Corefile
     grpcurl          runs grpcurl
+    helm             the path of helm
     kubectl          the path of kubectl
     kustomize        the path of kustomize
     kubectl_reader   the path of kubectl's reader of manifests (tests/servers/manifests)
@@ -45,6 +46,7 @@ NEEDS: Final = {
     "own_cluster": _BARE_CLUSTER,
     "coredns": ("coredns",),
     "grpcurl": ("grpcurl",),
+    "helm": ("helm",),
     "kubectl": ("kubectl",),
     "kustomize": ("kustomize",),
     "kubectl_reader": ("manifests",),
@@ -115,6 +117,11 @@ def grpcurl() -> Callable[..., grpcurl_module.Output]:
     """Runs grpcurl: `grpcurl("HOST:PORT", "list")`."""
     skip_unless_built("grpcurl")
     return grpcurl_module.grpcurl
+
+
+@pytest.fixture(scope="session")
+def helm() -> Path:
+    return built(partial(binary, "helm"))
 
 
 @pytest.fixture(scope="session")

@@ -3,10 +3,14 @@
 Prints one line for each server, nothing with --quiet. The --tls-* flags are for servers on TCP: a
 unix socket is always plaintext, so one call covers both.
 
+With --dns it queries a DNS server instead, such as the CoreDNS in front: A and AAAA of --name, over
+UDP and over TCP. It serves if there is a record, both ways.
+
 Exit code 0: every server is serving (with --any: at least one is); 1: otherwise.
 
-Example:
+Examples:
     grpcdns check --server unix:///run/grpcdns/0.sock --server unix:///run/grpcdns/1.sock
+    grpcdns check --dns 10.96.0.10 --name kubernetes.default.svc.cluster.local
 """
 
 from __future__ import annotations
@@ -28,11 +32,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--any", action="store_true", help="succeed if at least one server is serving"
     )
+    parser.add_argument(
+        "--dns",
+        metavar="ADDR",
+        action="append",
+        help="a DNS server, instead of --server: IP, IP:PORT or [v6]:PORT",
+    )
+    parser.add_argument(
+        "--name",
+        metavar="NAME",
+        action="append",
+        help="what to query with --dns [kubernetes.default.svc.cluster.local]",
+    )
     parser.add_argument("--quiet", action="store_true", help="print nothing")
     output.add_arguments(parser, json=False)
 
 
 def run(args: argparse.Namespace) -> int:
+    if args.dns:
+        from grpcdns.cli import dns_check  # dnslib, which no probe of workers needs
+
+        return dns_check.run(args)
     seconds = servers.seconds(args)
     found = [_ask(args, address, seconds) for address in servers.addresses(args)]
     ok = (any if args.any else all)(one.status == "SERVING" for one in found)

@@ -96,6 +96,25 @@ class Check(Document, frozen=True, kw_only=True):
     servers: list[ServerHealth]
 
 
+class NameChecked(msgspec.Struct, frozen=True, kw_only=True):
+    """A DNS server's answers to A and AAAA of a name. ``transport``: UDP or TCP. ``rcode``: as
+    text, "" if there was no reply; ``error``: why, "" otherwise. ``records``: of these types."""
+
+    server: str
+    name: str
+    transport: str
+    rcode: str
+    records: int
+    error: str
+
+
+class CheckDns(Document, frozen=True, kw_only=True):
+    """Whether DNS servers have records at names. ``ok``: the exit code is 0."""
+
+    ok: bool
+    answers: list[NameChecked]
+
+
 # -- explain
 
 
@@ -282,6 +301,7 @@ class PrintedConfig(Document, frozen=True, kw_only=True):
 DOCUMENTS: Final[dict[str, Any]] = {
     "query": Query,
     "check": Check,
+    "check-dns": CheckDns,
     "explain": Explain,
     "compare": Compare,
     "zone": Zone,

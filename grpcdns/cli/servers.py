@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import ipaddress
 import os
 
 from grpcdns.config import values
@@ -43,6 +44,15 @@ def address(text: str) -> str:
         return str(values.listen_address(text))
     except ValueError as error:
         raise UserError(f"--server: {error}") from error
+
+
+def dns_address(flag: str, text: str) -> tuple[str, int]:
+    """Host and port of a DNS server: IP, IP:PORT or [v6]:PORT. Raises UserError."""
+    try:
+        host, _, port = values.host_port(str(values.upstream_address(text))).rpartition(":")
+        return str(ipaddress.ip_address(host.strip("[]"))), int(port)
+    except ValueError as error:
+        raise UserError(f"{flag}: {text!r} is not an IP address with or without a port") from error
 
 
 def seconds(args: argparse.Namespace) -> float:

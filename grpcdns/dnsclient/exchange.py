@@ -34,15 +34,17 @@ class TimedOut(NoReply):
     """Timeout: the query or its reply may be lost."""
 
 
-async def exchange(query: bytes, host: str, port: int, seconds: float) -> Message:
+async def exchange(
+    query: bytes, host: str, port: int, seconds: float, *, tcp: bool = False
+) -> Message:
     """The reply to a query of one question (`messages.make_query`).
 
-    ``host`` is an IP address, ``seconds`` the timeout of the whole exchange, TCP included.
-    Raises NoReply.
+    ``host`` is an IP address, ``seconds`` the timeout of the whole exchange, TCP included. ``tcp``:
+    not over UDP first. Raises NoReply.
     """
     try:
         async with asyncio.timeout(seconds):
-            message = await _over_udp(query, host, port)
+            message = None if tcp else await _over_udp(query, host, port)
             return message if message is not None else await _over_tcp(query, host, port)
     except TimeoutError as error:
         raise TimedOut(f"no answer in {seconds:g} s") from error

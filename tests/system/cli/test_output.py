@@ -62,6 +62,7 @@ SERVED: Final = [
     Row(f"query none.{WEB} SRV --server SERVER", "query"),
     Row("check --server SERVER", "check"),
     Row(f"check --server SERVER --server {NOBODY}", "check", 1),
+    Row("check --dns 127.0.0.1:1", "check-dns", 1),
     Row(f"explain {WEB} AAAA --server SERVER", "explain"),
     Row("guard status --server SERVER", "guard"),
 ]

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from grpcdns.cli import main
 from harness.certificates import Authority
+from harness.coredns import CoreDNS
 from harness.grpcdns import Grpcdns
 from harness.paths import EXAMPLES
 from harness.ports import free_address
@@ -194,3 +195,34 @@ def test_wrong_credentials_are_refused(
         flags = [flag for flag in flags if not flag.startswith("--tls-key")]
     assert main(["query", XECHO, "--timeout=2s", *flags]) == 1
     assert capsys.readouterr().err.startswith(f"grpcdns: {tls[0]}: UNAVAILABLE: ")
+
+
+BACKEND = "cluster.local {{\n{}\n}}\n. {{\n    template IN A {{\n        rcode NXDOMAIN\n    }}\n}}"
+
+
+@pytest.mark.servers
+def test_check_of_a_dns_server(
+    ours: Grpcdns, coredns: Callable[..., CoreDNS], capsys: Captured
+) -> None:
+    """Over UDP and TCP; a name without records is no success."""
+    address = coredns(BACKEND.format(ours.grpc_block)).address
+    words = ["check", f"--dns={address}", "--timeout=2s"]
+    assert main([*words, f"--name={XECHO}"]) == 0
+    where = f"{address.host}#{address.port}: {XECHO}"
+    assert capsys.readouterr().out.splitlines() == [
+        f"{where} over UDP: NOERROR, 1 record",
+        f"{where} over TCP: NOERROR, 1 record",
+    ]
+    assert main([*words, f"--name={XECHO}", "--name=no-such.example"]) == 1
+    assert "no-such.example. over TCP: NXDOMAIN, 0 records\n" in capsys.readouterr().out
+    assert main([*words, f"--dns={free_address()}", f"--name={XECHO}", "--any", "--quiet"]) == 0
+    assert main(["check", f"--dns={free_address()}"]) == 1
+    assert "connection refused" in capsys.readouterr().out
+
+
+def test_check_of_a_dns_server_that_makes_no_sense(capsys: Captured) -> None:
+    assert main(["check", "--dns=dns.example"]) == 2
+    assert main(["check", "--dns=127.0.0.1", "--name=a..b"]) == 2
+    first, second = capsys.readouterr().err.splitlines()
+    assert "--dns: 'dns.example' is not an IP address" in first
+    assert "--name: a..b" in second

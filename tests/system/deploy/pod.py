@@ -94,6 +94,7 @@ class Pod:
         if not self._container:
             text = text.replace("/run/grpcdns", str(self._folder / "run"))
             text = text.replace("/var/cache/grpcdns", str(self._folder / "cache"))
+            text = text.replace("/etc/grpcdns-tls", str(self._folder / "tls"))
         return (
             text.replace("--metrics=:9154", f"--metrics=127.0.0.1:{self.metrics}")
             .replace("0.0.0.0:5301", f"127.0.0.1:{self.native}")

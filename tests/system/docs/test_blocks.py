@@ -36,7 +36,7 @@ CHECKED: Final = {
 }
 _FENCE: Final = re.compile(r"^( *)```(\w*)\n(.*?)^\1```", re.M | re.S)
 # Programs of others that a reader has; how they are called is up to them.
-OTHERS: Final = {"dig", "docker", "nslookup", "pip", "git", "cd", "curl", "export"}
+OTHERS: Final = {"dig", "docker", "nslookup", "pip", "git", "cd", "curl", "export", "helm"}
 
 
 class Block(NamedTuple):

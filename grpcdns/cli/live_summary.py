@@ -1,0 +1,157 @@
+"""What ``grpcdns compare --live`` has heard, and what a switch would change of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from grpcdns.cli.comparer import DELIBERATE, DIFFERENT, FAILED, SAME, Settings
+from grpcdns.cli.documents import Compared, CompareLive, LiveChange
+from grpcdns.cli.output import Output, plural
+from grpcdns.core.inspect.differences import DIFFERENCES
+
+_SHOWN: Final = 5
+"""Names that are shown for each kind of change."""
+
+
+@dataclass
+class Counts:
+    """Lines that were read, and those of them that are no question, one outside the zones, or one
+    that there was no room for."""
+
+    lines: int = 0
+    rubbish: int = 0
+    outside: int = 0
+    left_out: int = 0
+
+
+@dataclass
+class Heard:
+    """A question: how often it was logged, and its last outcome, if it was asked."""
+
+    queries: int = 1
+    outcome: Compared | None = None
+
+
+def document(
+    counts: Counts, heard: Iterable[Heard], settings: Settings, took: float
+) -> CompareLive:
+    every = list(heard)
+    asked = [one for one in every if one.outcome is not None]
+    outcomes = [one.outcome for one in asked if one.outcome is not None]
+    return CompareLive(
+        dns=f"{settings.host}#{settings.port}",
+        grpcdns=settings.server,
+        seconds=round(took, 3),
+        lines=counts.lines,
+        rubbish=counts.rubbish,
+        outside=counts.outside,
+        left_out=counts.left_out,
+        queries=sum(one.queries for one in every),
+        questions=len(asked),
+        not_asked=len(every) - len(asked),
+        same=sum(one.outcome == SAME for one in outcomes),
+        deliberate=sum(one.outcome == DELIBERATE for one in outcomes),
+        different=sum(one.outcome == DIFFERENT for one in outcomes),
+        failed=sum(one.outcome == FAILED for one in outcomes),
+        changes=_changes(asked),
+        differences=[one for one in outcomes if one.outcome != SAME],
+    )
+
+
+def _changes(asked: Iterable[Heard]) -> list[LiveChange]:
+    """By kind; what clients ask most often first."""
+    by_kind: dict[str, list[Heard]] = {}
+    for one in asked:
+        if one.outcome is not None and one.outcome.outcome in (DIFFERENT, DELIBERATE):
+            by_kind.setdefault(_kind(one.outcome), []).append(one)
+    changes = []
+    for kind, those in by_kind.items():
+        those.sort(key=lambda one: -one.queries)
+        changes.append(
+            LiveChange(
+                kind=kind,
+                deliberate=kind in DIFFERENCES,
+                questions=len(those),
+                queries=sum(one.queries for one in those),
+                names=[f"{one.outcome.name} {one.outcome.qtype}" for one in those if one.outcome],
+            )
+        )
+    return sorted(changes, key=lambda one: (one.deliberate, -one.queries, one.kind))
+
+
+def _kind(one: Compared) -> str:
+    """The id of a deliberate difference; else the rcodes, or whose records there are more of."""
+    if one.difference:
+        return one.difference
+    if one.dns_rcode != one.grpcdns_rcode:
+        return f"{one.dns_rcode} -> {one.grpcdns_rcode}"
+    if not one.only_grpcdns:
+        return "fewer records"
+    return "other records" if one.only_dns else "more records"
+
+
+def show_one(out: Output, one: Compared) -> None:
+    """An outcome that is another than before."""
+    about = (f"{one.name} {one.qtype}", "bold")
+    if one.outcome == SAME:
+        out.line(about, ": the same again")
+    elif one.outcome == FAILED:
+        out.line(about, ": ", (one.error, "red"))
+    else:
+        show_difference(out, one)
+
+
+def show_difference(out: Output, one: Compared) -> None:
+    rcode = one.dns_rcode if one.dns_rcode == one.grpcdns_rcode else ""
+    id_ = one.difference
+    title = f" ({id_}, {DIFFERENCES[id_].title})" if id_ else ""
+    said = (f": {rcode}" if rcode else "") + title
+    out.line((f"{one.name} {one.qtype}", "bold"), said)
+    if not rcode:
+        out.line(("- DNS      ", "red"), one.dns_rcode or one.error, indent=2)
+        out.line(("+ grpcdns  ", "green"), one.grpcdns_rcode, indent=2)
+    for record in one.only_dns:
+        out.line(("- DNS      ", "red"), record, indent=2)
+    for record in one.only_grpcdns:
+        out.line(("+ grpcdns  ", "green"), record, indent=2)
+
+
+def show(out: Output, said: CompareLive) -> None:
+    out.line(f"{said.dns} (DNS) and {said.grpcdns} (grpcdns), {said.seconds:.1f} s:")
+    out.line(
+        f"{plural(said.lines, 'line')}: {said.queries:,} queries in the zones, {said.outside:,} "
+        f"outside them, {said.rubbish:,} without a question",
+        *((f", {said.left_out:,} left out", "red") if said.left_out else ()),
+    )
+    out.line(
+        f"{plural(said.questions, 'question')}: ",
+        (f"{said.same:,} same", "green"),
+        *((", ", f"{said.deliberate:,} deliberately different") if said.deliberate else ()),
+        ", ",
+        (f"{said.different:,} different", "bold red" if said.different else ""),
+        ", ",
+        (f"{said.failed:,} without answer", "bold red" if said.failed else ""),
+        *((", ", f"{said.not_asked:,} not asked") if said.not_asked else ()),
+    )
+    if not said.changes:
+        out.line(("A switch would change no answer that was asked for.", "green"))
+        return
+    out.line(("A switch would change:", "bold"))
+    out.rows(
+        [
+            (
+                (one.kind, "cyan" if one.deliberate else "bold red"),
+                f"{plural(one.questions, 'question')}, asked {plural(one.queries, 'time')}",
+                _names(one),
+            )
+            for one in said.changes
+        ]
+    )
+
+
+def _names(one: LiveChange) -> str:
+    rest = f", {len(one.names) - _SHOWN:,} more" if len(one.names) > _SHOWN else ""
+    names = f"{', '.join(one.names[:_SHOWN])}{rest}"
+    return f"{DIFFERENCES[one.kind].title}: {names}" if one.deliberate else names

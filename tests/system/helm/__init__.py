@@ -1,0 +1,1 @@
+"""deploy/helm: linted, rendered, compared with the kustomizations, installed and run."""
