@@ -15,6 +15,7 @@ from random import Random
 from typing import Any, Final
 
 import pytest
+from dns.rcode import NXDOMAIN
 
 from grpcdns.source.kinds import SERVICE_NAME, Fields, pod_label
 from grpcdns.source.manifests.controllers import (
@@ -27,6 +28,7 @@ from grpcdns.source.manifests.controllers import (
 from grpcdns.source.manifests.source import read_contents
 from harness.api import Object
 from harness.cluster import Cluster
+from harness.grpcdns import Grpcdns
 from harness.objects import namespace
 from harness.waiting import wait_until
 from tests.unit.core.test_orders import SEED
@@ -62,6 +64,35 @@ def test_slices(cluster: Cluster) -> None:
         written = [_with_families(one) for one in objects]
         assert _differences(expected[name], made(written)) == {}, json.dumps(objects)
     assert any(spread for spread in expected.values())
+
+
+def test_hostname_override_makes_no_name(cluster: Cluster) -> None:
+    """It is the name that a container sees (Kubernetes 1.34, KEP-4762). DNS names are made of
+    hostname and subdomain as ever, and of the address where there is no hostname."""
+    space = f"override-{SEED % 1000}"
+    spec = {"hostnameOverride": "other.example", "subdomain": "x",
+            "automountServiceAccountToken": False,
+            "containers": [{"name": "c", "image": "i"}]}  # fmt: skip
+    pods = [
+        {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "labels": {"app": "a"}},
+         "spec": {**spec, **more},
+         "status": {"phase": "Running", "podIP": ip, "podIPs": [{"ip": ip}],
+                    "conditions": [{"type": "Ready", "status": "True"}]}}
+        for name, ip, more in (("named", "10.1.7.1", {"hostname": "h"}), ("bare", "10.1.7.2", {}))
+    ]  # fmt: skip
+    headless = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "x"},
+                "spec": {"clusterIP": "None", "selector": {"app": "a"}}}  # fmt: skip
+    printed = _create(cluster, space, [headless, *pods])
+    assert [one["spec"].get("hostnameOverride") for one in printed[1:]] == ["other.example"] * 2
+    wait_until(lambda: real(cluster, space) == made(printed), "the controllers agree", timeout=30)
+    found = {row[1]: row[3] for row in made(printed)["x"]}
+    assert found == {"10.1.7.1": "h", "10.1.7.2": ""}
+    with Grpcdns("--kubeconfig", cluster.admin_kubeconfig, "--upstream", "none") as server:
+        for label, address in (("h", "10.1.7.1"), ("10-1-7-2", "10.1.7.2")):
+            reply = server.ask(f"{label}.x.{space}.svc.cluster.local.")
+            assert [record.to_text() for rrset in reply.answer for record in rrset] == [address]
+        for name in ("other", "other.example", "10-1-7-1"):
+            assert server.ask(f"{name}.x.{space}.svc.cluster.local.").rcode() == NXDOMAIN, name
 
 
 def draw(random: Random) -> list[Object]:
@@ -191,6 +222,8 @@ def _pod(random: Random, number: int) -> Object:
                                   if random.random() < 0.5 else sidecar]  # fmt: skip
     if random.random() < 0.5:
         spec["hostname"] = f"host-{number}"
+    if random.random() < 0.3:
+        spec["hostnameOverride"] = f"{random.choice(NAMES)}.example"
     if random.random() < 0.6:
         spec["subdomain"] = random.choice(NAMES)
     four, six = f"10.1.0.{random.randrange(1, 9)}", f"fd00::{random.randrange(1, 9)}"
