@@ -104,6 +104,16 @@ def endpoint_slice(
     }
 
 
+def service_cidr(name: str, *cidrs: str) -> Object:
+    """Networks that cluster IPs are taken from."""
+    return {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "ServiceCIDR",
+        "metadata": {"name": name},
+        "spec": {"cidrs": list(cidrs)},
+    }
+
+
 def service_import(
     name: str, ips: Sequence[str], ports: Sequence[Mapping[str, Any]], *, namespace: str = "default"
 ) -> Object:

@@ -17,9 +17,9 @@ from pathlib import Path
 import msgspec
 
 from grpcdns.cli import NotDone
-from grpcdns.cli.listed import Cluster, index_of
+from grpcdns.cli.listed import Cluster, index_of, zones_of
 from grpcdns.config.options import Config
-from grpcdns.core.answers.policy import Zones, needed_kinds
+from grpcdns.core.answers.policy import kept_kinds
 from grpcdns.core.cluster.objects import Kind
 from grpcdns.core.cluster.store import Store
 from grpcdns.serve import link, status
@@ -37,7 +37,7 @@ def read(address: str, seconds: float) -> Cluster:
     kind is missing.
     """
     sock, config = _dial(address)
-    received = _Received(needed_kinds(config.policy()))
+    received = _Received(kept_kinds(config.policy()))
     why = "the feed has closed the connection"
     try:
         with sock:
@@ -57,7 +57,7 @@ def read(address: str, seconds: float) -> Cluster:
         raise NotDone(f"{address}: not complete: {why}")
     index = index_of(config.policy(), received.store)
     index.serials = [received.serial] * len(index.serials)
-    zones = Zones(config.policy())
+    zones = zones_of(config.policy(), index)
     state = received.state
     return Cluster(config, index, zones, address, state.heard, state.saved, state.guard)
 

@@ -110,7 +110,7 @@ async def _compare(
     args: argparse.Namespace, settings: Settings, found: Cluster, questions: Sequence[Question]
 ) -> list[Compared]:
     async with grpc_client.Asker(args, settings.server, settings.seconds) as asker:
-        facts = facts_of(found.index, found.config.policy())
+        facts = facts_of(found.index, found.zones.policy)
         comparer = Comparer(settings, asker.ask, found.zones, facts)
         with Progress("comparing", args.output, len(questions)) as progress:
             compared = await comparer.all(questions, progress.advance)

@@ -43,6 +43,7 @@ from grpcdns.cli.output import Output, plural
 from grpcdns.config import values
 from grpcdns.config.load import Loaded
 from grpcdns.config.options import Config, UserError
+from grpcdns.core.answers.policy import AUTO, with_networks
 from grpcdns.corefile import translate
 from grpcdns.corefile.cache import Names
 from grpcdns.corefile.checker import check_corefile
@@ -113,6 +114,7 @@ def _write(args: argparse.Namespace, loaded: Loaded) -> int:
             if not ((services and "--service-cidr" in remark) or (pods and "--pod-cidr" in remark))
         ),
         names=names or found.names,
+        follows_networks=AUTO in config.zones,
         ttl_mode=config.ttl_mode if loaded.origin["ttl-mode"] != "default" else "adaptive",
     )
     text = write_corefile(plan)
@@ -143,7 +145,7 @@ def _count(loaded: Loaded) -> Names:
 
 def _forward_zones(config: Config) -> list[str]:
     every = (*config.zones, *config.external_zones)
-    return [zone for zone in every if not is_reverse(zone)]
+    return [zone for zone in every if zone != AUTO and not is_reverse(zone)]
 
 
 def _plain(zone: str) -> str:
@@ -189,7 +191,7 @@ def _translate(args: argparse.Namespace, loaded: Loaded) -> int:
 def _check(args: argparse.Namespace, loaded: Loaded) -> int:
     read = _read("--check", args.check)
     given = loaded.origin["zones"] != "default"
-    served = (*loaded.config.zones, *loaded.config.external_zones) if given else ()
+    served = (*_served_zones(args, loaded.config), *loaded.config.external_zones) if given else ()
     names = _given_names(args) or _count(loaded)
     if names.source and not names.number:
         print(f"grpcdns corefile: names not counted: {names.source}", file=sys.stderr)
@@ -203,6 +205,14 @@ def _check(args: argparse.Namespace, loaded: Loaded) -> int:
     document = CheckedCorefile(file=args.check, findings=[_document(one) for one in findings])
     output.emit(args, document, lambda out: _show(out, place, lines, findings))
     return 1 if any(one.trap.level != NOTE for one in findings) else 0
+
+
+def _served_zones(args: argparse.Namespace, config: Config) -> tuple[str, ...]:
+    """Those of --zones; auto needs the networks of --service-cidr or of the cluster."""
+    if AUTO not in config.zones:
+        return config.zones
+    networks = _cidrs(args.service_cidr) or find_networks(config).services
+    return with_networks(config.policy(), networks).zones
 
 
 def _read(flag: str, path: str) -> Embedded:

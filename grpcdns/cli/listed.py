@@ -23,7 +23,7 @@ from grpcdns.cli.output import TEXT
 from grpcdns.cli.progress import Progress
 from grpcdns.config.load import Loaded, load
 from grpcdns.config.options import OPTIONS, Config
-from grpcdns.core.answers.policy import Policy, Zones, needed_kinds
+from grpcdns.core.answers.policy import Policy, Zones, kept_kinds, needed_kinds, with_networks
 from grpcdns.core.cluster.index import Index
 from grpcdns.core.cluster.objects import Kind
 from grpcdns.core.cluster.store import Store
@@ -95,7 +95,7 @@ def read(config: Config, seconds: float, form: str = TEXT) -> Cluster:
     from grpcdns.source.api.client import Unreachable
 
     source = make_source(config, once=True)
-    collector = Collector(needed_kinds(config.policy()))
+    collector = Collector(kept_kinds(config.policy()))
     try:
         with Progress("reading the cluster", form) as progress:
             collector.progress = progress
@@ -107,7 +107,7 @@ def read(config: Config, seconds: float, form: str = TEXT) -> Cluster:
         source.stop()
     where = ", ".join(config.manifests) or config.kubeconfig or "the Pod's cluster"
     index = index_of(config.policy(), collector.store)
-    return Cluster(config, index, Zones(config.policy()), where, time.time())
+    return Cluster(config, index, zones_of(config.policy(), index), where, time.time())
 
 
 def index_of(policy: Policy, store: Store) -> Index:
@@ -117,6 +117,11 @@ def index_of(policy: Policy, store: Store) -> Index:
         for entries in index.store.steps(kind, [store.bodies[kind].items()]):
             index.apply_all(kind, entries, 0, set())
     return index
+
+
+def zones_of(policy: Policy, index: Index) -> Zones:
+    """The zones that a worker has with these objects."""
+    return Zones(with_networks(policy, index.service_networks))
 
 
 class Collector:

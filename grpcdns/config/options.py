@@ -166,8 +166,9 @@ OPTIONS: Final = (
            " lost at once; 0 follows every loss"),
     Option("guard-max", _SOURCE, v.duration(1, 366 * 86400), "DURATION",
            "follow the losses after this time, if nobody has let go (grpcdns guard release)"),
-    Option("zones", _ANSWERS, v.many(v.zone), "ZONES",
-           "zones to answer for; a CIDR stands for its reverse zones", reload=True),
+    Option("zones", _ANSWERS, v.cluster_zones, "ZONES",
+           "zones to answer for; a CIDR stands for its reverse zones, auto for those of the"
+           " ServiceCIDRs", reload=True),
     Option("ttl", _ANSWERS, _TTL, "SECONDS",
            "TTL of every answer, 0 to 3600 seconds; what adaptive gives where no other fits",
            reload=True),

@@ -10,6 +10,9 @@ import re
 from collections.abc import Callable
 from typing import Any, Final
 
+from grpcdns.core.answers.policy import AUTO, REVERSE_ROOTS
+from grpcdns.core.dns.names import reverse_zones as reverse_zones  # of the core, which needs it too
+
 Parser = Callable[[Any], Any]
 
 _UNITS: Final = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
@@ -169,6 +172,15 @@ def namespaced_name(value: Any) -> str:
     return f"{namespace}/{name}"
 
 
+def cluster_zones(value: Any) -> tuple[str, ...]:
+    """Zones, and "auto" for the reverse zones of the ServiceCIDRs, which comes with the zone
+    cluster.local where no forward zone is given. A zone of that name is written "auto."."""
+    zones: tuple[str, ...] = many(lambda word: (AUTO,) if word == AUTO else zone(word))(value)
+    if AUTO in zones and all(one == AUTO or one.endswith(REVERSE_ROOTS) for one in zones):
+        return ("cluster.local.", *zones)
+    return zones
+
+
 def zone(value: Any) -> tuple[str, ...]:
     """Zones of a domain name, or of a network in CIDR form: lower-case and absolute."""
     word = text(value).lower()
@@ -183,29 +195,6 @@ def zone(value: Any) -> tuple[str, ...]:
         if not _ZONE_LABEL.fullmatch(part):
             raise ValueError(f"{value!r} is not a domain name: label {part!r}")
     return (f"{name}.",)
-
-
-def reverse_zones(cidr: str) -> tuple[str, ...]:
-    """The reverse zones of a network, split at octets (IPv4) or nibbles (IPv6) as CoreDNS does.
-
-    10.96.0.0/12 is sixteen zones, 96.10.in-addr.arpa. to 111.10.in-addr.arpa. Host bits are
-    ignored, as CoreDNS ignores them.
-    """
-    import ipaddress
-
-    try:
-        network = ipaddress.ip_network(cidr, strict=False)
-    except ValueError:
-        raise ValueError(f"{cidr!r} is not a network such as 10.96.0.0/12") from None
-    if network.prefixlen == 0:
-        raise ValueError(f"{cidr} is every address: name the cluster's own networks")
-    step = 8 if network.version == 4 else 4
-    parts = -(-network.prefixlen // step)
-    labels = 4 if network.version == 4 else 32
-    return tuple(
-        ".".join(subnet.network_address.reverse_pointer.split(".")[labels - parts :]) + "."
-        for subnet in network.subnets(new_prefix=parts * step)
-    )
 
 
 # Addresses.

@@ -18,7 +18,7 @@ from typing import Final, cast
 
 from grpcdns.core.answers.answer import Answer, Lookup
 from grpcdns.core.answers.cluster_zones import answer
-from grpcdns.core.answers.policy import Policy, Zones, needed_kinds
+from grpcdns.core.answers.policy import Policy, Zones, needed_kinds, with_networks
 from grpcdns.core.answers.ttl import CHANGED_TTL, TtlClass, lower_cnames, with_soa_ttl
 from grpcdns.core.cluster.index import Index, Tag
 from grpcdns.core.cluster.objects import Change, Kind
@@ -264,18 +264,24 @@ class Handler:
             return self.index.apply_all(kind, entries, at, tags)
         finally:  # what was taken before an error counts
             self._memo.drop(tags)
+            if kind is Kind.SERVICE_CIDR and self._policy.follows_networks:
+                self._set_zones()
             if known and self.index.recent is not None:
                 self.index.recent.note(kind, tags, self._clock())
 
     def set_policy(self, policy: Policy) -> None:
         """Take another policy: from the next query on it is the only one."""
-        self._memo.clear()
-        self._zones = Zones(policy)
+        self._policy = policy
+        self._set_zones()
         if not self._zones.adaptive:
             self.index.recent = None
         elif self.index.recent is None:
             self.index.recent = Recent()
         self.index.needed = needed_kinds(policy)
+
+    def _set_zones(self) -> None:
+        self._memo.clear()
+        self._zones = Zones(with_networks(self._policy, self.index.service_networks))
 
     # -- figures
 

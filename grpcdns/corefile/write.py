@@ -22,6 +22,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     ``sockets``: the TOs of grpc; ``upstream``: where all other names are forwarded. ``tls``: CERT,
     KEY and CA for TCP addresses. ``missing``: remarks on values that could not be determined.
     ``names``: what the cache has room for. ``ttl_mode``: grpcdns's; the cache is right for both.
+    ``follows_networks``: grpcdns has ``--zones auto``.
     """
 
     zones: tuple[str, ...]
@@ -33,6 +34,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     missing: tuple[str, ...] = ()
     names: Names = Names()
     ttl_mode: str = "adaptive"
+    follows_networks: bool = False
 
     @property
     def networks(self) -> tuple[str, ...]:
@@ -50,7 +52,12 @@ def write_corefile(plan: Plan) -> str:
 
 
 def _lines(plan: Plan) -> Iterator[str]:
-    yield f"# grpcdns serve --zones {','.join(plan.keys)} --ttl-mode {plan.ttl_mode}"
+    zones = plan.keys
+    if plan.follows_networks:
+        zones = (*plan.zones, "auto", *merge_networks(plan.pods))
+    yield f"# grpcdns serve --zones {','.join(zones)} --ttl-mode {plan.ttl_mode}"
+    if plan.follows_networks:
+        yield "# --zones auto follows a new ServiceCIDR; add it to the zones below as well."
     for remark in plan.missing:
         yield f"# MISSING: {remark}"
     yield f"{' '.join(plan.keys)} {{"

@@ -26,7 +26,7 @@ from grpcdns.preflight import (
 from grpcdns.preflight.context import Context
 from grpcdns.preflight.kubernetes_client import Forbidden, KubernetesClient
 from grpcdns.preflight.report import FAIL, OK, UNKNOWN, Check, Report, Verdict
-from grpcdns.preflight.resources import needed_resources
+from grpcdns.preflight.resources import needed_resources, watched_resources
 from grpcdns.source.api.client import ApiError, Unreachable
 
 
@@ -43,7 +43,7 @@ def rows_of(config: Config) -> Iterator[Row]:
     for one in resources:
         run = partial(served.check_served, resource=one)
         yield Row(f"served.{one.plural}", f"{one.title} served", run)
-    for one in resources:
+    for one in watched_resources(config):
         run = partial(rights.check_rights, resource=one)
         yield Row(f"rights.{one.plural}", f"right to {one.title}", run)
     if config.namespaces:
@@ -81,7 +81,8 @@ def run_checks(
     checks = [_check("api", "API", verdict)]
     chosen = account.choose_account(given_account, user, in_pod=not config.kubeconfig)
     if verdict.status == OK:
-        context = Context(api, config, chosen, configmap, served_zones)
+        followed = networks.with_service_networks(api, config, served_zones)
+        context = Context(api, *followed, chosen, configmap)
         rows = [*rows_of(config)]
         for row in rows:
             begins(len(checks), len(rows) + 1, row.name)

@@ -13,10 +13,11 @@ if TYPE_CHECKING:  # only the command's own process loads the kubernetes package
 
 class Context(NamedTuple):
     """``configmap``: (namespace, name) of CoreDNS's. ``served``: the zones to compare the Corefile
-    with, none where --zones was not given."""
+    with, none where --zones was not given. ``--zones auto`` is replaced in both by what it stands
+    for."""
 
     api: KubernetesClient
     config: Config
+    served: tuple[str, ...]
     account: Account
     configmap: tuple[str, str]
-    served: tuple[str, ...]

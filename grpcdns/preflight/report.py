@@ -30,6 +30,11 @@ class Verdict(NamedTuple):
     do: str = ""
 
 
+def softened(verdict: Verdict) -> Verdict:
+    """A warning in the place of a failure, for what grpcdns goes on without."""
+    return verdict._replace(status=WARNING) if verdict.status == FAIL else verdict
+
+
 class Check(msgspec.Struct, frozen=True, kw_only=True):
     """One line. ``id`` is stable (``rights.services``); ``name``, ``found``, ``do`` are prose."""
 

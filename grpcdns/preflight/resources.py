@@ -1,18 +1,18 @@
-"""The API's resources that are watched, one for each needed kind: all that preflight asks about."""
+"""The API's resources that are watched, one for each kind: all that preflight asks about."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
 from grpcdns.config.options import Config
-from grpcdns.core.answers.policy import needed_kinds
+from grpcdns.core.answers.policy import needed_kinds, watched_kinds
 from grpcdns.core.cluster.objects import Kind
 from grpcdns.source.kinds import WATCHED, path_of
 
 
 class Resource(NamedTuple):
     """``group`` is "" for the core API; ``title`` is for people ("EndpointSlices"). ``older`` are
-    other versions that grpcdns can use."""
+    other versions that grpcdns can use. ``optional``: grpcdns serves without it, too."""
 
     kind: Kind
     title: str
@@ -21,6 +21,7 @@ class Resource(NamedTuple):
     plural: str
     path: str
     older: tuple[str, ...] = ()
+    optional: bool = False
 
     @property
     def discovery(self) -> str:
@@ -38,12 +39,19 @@ class Resource(NamedTuple):
 
 
 def needed_resources(config: Config) -> list[Resource]:
-    """What ``grpcdns serve`` watches under these options, in a fixed order."""
+    """What ``grpcdns serve`` needs under these options, in a fixed order."""
     return [resource_of(kind) for kind in sorted(needed_kinds(config.policy()))]
+
+
+def watched_resources(config: Config) -> list[Resource]:
+    """What it watches: those, and what it goes on without."""
+    return [resource_of(kind) for kind in sorted(watched_kinds(config.policy()))]
 
 
 def resource_of(kind: Kind) -> Resource:
     row = WATCHED[kind]
     group = row.api_version.rpartition("/")[0]
     path = row.paths[0]
-    return Resource(kind, f"{row.name}s", group, row.api_version, row.plural, path, row.older)
+    return Resource(
+        kind, f"{row.name}s", group, row.api_version, row.plural, path, row.older, row.optional
+    )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from grpcdns.core.cluster.objects import Kind
 from grpcdns.preflight.account import Account
 from grpcdns.preflight.context import Context
-from grpcdns.preflight.report import FAIL, OK, Verdict
+from grpcdns.preflight.report import FAIL, OK, Verdict, softened
 from grpcdns.preflight.resources import Resource
 
 if TYPE_CHECKING:
@@ -33,7 +33,8 @@ def decide_rights(resource: Resource, account: Account, rights: Mapping[str, Rig
     reasons = dict.fromkeys(rights[verb].reason for verb in refused if rights[verb].reason)
     why = f" ({'; '.join(reasons)})" if reasons else ""
     found = f"may not {' or '.join(refused)} {resource.full_name}{why}"
-    return Verdict(FAIL, found, what_to_do(resource, account))
+    verdict = Verdict(FAIL, found, what_to_do(resource, account))
+    return softened(verdict) if resource.optional else verdict
 
 
 def what_to_do(resource: Resource, account: Account) -> str:

@@ -30,8 +30,10 @@ from grpcdns.core.cluster.objects import (
     Pod,
     Port,
     Service,
+    ServiceCIDR,
     ServiceImport,
 )
+from grpcdns.core.dns.names import reverse_zones
 
 SERVICE_NAME: Final = "kubernetes.io/service-name"
 IMPORTED_SERVICE_NAME: Final = "multicluster.kubernetes.io/service-name"
@@ -149,12 +151,21 @@ class ApiServiceImport(ApiAny):
     spec: ApiServiceImportSpec | None = None
 
 
+class ApiServiceCIDRSpec(Read):
+    cidrs: list[str] | None = None
+
+
+class ApiServiceCIDR(ApiAny):
+    spec: ApiServiceCIDRSpec | None = None
+
+
 NO_META: Final = ApiMeta()
 _NO_SERVICE: Final = ApiServiceSpec()
 _NO_STATUS: Final = ApiServiceStatus()
 _NO_BALANCER: Final = ApiLoadBalancer()
 NO_POD: Final = ApiPodStatus()
 _NO_IMPORT: Final = ApiServiceImportSpec()
+_NO_CIDRS: Final = ApiServiceCIDRSpec()
 _NO_CONDITIONS: Final = ApiConditions()
 _NO_HINTS: Final = ApiHints()
 
@@ -260,6 +271,13 @@ def _service_import(raw: ApiServiceImport, meta: ApiMeta, fields: Fields) -> Ser
     )
 
 
+def _service_cidr(raw: ApiServiceCIDR, meta: ApiMeta, _fields: Fields) -> ServiceCIDR:
+    cidrs = tuple((raw.spec or _NO_CIDRS).cidrs or ())
+    for cidr in cidrs:
+        reverse_zones(cidr)  # what is no network cannot be read
+    return ServiceCIDR("", meta.name or "", cidrs)
+
+
 def _ports(ports: list[ApiPort] | None) -> tuple[Port, ...]:
     if not ports:
         return ()
@@ -298,6 +316,10 @@ def _slices(config: Config) -> Selector:
     return selector
 
 
+def _everything(_config: Config) -> Selector:
+    return Selector()
+
+
 class Watched(NamedTuple):
     """One kind. ``api_version`` is GROUP/VERSION, VERSION for the core group. ``older``: versions
     of the same shape, for an API that does not serve that one, the best first.
@@ -308,6 +330,7 @@ class Watched(NamedTuple):
     ``finished``: whether an object has ended although it is not deleted; None for a kind whose
     objects cannot. An object of a kind that can is not added while it is terminating, either.
     ``optional_fields``: which of `Fields` decide what ``convert`` leaves out.
+    ``optional``: without the right to read it, or an API that serves it, there are none.
     """
 
     name: str
@@ -321,6 +344,7 @@ class Watched(NamedTuple):
     finished: Callable[[Any], bool] | None = None
     optional_fields: tuple[str, ...] = ()
     older: tuple[str, ...] = ()
+    optional: bool = False
 
     def is_read_alike(self, old: Fields, new: Fields) -> bool:
         """Whether objects are the same with both."""
@@ -366,5 +390,9 @@ WATCHED: Final[dict[Kind, Watched]] = {
         "ServiceImport", "multicluster.x-k8s.io/v1beta1", "serviceimports", ApiServiceImport,
         _service_import, _by_namespace_labels, optional_fields=("imports",),
         older=("multicluster.x-k8s.io/v1alpha1",),
+    ),
+    Kind.SERVICE_CIDR: Watched(
+        "ServiceCIDR", "networking.k8s.io/v1", "servicecidrs", ApiServiceCIDR, _service_cidr,
+        _everything, namespaced=False, older=("networking.k8s.io/v1beta1",), optional=True,
     ),
 }  # fmt: skip

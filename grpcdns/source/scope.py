@@ -5,14 +5,14 @@ Which objects of a kind are wanted is in its row: ``kinds.WATCHED[kind].selector
 
 from __future__ import annotations
 
-from grpcdns.core.answers.policy import Policy, needed_kinds
+from grpcdns.core.answers.policy import Policy, watched_kinds
 from grpcdns.core.cluster.objects import Kind
 from grpcdns.source.kinds import Fields
 
 
 def kinds_of(policy: Policy) -> tuple[Kind, ...]:
     """The kinds a source delivers, in the order of `Kind`."""
-    return tuple(sorted(needed_kinds(policy)))
+    return tuple(sorted(watched_kinds(policy)))
 
 
 def fields_of(policy: Policy) -> Fields:

@@ -26,8 +26,9 @@ import msgspec
 
 from grpcdns import frames
 from grpcdns.config.options import Config
+from grpcdns.core.answers.policy import kept_kinds
 from grpcdns.frames import FrameError, Objects, PackedObject
-from grpcdns.source.scope import fields_of, kinds_of
+from grpcdns.source.scope import fields_of
 
 VERSION: Final = 1
 MAGIC: Final = b"grpcdns snapshot\n"
@@ -154,7 +155,7 @@ def fingerprint(config: Config) -> str:
         config.labels,
         config.namespace_labels,
         config.no_endpoints,
-        [int(kind) for kind in kinds_of(policy)],
+        [int(kind) for kind in sorted(kept_kinds(policy))],
         [fields.zones, fields.pods],
         # Left out where it is off, so that a file from before there was such an option is good.
         *([fields.topology] if fields.topology else []),

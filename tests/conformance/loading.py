@@ -20,6 +20,7 @@ AT: Final = 1_700_000_000
 KIND_NAMES: Final = {
     Kind.NAMESPACE: "Namespace", Kind.SERVICE: "Service", Kind.ENDPOINT_SLICE: "EndpointSlice",
     Kind.POD: "Pod", Kind.SERVICE_IMPORT: "ServiceImport",
+    Kind.SERVICE_CIDR: "ServiceCIDR",
 }  # fmt: skip
 KINDS: Final = {type_: kind for kind, type_ in TYPES.items()}
 

@@ -6,24 +6,30 @@ command line. Values are checked where options are read (``grpcdns.config``), no
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 import msgspec
 
 from grpcdns.core.cluster.objects import Kind
-from grpcdns.core.dns.names import IN_ADDR, IP6, Name, name_from_text
+from grpcdns.core.dns.names import IN_ADDR, IP6, Name, name_from_text, reverse_zones
 
 MAX_SOA_TTL: Final = 300
 """Seconds: the longest TTL of a SOA record in the cluster's zones."""
+AUTO: Final = "auto"
+"""Among the zones: the reverse zones of the cluster's ServiceCIDRs."""
+REVERSE_ROOTS: Final = ("in-addr.arpa.", "ip6.arpa.")
+"""What `AUTO` stands for while no ServiceCIDR is known."""
 
 
 class AnswerOptions(msgspec.Struct, frozen=True):
     """The options and their defaults. ``grpcdns.config.options.Config`` inherits both.
 
     Zones are lower-case and absolute ("cluster.local."). ``zones``: zones of the ``kubernetes``
-    plugin, reverse ones (already expanded from CIDRs) included; the first that is not a reverse
-    zone is the primary one, which PTR records point into. ``ttl`` and ``ttl_stable``: seconds, 0 to
-    3600; ``ttl_mode`` adaptive chooses as answers/ttl.py says. Empty ``namespaces``: all of them.
+    plugin, reverse ones (already expanded from CIDRs) included, and `AUTO`; the first that is not a
+    reverse zone is the primary one, which PTR records point into. ``ttl`` and ``ttl_stable``:
+    seconds, 0 to 3600; ``ttl_mode`` adaptive chooses as answers/ttl.py says. Empty ``namespaces``:
+    all of them.
     ``topology_zone`` and ``topology_node``: where we are, in lower case, "" for anywhere;
     ``topology_min_share``: a number from 0 to 1, "" as answers/topology.py says. ``cluster_id``:
     our cluster's name in the clusterset, in lower case, or "". ``hold_empty``: seconds; the feed
@@ -74,6 +80,11 @@ class Policy(AnswerOptions, frozen=True):
         return self.serve_terminating or self.hold_empty > 0
 
     @property
+    def follows_networks(self) -> bool:
+        """Whether the zones follow the ServiceCIDRs."""
+        return AUTO in self.zones
+
+    @property
     def topology(self) -> bool:
         """Whether near endpoints are preferred where a Service says so."""
         return bool(self.topology_zone or self.topology_node)
@@ -97,6 +108,43 @@ def needed_kinds(policy: Policy) -> frozenset[Kind]:
     if policy.multicluster:
         kinds.add(Kind.SERVICE_IMPORT)
     return frozenset(kinds)
+
+
+def kept_kinds(policy: Policy) -> frozenset[Kind]:
+    """Those, and ServiceCIDRs if the zones follow them: all that answers depend on. While they are
+    not listed, the zones are wider."""
+    kinds = needed_kinds(policy)
+    return kinds | {Kind.SERVICE_CIDR} if policy.follows_networks else kinds
+
+
+def watched_kinds(policy: Policy) -> frozenset[Kind]:
+    """Those, and ServiceCIDRs where a new one may be outside the zones: some reverse zone is
+    narrower than all addresses."""
+    reverse = [zone for zone in policy.zones if zone.endswith(REVERSE_ROOTS)]
+    if any(zone not in REVERSE_ROOTS for zone in reverse):
+        return kept_kinds(policy) | {Kind.SERVICE_CIDR}
+    return kept_kinds(policy)
+
+
+def with_networks(policy: Policy, cidrs: Iterable[str]) -> Policy:
+    """The policy with the reverse zones of the ServiceCIDRs' networks in the place of `AUTO`."""
+    if not policy.follows_networks:
+        return policy
+    reverse = tuple(dict.fromkeys(zone for cidr in cidrs for zone in _reverse_zones(cidr)))
+    zones = [
+        zone
+        for given in policy.zones
+        for zone in (reverse or REVERSE_ROOTS if given == AUTO else (given,))
+    ]
+    return msgspec.structs.replace(policy, zones=tuple(dict.fromkeys(zones)))
+
+
+def _reverse_zones(cidr: str) -> Iterator[str]:
+    """None of a text that is no network, which no API has."""
+    try:
+        yield from reverse_zones(cidr)
+    except ValueError:
+        pass
 
 
 class Zones:

@@ -32,6 +32,7 @@ from grpcdns.core.cluster.objects import (
     Pod,
     Port,
     Service,
+    ServiceCIDR,
     ServiceImport,
     unpack,
 )
@@ -165,6 +166,11 @@ class Index:
             yield cast("Pod", self._object(Kind.POD, key))
         if not keys and self.observer is not None:
             self.observer.looked_up(Kind.POD, f"at {address}", None)
+
+    @property
+    def service_networks(self) -> tuple[str, ...]:
+        """The networks of all ServiceCIDRs, each once."""
+        return service_networks(self.store)
 
     def _object(self, kind: Kind, key: str) -> Object | None:
         body = self.store.bodies[kind].get(key)
@@ -331,6 +337,11 @@ class Index:
         self._bump(Serial.CLUSTER, at)
         self._bump(Serial.MULTICLUSTER, at)
 
+    def _take_cidr(
+        self, _key: str, _old: Object | None, _new: Object | None, _at: int, _tags: set[Tag]
+    ) -> None:
+        """No answer is made from one: the zones may be."""
+
     @staticmethod
     def _move(keys: MultiMap[bytes, str], key: str, before: set[bytes], after: set[bytes]) -> None:
         for address in before - after:
@@ -345,7 +356,15 @@ _TAKE: Final = {
     Kind.ENDPOINT_SLICE: Index._take_slice,
     Kind.POD: Index._take_pod,
     Kind.SERVICE_IMPORT: Index._take_import,
+    Kind.SERVICE_CIDR: Index._take_cidr,
 }
+
+
+def service_networks(store: Store) -> tuple[str, ...]:
+    """The networks of all ServiceCIDRs in a Store, each once, in order."""
+    bodies = list(store.bodies[Kind.SERVICE_CIDR].values())  # the feed's threads may add to them
+    found = (cast("ServiceCIDR", unpack(Kind.SERVICE_CIDR, body)) for body in bodies)
+    return tuple(sorted({cidr for one in found for cidr in one.cidrs}))
 
 
 def _held(service: Service | None) -> Held | None:

@@ -24,6 +24,7 @@ class Kind(enum.IntEnum):
     ENDPOINT_SLICE = 3
     POD = 4
     SERVICE_IMPORT = 5
+    SERVICE_CIDR = 6
 
 
 class Held(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -147,7 +148,17 @@ class ServiceImport(msgspec.Struct, frozen=True, array_like=True, gc=False):
         return self.type == "Headless"
 
 
-Object = Namespace | Service | EndpointSlice | Pod | ServiceImport
+class ServiceCIDR(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A ServiceCIDR: one or two networks that cluster IPs are taken from. ``namespace`` is always
+    empty, and nobody holds one."""
+
+    namespace: str
+    name: str
+    cidrs: tuple[str, ...] = ()
+    held: Held | None = None
+
+
+Object = Namespace | Service | EndpointSlice | Pod | ServiceImport | ServiceCIDR
 
 TYPES: Final[dict[Kind, type[Object]]] = {
     Kind.NAMESPACE: Namespace,
@@ -155,6 +166,7 @@ TYPES: Final[dict[Kind, type[Object]]] = {
     Kind.ENDPOINT_SLICE: EndpointSlice,
     Kind.POD: Pod,
     Kind.SERVICE_IMPORT: ServiceImport,
+    Kind.SERVICE_CIDR: ServiceCIDR,
 }
 
 

@@ -191,3 +191,35 @@ def reverse_from_address(packed: bytes) -> Name:
     if len(packed) == 4:
         return tuple(str(octet) for octet in reversed(packed)) + IN_ADDR
     return tuple(reversed(packed.hex())) + IP6
+
+
+def reverse_zones(cidr: str) -> tuple[str, ...]:
+    """The reverse zones of a network, split at octets (IPv4) or nibbles (IPv6) as CoreDNS does.
+
+    10.96.0.0/12 is sixteen zones, 96.10.in-addr.arpa. to 111.10.in-addr.arpa. Host bits are
+    ignored, as CoreDNS ignores them.
+    """
+    import ipaddress
+
+    try:
+        network = ipaddress.ip_network(cidr, strict=False)
+    except ValueError:
+        raise ValueError(f"{cidr!r} is not a network such as 10.96.0.0/12") from None
+    if network.prefixlen == 0:
+        raise ValueError(f"{cidr} is every address: name the cluster's own networks")
+    step = 8 if network.version == 4 else 4
+    parts = -(-network.prefixlen // step)
+    labels = 4 if network.version == 4 else 32
+    return tuple(
+        ".".join(subnet.network_address.reverse_pointer.split(".")[labels - parts :]) + "."
+        for subnet in network.subnets(new_prefix=parts * step)
+    )
+
+
+def reverse_zones_outside(cidr: str, zones: Collection[str]) -> list[str]:
+    """The reverse zones of a network that lie in none of the zones. Raises ValueError."""
+    return [
+        reverse
+        for reverse in reverse_zones(cidr)
+        if not any(f".{reverse}".endswith(f".{zone}") for zone in zones)
+    ]

@@ -20,7 +20,7 @@ from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import NamedTuple
 
-from grpcdns.core.answers.policy import Policy, needed_kinds
+from grpcdns.core.answers.policy import Policy, kept_kinds
 from grpcdns.core.cluster.objects import Change, Kind
 from grpcdns.core.cluster.store import Entries, Store, in_batches
 from grpcdns.core.holding import empty, guard
@@ -72,7 +72,7 @@ class Broadcast:
         self.lock = threading.Lock()
         self.store = Store()
         self.subscribers: list[Subscriber] = []
-        self.needed = needed_kinds(policy)
+        self.needed = kept_kinds(policy)
         self.live: set[Kind] = set()
         """Kinds that the source has listed since this process started."""
         self.restored: float = 0.0
@@ -310,9 +310,10 @@ class Broadcast:
     def _take(self, kind: Kind, entries: Entries, triggered: float = 0.0) -> int:
         """Send what the entries change; returns how many Changes that is."""
         at = self._stamp()
-        if self.guard is None and self.empty is None:
+        if (self.guard is None and self.empty is None) or kind is Kind.SERVICE_CIDR:
             return self._apply(kind, entries, at, triggered)
-        now, taken = self._steady(), {kind: list(entries)}
+        now = self._steady()
+        taken: Taken = {kind: list(entries)}
         if self.empty is not None:
             taken = self.empty.take(kind, taken[kind], now, at)
         return self._follow_guarded(taken, now, at, triggered)

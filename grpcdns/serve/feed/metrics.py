@@ -20,6 +20,7 @@ from grpcdns.serve import link, procfs
 from grpcdns.serve.feed.broadcast import Broadcast
 from grpcdns.serve.feed.http import Response, Route
 from grpcdns.serve.feed.loop import FeedLoop
+from grpcdns.serve.feed.networks import ServiceNetworks
 from grpcdns.serve.feed.snapshots import Snapshots
 from grpcdns.serve.rundir import RunDir, Supervision
 
@@ -104,6 +105,10 @@ FAMILIES: Final[Mapping[str, tuple[str, str]]] = {
         "histogram",
         "Time that requests to the API wait for our own limits, by verb.",
     ),
+    "service_networks_outside_zones": (
+        "gauge",
+        "Networks of ServiceCIDRs whose reverse zones are not all in --zones.",
+    ),
     "guard_active": ("gauge", "Whether the guard holds the old answers (--guard)."),
     "held_services": (
         "gauge",
@@ -131,6 +136,7 @@ class Metrics:
         loop: FeedLoop,
         snapshots: Snapshots,
         of_source: Callable[[], Iterable[Sample]] = tuple,
+        networks: ServiceNetworks | None = None,
     ) -> None:
         self._run = run
         self._workers = [f"worker-{number}" for number in range(len(config.listen))]
@@ -138,6 +144,7 @@ class Metrics:
         self._loop = loop
         self._snapshots = snapshots
         self._of_source = of_source
+        self._networks = networks
 
     def routes(self) -> dict[str, Route]:
         return {"/metrics": self._metrics, "/healthz": self._healthz, "/readyz": self._readyz}
@@ -204,6 +211,8 @@ class Metrics:
         for name, count in resyncs:
             yield "feed_resyncs_total", f'worker="{name}"', count
         yield from self._of_source()
+        if self._networks is not None and self._networks.outside is not None:
+            yield "service_networks_outside_zones", "", self._networks.outside
         yield "feed_changes_total", "", broadcast.changes
         yield "kubernetes_api_up", "", not broadcast.lost
         yield "guard_active", "", bool(broadcast.guarded[0])

@@ -19,6 +19,7 @@ from grpcdns.serve.feed.broadcast import Broadcast
 from grpcdns.serve.feed.http import MetricsServer
 from grpcdns.serve.feed.loop import FeedLoop
 from grpcdns.serve.feed.metrics import Metrics
+from grpcdns.serve.feed.networks import ServiceNetworks
 from grpcdns.serve.feed.snapshots import Snapshots
 from grpcdns.serve.feed.status import StatusKeeper
 from grpcdns.serve.rundir import RunDir
@@ -47,9 +48,11 @@ class FeedProcess:
             hold_empty=config.hold_empty,
         )
         self._snapshots = Snapshots(config, self._broadcast)
+        self._networks = ServiceNetworks(self._broadcast.store, config.policy())
         metrics = Metrics(
-            run, config, self._broadcast, self._loop, self._snapshots, self._source.samples
-        )
+            run, config, self._broadcast, self._loop, self._snapshots, self._source.samples,
+            self._networks,
+        )  # fmt: skip
         self._status = StatusKeeper(run, config, self._broadcast, self._loop, metrics)
         self._http = MetricsServer(config.metrics, metrics.routes()) if config.metrics else None
 
@@ -90,6 +93,7 @@ class FeedProcess:
         self._heartbeat.beat(up=self._started)
         self._broadcast.tick()
         self._snapshots.tick()
+        self._networks.tick()
         self._report_sync(time.monotonic() - self._began)
 
     def _report_sync(self, waited: float) -> None:
@@ -107,6 +111,7 @@ class FeedProcess:
         self._config = child_process.read_config(self._run)
         child_process.start_log("feed", self._config)
         self._source.set_policy(self._config.policy())
+        self._networks.use(self._config.policy())
         _log.info("configuration reloaded")
 
 

@@ -98,6 +98,7 @@ class Snapshots:
             self.saved = now
 
     def _objects(self) -> Iterator[PackedObject]:
-        """All objects, while Changes go on."""
+        """All objects that answers need, while Changes go on."""
         store = self._broadcast.store
-        return chain.from_iterable(map(store.objects, sorted(store.listed)))
+        kinds = sorted(store.listed & self._broadcast.needed)
+        return chain.from_iterable(map(store.objects, kinds))

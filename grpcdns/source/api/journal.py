@@ -130,9 +130,12 @@ class Journal:
             news = self._refusals.get(kind) != line
             self._refusals[kind] = line
         absent = error.status == 404
-        self._sink.note("absent" if absent else "forbidden", kind, error=str(error))
-        if news and not self._once:
-            log.log(logging.WARNING if absent else logging.ERROR, "%s", line)
+        if not WATCHED[kind].optional:
+            self._sink.note("absent" if absent else "forbidden", kind, error=str(error))
+            if news and not self._once:
+                log.log(logging.WARNING if absent else logging.ERROR, "%s", line)
+        elif news:
+            log.info("%s; going on without", line)
 
 
 def _name(kind: Kind) -> str:

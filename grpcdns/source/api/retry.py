@@ -12,6 +12,7 @@ from enum import Enum
 from typing import Final
 
 from grpcdns.source.api.client import ApiError, Unreachable
+from grpcdns.source.kinds import Watched
 
 BACKOFF_FIRST: Final = 0.8
 BACKOFF_CAP: Final = 30.0
@@ -77,6 +78,14 @@ def after_list(error: Exception) -> Next:
     if isinstance(error, ApiError) and (is_expired(error) or is_too_large(error)):
         return Next.LIST_LATEST
     return after_watch(error)
+
+
+def has_none(error: Exception, watched: Watched) -> bool:
+    """Whether a failed list means that there are no objects: the API does not serve the kind, or
+    refuses one that is optional."""
+    if not isinstance(error, ApiError):
+        return False
+    return error.status == 404 or (watched.optional and error.status == 403)
 
 
 def is_expired(error: ApiError) -> bool:

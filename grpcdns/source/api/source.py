@@ -18,7 +18,7 @@ from functools import partial
 from typing import Final
 
 from grpcdns.config.options import Config
-from grpcdns.core.answers.policy import Policy
+from grpcdns.core.answers.policy import Policy, kept_kinds
 from grpcdns.core.cluster.objects import Kind
 from grpcdns.histogram import Sample
 from grpcdns.source.api.audit import Audit
@@ -52,6 +52,8 @@ class KubernetesApi:
         self._login = login or _login_of(config)
         self._clock = WallClock()
         self._client: Client | None = None
+        self._journal: Journal | None = None
+        self._sink: Sink | None = None
         self._watches: list[Watch] = []
         self._threads: list[threading.Thread] = []
 
@@ -63,20 +65,12 @@ class KubernetesApi:
         login, _ = client.login()
         if self._once:
             expect_answer(login, self._clock)
-        journal = Journal(sink, self._clock, once=self._once)
+        self._sink, self._journal = sink, Journal(sink, self._clock, once=self._once)
+        audit = Audit(self._watches, client, self._journal, self._clock)
+        self._run("AUDIT", audit.run)
         policy = config.policy()
-        self._watches = [
-            Watch(resource, Decoder(kind, fields_of(policy)), client, sink, journal, self._clock)
-            for kind, resource in resources_of(config).items()
-        ]
-        audit = Audit(self._watches, client, journal, self._clock)
-        runs: list[tuple[str, Callable[[], None]]] = [("AUDIT", audit.run)]
-        for before, watch in zip((None, *self._watches), self._watches, strict=False):
-            runs.append((watch.kind.name, partial(_run_in_turn, watch, before)))
-        for name, run in runs:
-            thread = threading.Thread(target=run, name=f"source-{name.lower()}", daemon=True)
-            self._threads.append(thread)
-            thread.start()
+        for kind in sorted(kept_kinds(policy)) if self._once else kinds_of(policy):
+            self._watch(kind, policy)
 
     def stop(self) -> None:
         """Ends all watches. A thread that is still connecting is left behind."""
@@ -98,6 +92,24 @@ class KubernetesApi:
         for watch in self._watches:
             if not WATCHED[watch.kind].is_read_alike(watch.fields, fields):
                 watch.use(Decoder(watch.kind, fields))
+        for kind in kinds_of(policy):
+            if kind not in [watch.kind for watch in self._watches]:
+                self._watch(kind, policy)
+
+    def _watch(self, kind: Kind, policy: Policy) -> None:
+        """Begins to watch a kind; does nothing before `start`."""
+        if self._client is None or self._sink is None or self._journal is None:
+            return
+        resource, decoder = _resource(WATCHED[kind], self._config), Decoder(kind, fields_of(policy))
+        watch = Watch(resource, decoder, self._client, self._sink, self._journal, self._clock)
+        before = self._watches[-1] if self._watches else None
+        self._watches.append(watch)
+        self._run(kind.name, partial(_run_in_turn, watch, before))
+
+    def _run(self, name: str, run: Callable[[], None]) -> None:
+        thread = threading.Thread(target=run, name=f"source-{name.lower()}", daemon=True)
+        self._threads.append(thread)
+        thread.start()
 
 
 def expect_answer(login: Login, clock: Clock) -> None:
@@ -146,6 +158,7 @@ def resources_of(config: Config) -> dict[Kind, Resource]:
 
 
 def _resource(watched: Watched, config: Config) -> Resource:
+    """What is watched of a kind: its path and selectors."""
     selectors = {
         "labelSelector": str(watched.selector(config)),
         "fieldSelector": watched.field_selector,

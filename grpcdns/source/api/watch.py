@@ -36,7 +36,7 @@ from grpcdns.source.api.listing import Listing
 from grpcdns.source.api.progress import Progress
 from grpcdns.source.api.retry import Backoff, Next
 from grpcdns.source.clock import Clock
-from grpcdns.source.kinds import Fields
+from grpcdns.source.kinds import WATCHED, Fields
 from grpcdns.source.sink import Sink
 
 FAILURES: Final = (ApiError, Unreachable)
@@ -160,8 +160,8 @@ class Watch:
             return end.position
         except FAILURES as error:
             self._journal.failed(self.kind, error)
-            if isinstance(error, ApiError) and error.status == 404 and not self.synced:
-                self._sink.replace(self.kind, ())  # a kind the API does not serve has no objects
+            if not self.synced and retry.has_none(error, WATCHED[self.kind]):
+                self._sink.replace(self.kind, ())
         except Stopped:
             raise
         except Exception as error:

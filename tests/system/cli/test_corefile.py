@@ -155,6 +155,26 @@ def test_networks_from_manifests(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert data["zones"] == ["cluster.local", "10.32.0.0/16", "10.200.0.0/16"]
 
 
+def test_a_corefile_for_zones_that_follow_the_cluster(
+    cluster: Cluster, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It has the networks of now, and does not follow. The check compares with them."""
+    options = ["--kubeconfig", str(cluster.admin_kubeconfig), "--zones", "auto"]
+    assert main(["corefile", *options, "--pod-cidr", "10.244.0.0/16"]) == 0
+    text = capsys.readouterr().out
+    first, second, keys, *_ = text.splitlines()
+    assert first.startswith("# grpcdns serve --zones cluster.local,auto,10.244.0.0/16 --ttl-mode")
+    assert second == "# --zones auto follows a new ServiceCIDR; add it to the zones below as well."
+    assert keys == "cluster.local 10.96.0.0/16 fd00:96::/112 10.244.0.0/16 {"
+    file = tmp_path / "Corefile"
+    for left_out, expected in (("", set()), (" 10.96.0.0/16", {"not-asked"})):
+        file.write_text(text.replace(left_out, "") if left_out else text)
+        main(["corefile", "--check", str(file), "--json", *options, "--pod-cidr", "10.244.0.0/16",
+              "--zones", "10.244.0.0/16"])  # fmt: skip
+        findings = json.loads(capsys.readouterr().out)["findings"]
+        assert {one["trap"] for one in findings if one["level"] != "note"} == expected
+
+
 BAD = "cluster.local {\n    grpc . localhost:5301\n}\n"
 
 

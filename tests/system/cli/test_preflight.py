@@ -21,7 +21,7 @@ from harness.accounts import READ_DNS, Rules
 from harness.certificates import Authority
 from harness.cluster import Cluster
 from harness.kubeconfig import write_kubeconfig
-from harness.objects import endpoint_slice, port, service
+from harness.objects import endpoint_slice, port, service, service_cidr
 from harness.paths import ROOT
 from harness.ports import Address, free_address
 
@@ -49,8 +49,17 @@ NODE = {
     "spec": {"podCIDR": "10.244.3.0/24", "podCIDRs": ["10.244.3.0/24"]},
 }
 WAITING = "grpcdns: asking the cluster\n"
-ASK: Rules = (
+SERVE: Rules = (
     *READ_DNS,
+    {
+        "apiGroups": ["networking.k8s.io"],
+        "resources": ["servicecidrs"],
+        "verbs": ["list", "watch"],
+    },
+)
+"""What the account of serve may do."""
+ASK: Rules = (
+    *SERVE,
     {"apiGroups": [""], "resources": ["configmaps", "serviceaccounts"], "verbs": ["get"]},
 )
 """What CoreDNS's account may do, and to read what preflight looks for."""
@@ -87,7 +96,7 @@ def place(cluster: Cluster, namespace: str) -> Iterator[Place]:
     """All in place."""
     made = Place(cluster, namespace)
     ports = [port(53, "dns", "UDP"), port(53, "dns-tcp", "TCP")]
-    cluster.service_account_token("dns", namespace=namespace)
+    cluster.service_account_token("dns", SERVE, namespace=namespace)
     cluster.api.create(service("kube-dns", namespace=namespace, ports=ports))
     cluster.api.create(
         endpoint_slice("dns", "kube-dns", [{"addresses": ["10.244.3.7"]}], ports,
@@ -128,7 +137,7 @@ def test_all_in_place(place: Place, capsys: pytest.CaptureFixture[str]) -> None:
         "api",
         "account",
         *("served.namespaces", "served.services", "served.endpointslices"),
-        *("rights.namespaces", "rights.services", "rights.endpointslices"),
+        *("rights.namespaces", "rights.services", "rights.endpointslices", "rights.servicecidrs"),
         *("corefile", "networks.services", "networks.pods"),
         *("dns-service", "dns-service.endpoints", "size"),
     ]
@@ -193,6 +202,22 @@ def test_a_corefile_to_mend(
     assert said in check(found, "corefile").found
 
 
+def test_zones_that_follow_the_cluster(place: Place, capsys: pytest.CaptureFixture[str]) -> None:
+    """--zones auto has the networks. The Corefile must have those that were added."""
+    zones = "auto,10.244.0.0/16"
+    assert statuses(report(*place.options(zones), code=0, capsys=capsys)) == {}
+    added = place.cluster.api.create(service_cidr("preflight", "10.208.0.0/16"))
+    try:
+        found = report(*place.options(zones), code=0, capsys=capsys)
+        assert statuses(found) == {"corefile": "warning"}
+        assert "208.10.in-addr.arpa" in check(found, "corefile").found
+        found = report(*place.options(), code=1, capsys=capsys)
+        assert statuses(found) == {"networks.services": "fail"}
+        assert "10.208.0.0/16 not in --zones" in check(found, "networks.services").found
+    finally:
+        place.cluster.api.delete(added)
+
+
 def test_before_anything_is_deployed(place: Place, capsys: pytest.CaptureFixture[str]) -> None:
     """Neither account nor binding is there; the rights are asked for all the same."""
     found = report(*place.options(), "--as", f"{place.namespace}/later", code=1, capsys=capsys)
@@ -201,6 +226,7 @@ def test_before_anything_is_deployed(place: Place, capsys: pytest.CaptureFixture
         "rights.namespaces": "fail",
         "rights.services": "fail",
         "rights.endpointslices": "fail",
+        "rights.servicecidrs": "warning",
     }
     do = check(found, "rights.services").do
     assert "kubectl apply -k deploy/base" in do
@@ -226,7 +252,8 @@ IMPERSONATE: Rules = (
     [
         (IMPERSONATE, {}),
         (ASK, dict.fromkeys(
-            ("rights.namespaces", "rights.services", "rights.endpointslices"), "unknown")),
+            ("rights.namespaces", "rights.services", "rights.endpointslices",
+             "rights.servicecidrs"), "unknown")),
     ],
     ids=["by impersonation", "not at all"],
 )  # fmt: skip
@@ -240,8 +267,7 @@ def test_who_may_not_review(
     cluster, namespace = place.cluster, place.namespace
     kubeconfig = cluster.service_account_kubeconfig("operator", rules, namespace=namespace)
     found = report(*place.options(), "--kubeconfig", str(kubeconfig), code=0, capsys=capsys)
-    cidrs_and_nodes = {"networks.services": "unknown", "networks.pods": "unknown"}
-    assert statuses(found) == {**cidrs_and_nodes, **expected}
+    assert statuses(found) == {"networks.pods": "unknown", **expected}
     for name in expected:
         assert "create subjectaccessreviews or impersonate" in check(found, name).found
 
@@ -252,6 +278,7 @@ def test_as_the_account_itself(place: Place, capsys: pytest.CaptureFixture[str])
     found = report(*place.options(), "--kubeconfig", str(kubeconfig), code=0, capsys=capsys)
     assert statuses(found) == {
         "corefile": "unknown",
+        "rights.servicecidrs": "warning",
         "networks.services": "unknown",
         "networks.pods": "unknown",
     }
@@ -278,14 +305,14 @@ def test_as_text(place: Place) -> None:
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 1, done.stderr
     lines = done.stdout.splitlines()
-    assert [line.split()[0] for line in lines[:14]] == [
-        *("ok", "fail", "ok", "ok", "ok", "fail", "fail", "fail", "fail"),
+    assert [line.split()[0] for line in lines[:15]] == [
+        *("ok", "fail", "ok", "ok", "ok", "fail", "fail", "fail", "warning", "fail"),
         *("ok", "ok", "ok", "ok", "ok"),
     ]
-    assert lines[15] == "What to do"
+    assert lines[16] == "What to do"
     names = ", ".join(f"right to {kind}" for kind in ("Namespaces", "Services", "EndpointSlices"))
-    assert lines[17].startswith(f"  {names}: deploy/kubeadm")
-    assert lines[-1] == "14 checks: 9 ok, 5 failed"
+    assert lines[18].startswith(f"  {names}, right to ServiceCIDRs: deploy/kubeadm")
+    assert lines[-1] == "15 checks: 9 ok, 1 with a warning, 5 failed"
     assert done.stderr == ""
 
 

@@ -26,7 +26,7 @@ from grpcdns.serve.worker.transport.packet import to_wire
 from harness.cluster import Cluster
 from harness.grpcdns import Grpcdns
 from harness.metrics import get, sample
-from harness.objects import endpoint_slice, namespace, port, service, write_list
+from harness.objects import endpoint_slice, namespace, port, service, service_cidr, write_list
 from harness.paths import EXAMPLES, ROOT
 from harness.ports import Address, free_address
 from harness.waiting import wait_until
@@ -273,6 +273,32 @@ def test_no_right_to_read(recording: Recording, cluster: Cluster, metrics: Addre
         recording.hold(3, a=_young(scrape(metrics)))
     fired = _fired(recording.evaluate())
     assert fired == {"GrpcdnsForbidden", "GrpcdnsDown"}
+
+
+def test_a_service_network_outside_the_zones(
+    recording: Recording, cluster: Cluster, metrics: Address
+) -> None:
+    zones = "cluster.local,10.96.0.0/16,fd00:96::/112"
+    options = ("--kubeconfig", cluster.admin_kubeconfig, "--metrics", str(metrics))
+    name = "grpcdns_service_networks_outside_zones"
+    with Grpcdns(*options, "--upstream", "none", "--zones", zones):
+        wait_until(lambda: name in scrape(metrics), "the networks are known")
+        recording.hold(5, a=_young(scrape(metrics)))
+        added = cluster.api.create(service_cidr("monitoring", "10.203.0.0/16"))
+        try:
+            wait_until(lambda: sample(metrics, name) == 1, "noticed")
+            began = recording.now
+            recording.hold(5, a=_young(scrape(metrics)))
+        finally:
+            cluster.api.delete(added)
+        wait_until(lambda: sample(metrics, name) == 0, "gone")
+        recording.hold(5, a=_young(scrape(metrics)))
+    (one,) = recording.evaluate()
+    assert one.name == "GrpcdnsServiceNetworkOutsideZones"
+    assert one.firing is not None
+    assert began < one.firing <= began + 2 * MINUTE
+    assert one.resolved is not None
+    assert "1 Service networks are not in the zones" in one.annotations["summary"]
 
 
 def _sample_or_zero(metrics: Address, name: str) -> float:

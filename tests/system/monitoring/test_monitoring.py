@@ -34,6 +34,7 @@ SUFFIXES: Final = ("_bucket", "_sum", "_count")
 LATER: Final = {
     "grpcdns_kubernetes_repaired_total": {"kind"},
     "grpcdns_snapshot_age_seconds": set[str](),
+    "grpcdns_service_networks_outside_zones": set[str](),
     "grpcdns_kubernetes_dns_programming_duration_seconds_bucket": {"worker", "service_kind", "le"},
     "grpcdns_upstream_lookups_total": {"worker", "result"},
 }

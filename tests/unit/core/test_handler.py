@@ -11,6 +11,7 @@ from grpcdns.core.cluster.objects import (
     Kind,
     Namespace,
     Service,
+    ServiceCIDR,
     key_of,
     pack,
 )
@@ -106,3 +107,34 @@ def test_objects_before_an_unreadable_one_are_applied() -> None:
     with pytest.raises(msgspec.DecodeError):
         list(handler.replace(Kind.SERVICE, [[(key_of(SVC), pack(SVC)), ("ns/x", b"?")]], 2))
     assert reply_to(handler, query("s.ns.svc.cluster.local.", "A")).answer
+
+
+def test_zones_auto_follows_the_service_networks() -> None:
+    """From the next query on, the memo included; all addresses while none is known."""
+    handler = made([SVC], zones=("cluster.local.", "auto"))
+    inside, outside = "1.0.0.10.in-addr.arpa.", "1.0.0.11.in-addr.arpa."
+
+    def rcodes() -> list[str]:
+        return [get(handler, name, "PTR").rcode for name in (inside, outside)]
+
+    def networks(*cidrs: str) -> Change:
+        return change(ServiceCIDR("", "kubernetes", cidrs))
+
+    assert rcodes() == ["NOERROR", "NXDOMAIN"]
+    handler.apply(networks("10.0.0.0/16"))
+    assert rcodes() == ["NOERROR", "REFUSED"]
+    handler.apply(networks("10.0.0.0/16", "11.0.0.0/8"))
+    assert rcodes() == ["NOERROR", "NXDOMAIN"]
+    handler.apply(networks("12.0.0.0/8"))
+    assert rcodes() == ["REFUSED", "REFUSED"]
+    assert get(handler, f"s.{T}").rcode == "NOERROR"
+    list(handler.replace(Kind.SERVICE_CIDR, [], 3))
+    assert rcodes() == ["NOERROR", "NXDOMAIN"]
+
+
+def test_other_zones_do_not_follow_them() -> None:
+    handler = made([SVC], zones=("cluster.local.", "0.10.in-addr.arpa."))
+    assert get(handler, "1.0.0.10.in-addr.arpa.", "PTR").rcode == "NOERROR"
+    handler.apply(change(ServiceCIDR("", "kubernetes", ("12.0.0.0/8",))))
+    assert get(handler, "1.0.0.10.in-addr.arpa.", "PTR").rcode == "NOERROR"
+    assert get(handler, "1.0.0.12.in-addr.arpa.", "PTR").rcode == "REFUSED"

@@ -22,6 +22,7 @@ from grpcdns.core.cluster.objects import (
     Pod,
     Port,
     Service,
+    ServiceCIDR,
     ServiceImport,
     unpack,
 )
@@ -167,6 +168,12 @@ ROWS: dict[str, tuple[Kind, dict[str, Any], Object]] = {
     "import: addresses": (
         Kind.SERVICE_IMPORT, {"metadata": META, "spec": {"ips": ["10.0.0.9"]}},
         ServiceImport("ns", "x", "ClusterSetIP", ("10.0.0.9",))),
+    "cidr: dual-stack": (
+        Kind.SERVICE_CIDR,
+        {"metadata": {"name": "x"}, "spec": {"cidrs": ["10.96.0.0/12", "fd00::/112"]}},
+        ServiceCIDR("", "x", ("10.96.0.0/12", "fd00::/112"))),
+    "cidr: spec is null": (
+        Kind.SERVICE_CIDR, {"metadata": {"name": "x"}, "spec": None}, ServiceCIDR("", "x")),
 }  # fmt: skip
 
 

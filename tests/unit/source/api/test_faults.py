@@ -157,6 +157,22 @@ def test_forbidden_is_logged_once_and_so_is_its_end(caplog: pytest.LogCaptureFix
     assert "the API no longer refuses this kind" in caplog.text
 
 
+@pytest.mark.parametrize("refusal", [refuses(403, "Forbidden", "may not"), refuses(404)])
+def test_an_optional_kind_that_is_refused_has_no_objects(
+    refusal: Step, caplog: pytest.LogCaptureFixture
+) -> None:
+    """One line, and no event that an alert looks at; once it is allowed, it is listed."""
+    caplog.set_level("INFO")
+    cidr = {"kind": "ServiceCIDR", "metadata": {"name": "c", "resourceVersion": "7"},
+            "spec": {"cidrs": ["10.96.0.0/16"]}}  # fmt: skip
+    outcome = play([refusal] * 3, kind=Kind.SERVICE_CIDR)
+    assert outcome.sink.calls == ["replace"] * 3
+    assert not outcome.sink.notes
+    assert len([line for line in caplog.messages if line.endswith("; going on without")]) == 1
+    outcome = play([refusal, refusal, lists(cidr)], kind=Kind.SERVICE_CIDR)
+    assert outcome.sink.names(Kind.SERVICE_CIDR) == "/c"
+
+
 def test_a_kind_the_api_does_not_serve_has_no_objects(caplog: pytest.LogCaptureFixture) -> None:
     """A missing CRD does not hold up readiness, and is retried quietly."""
     caplog.set_level("INFO")
