@@ -7,25 +7,30 @@ difference is queried again, so that a change that only one server has seen does
 
 Deliberate differences are listed by their ids (docs/differences.md) and count with --strict only.
 
+With --live the questions are those that clients ask: the lines of CoreDNS's log plugin on stdin, as
+they come. Each question is asked once a second at most. At its end, or on Ctrl-C, it prints what a
+switch would change.
+
 Exit code 0: no difference that counts; 1: differences; 2: a server gave no reply to some queries.
 
-Example:
+Examples:
     grpcdns compare --with 10.96.0.10 --kubeconfig ~/.kube/config --server 127.0.0.1:5301
+    kubectl -n kube-system logs -f -l k8s-app=kube-dns | grpcdns compare --live --with 10.96.0.10
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
-import ipaddress
 import time
 from collections.abc import Sequence
 from typing import Final
 
-from grpcdns.cli import NotDone, grpc_client, listed, output, servers
+from grpcdns.cli import NotDone, grpc_client, listed, live, output, servers
 from grpcdns.cli.comparer import DELIBERATE, DIFFERENT, FAILED, SAME, Comparer, Settings
 from grpcdns.cli.documents import Compare, Compared
 from grpcdns.cli.listed import Cluster
+from grpcdns.cli.live_summary import show_difference
 from grpcdns.cli.output import Output, plural
 from grpcdns.cli.progress import Progress
 from grpcdns.config import values
@@ -53,13 +58,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--ttl-too", action="store_true", help="compare TTLs, too")
     parser.add_argument("--strict", action="store_true", help="count deliberate differences, too")
     parser.add_argument("--parallel", metavar="COUNT", default="16", help="queries in flight [16]")
-    parser.add_argument("--rate", metavar="COUNT", default="1000", help="queries per second [1000]")
+    parser.add_argument(
+        "--rate", metavar="COUNT", help=f"queries per second [1000; with --live {live.RATE}]"
+    )
+    live.add_arguments(parser)
     output.add_arguments(parser)
     listed.add_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     settings = _settings(args)
+    if args.live:
+        return live.run(args, settings)
     found = listed.read(listed.settings(args).config, 30.0, args.output)
     questions = list(all_questions(found.index, found.zones))
     if not questions:
@@ -76,16 +86,10 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _settings(args: argparse.Namespace) -> Settings:
-    try:
-        host, _, port = values.host_port(_with_port(args.other)).rpartition(":")
-        ipaddress.ip_address(host.strip("[]"))
-    except ValueError as error:
-        raise UserError(
-            f"--with: {args.other!r} is not an IP address with or without a port"
-        ) from error
+    host, port = servers.dns_address("--with", args.other)
     try:
         parallel = values.integer(1, 1000)(args.parallel)
-        rate = values.number(0.1, 1e6)(args.rate)
+        rate = values.number(0.1, 1e6)(args.rate or (live.RATE if args.live else "1000"))
     except ValueError as error:
         raise UserError(f"--parallel or --rate: {error}") from error
     addresses = servers.addresses(args)
@@ -93,17 +97,13 @@ def _settings(args: argparse.Namespace) -> Settings:
         raise UserError("--server: only one")
     return Settings(
         server=addresses[0],
-        host=host.strip("[]"),
-        port=int(port),
+        host=host,
+        port=port,
         seconds=servers.seconds(args),
         parallel=parallel,
         rate=rate,
         ttl=args.ttl_too,
     )
-
-
-def _with_port(text: str) -> str:
-    return str(values.upstream_address(text))
 
 
 async def _compare(
@@ -148,7 +148,7 @@ def _document(compared: Sequence[Compared], settings: Settings, took: float) -> 
 def _show(out: Output, compared: Sequence[Compared], settings: Settings, took: float) -> None:
     for one in compared:
         if one.outcome == DIFFERENT:
-            _show_difference(out, one)
+            show_difference(out, one)
         elif one.outcome == FAILED:
             out.line((f"{one.name} {one.qtype}", "bold"), ": ", (one.error, "red"))
     _show_deliberate(out, compared)
@@ -179,15 +179,3 @@ def _show_deliberate(out: Output, compared: Sequence[Compared]) -> None:
         rest = f", {len(names) - _SHOWN:,} more" if len(names) > _SHOWN else ""
         title = f"{id_}, {DIFFERENCES[id_].title}"
         out.line((title, "cyan"), f": {', '.join(names[:_SHOWN])}{rest}", indent=2)
-
-
-def _show_difference(out: Output, one: Compared) -> None:
-    rcode = one.dns_rcode if one.dns_rcode == one.grpcdns_rcode else ""
-    out.line((f"{one.name} {one.qtype}", "bold"), f": {rcode}" if rcode else "")
-    if not rcode:
-        out.line(("- DNS      ", "red"), one.dns_rcode, indent=2)
-        out.line(("+ grpcdns  ", "green"), one.grpcdns_rcode, indent=2)
-    for record in one.only_dns:
-        out.line(("- DNS      ", "red"), record, indent=2)
-    for record in one.only_grpcdns:
-        out.line(("+ grpcdns  ", "green"), record, indent=2)

@@ -47,15 +47,24 @@ Ask = Callable[[bytes], Awaitable[bytes]]
 
 
 class Comparer:
-    """``ask`` queries grpcdns: a DNS message in, a DNS message out. Raises NotDone."""
+    """``ask`` queries grpcdns: a DNS message in, a DNS message out. Raises NotDone. ``turn`` waits
+    until a query may be sent; by default as ``settings.rate`` says."""
 
-    def __init__(self, settings: Settings, ask: Ask, zones: Zones, facts: Facts) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        ask: Ask,
+        zones: Zones,
+        facts: Facts,
+        turn: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
         self._settings = settings
         self._ask = ask
         self._policy = zones.policy
         self._facts = facts
         self._zones = {**zones.cluster, **zones.external}
         self._due = 0.0
+        self._turn = turn or self._wait_turn
 
     async def all(
         self, questions: Sequence[Question], advance: Callable[[], object]
@@ -66,8 +75,8 @@ class Comparer:
 
         async def work() -> None:
             for at, question in todo:
-                await self._wait_turn()
-                found[at] = await self._one(question)
+                await self._turn()
+                found[at] = await self.one(question)
                 advance()
 
         await asyncio.gather(*(work() for _ in range(self._settings.parallel)))
@@ -79,7 +88,8 @@ class Comparer:
         self._due = max(now, self._due + 1 / self._settings.rate)
         await asyncio.sleep(self._due - now)
 
-    async def _one(self, question: Question) -> Compared:
+    async def one(self, question: Question) -> Compared:
+        """The outcome of a question whose turn it is."""
         owner, rtype = name_to_text(question.name), type_to_text(question.qtype)
         (ours, size), theirs = await asyncio.gather(
             self._query_grpcdns(question), self._query_dns(question)
@@ -129,7 +139,9 @@ class Comparer:
         lower case: CoreDNS's kubernetes plugin knows ns.dns in no other."""
         settings = self._settings
         where = f"{settings.host}#{settings.port}"
-        for _ in range(_TRIES):
+        for tried in range(_TRIES):
+            if tried:
+                await self._turn()
             query = make_query(question.name, question.qtype)
             try:
                 return await exchange(query, settings.host, settings.port, settings.seconds)

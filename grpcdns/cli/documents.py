@@ -188,6 +188,42 @@ class Compare(Document, frozen=True, kw_only=True):
     differences: list[Compared]
 
 
+class LiveChange(msgspec.Struct, frozen=True, kw_only=True):
+    """What a switch would change. ``kind``: the id of a deliberate difference, or in words.
+    ``queries``: how often clients asked the ``questions``, which are in ``names``, with types."""
+
+    kind: str
+    deliberate: bool
+    questions: int
+    queries: int
+    names: list[str]
+
+
+class CompareLive(Document, frozen=True, kw_only=True):
+    """How the answers to what clients ask differ. ``lines``: read from stdin. ``rubbish``: those
+    without a question; ``outside``: those of other zones; ``left_out``: those that there was no
+    room for; ``queries``: all others. ``questions``: different ones among them that were asked;
+    ``not_asked``: those that were not, before the end. The rest as in `Compare`, by the last
+    outcome."""
+
+    dns: str
+    grpcdns: str
+    seconds: float
+    lines: int
+    rubbish: int
+    outside: int
+    left_out: int
+    queries: int
+    questions: int
+    not_asked: int
+    same: int
+    deliberate: int
+    different: int
+    failed: int
+    changes: list[LiveChange]
+    differences: list[Compared]
+
+
 # -- zone
 
 
@@ -304,6 +340,7 @@ DOCUMENTS: Final[dict[str, Any]] = {
     "check-dns": CheckDns,
     "explain": Explain,
     "compare": Compare,
+    "compare-live": CompareLive,
     "zone": Zone,
     "corefile": WrittenCorefile,
     "corefile-from": TranslatedCorefile,

@@ -66,7 +66,11 @@ SERVED: Final = [
     Row(f"explain {WEB} AAAA --server SERVER", "explain"),
     Row("guard status --server SERVER", "guard"),
 ]
-COMPARED: Final = [Row(f"compare --with OTHER --server SERVER {' '.join(MANIFESTS)}", "compare", 1)]
+COMPARED: Final = [
+    Row(f"compare --with OTHER --server SERVER {' '.join(MANIFESTS)}", "compare", 1),
+    Row(f"compare --live --with OTHER --server SERVER {' '.join(MANIFESTS)}", "compare-live", 1),
+]
+LOGGED: Final = f'[INFO] 10.0.0.9:5 - 1 "A IN {WEB}. udp 30 false 512" NOERROR qr 50 0.1s\n'
 IN_CLUSTER: Final = [
     Row("preflight --as self --kubeconfig KUBECONFIG", "preflight", 1),
     Row("preflight --as self --kubeconfig UNREACHABLE", "preflight", 1),
@@ -160,8 +164,16 @@ def test_of_a_running_serve(row: Row, form: str, capsys: Captured, ours: Grpcdns
 @formats
 @pytest.mark.parametrize("row", COMPARED, ids=lambda row: row.words)
 def test_of_two_servers(
-    row: Row, form: str, capsys: Captured, ours: Grpcdns, coredns: Callable[..., CoreDNS]
+    row: Row,
+    form: str,
+    capsys: Captured,
+    ours: Grpcdns,
+    coredns: Callable[..., CoreDNS],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    (tmp_path / "log").write_text(LOGGED)
+    monkeypatch.setattr("sys.stdin", (tmp_path / "log").open())
     other = coredns(". {\n    template ANY ANY {\n        rcode NXDOMAIN\n    }\n}")
     document = check(row, form, capsys, SERVER=ours.listen[0], OTHER=other.address)
     assert document["differences"]

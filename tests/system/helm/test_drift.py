@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pytest
 import yaml
@@ -13,12 +13,12 @@ from grpcdns.corefile.syntax import Directive, parse_corefile
 from harness.paths import ROOT
 from tests.system.deploy.kustomize import DEPLOY, built, find
 from tests.system.deploy.test_apply import with_components
-from tests.system.helm.chart import CHART, Object, merged, rendered
+from tests.system.helm.chart import CHART, Object, Values, merged, rendered
 
 pytestmark = pytest.mark.servers
 
 SIDECAR = {"mode": "sidecar", "grpcdns": {"image": {"tag": "latest"}}}
-COMPONENTS = {
+COMPONENTS: Final[dict[str, Values]] = {
     "pods-verified": {"grpcdns": {"pods": "verified"}},
     "multicluster": {
         "grpcdns": {

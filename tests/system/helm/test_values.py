@@ -181,7 +181,7 @@ def test_the_schema_has_every_key_and_no_other() -> None:
     assert listed - given == optional
 
 
-WRONG: Final = {
+WRONG: Final[dict[str, tuple[Mapping[str, Any], str]]] = {
     "an unknown key": ({"replicas": 3}, "'replicas' not allowed"),
     "an unknown key of grpcdns": ({"grpcdns": {"zone": []}}, "'zone' not allowed"),
     "an unknown key of a plugin": (
