@@ -1,6 +1,7 @@
 """Writes what the documentation has of the code: ``make docs``.
 
-The option table of README.md from grpcdns.config.options, docs/schemas from grpcdns.cli.documents.
+The option table of README.md from grpcdns.config.options, docs/schemas from grpcdns.cli.documents;
+and the chart's copies of deploy/monitoring, as a chart holds all its files.
 """
 
 from __future__ import annotations
@@ -16,6 +17,10 @@ from grpcdns.config.options import OPTIONS
 from harness.paths import ROOT
 
 README: Final = ROOT / "README.md"
+COPIED: Final = {
+    ROOT / "deploy" / "monitoring" / name: ROOT / "deploy" / "helm" / "grpcdns" / "files" / name
+    for name in ("alerts.yaml", "grafana.json")
+}
 SCHEMAS: Final = ROOT / "docs" / "schemas"
 DRAFT: Final = "http://json-schema.org/draft-07/schema#"
 BEGIN: Final = "<!-- options: written by `make docs` -->"
@@ -74,6 +79,8 @@ def _without_default(field: dict[str, Any]) -> dict[str, Any]:
 
 def write() -> None:
     README.write_text(with_table(README.read_text()))
+    for original, copy in COPIED.items():
+        copy.write_bytes(original.read_bytes())
     SCHEMAS.mkdir(exist_ok=True)
     for path in SCHEMAS.glob("*.json"):
         path.unlink()

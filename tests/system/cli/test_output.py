@@ -173,9 +173,10 @@ def test_of_two_servers(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     (tmp_path / "log").write_text(LOGGED)
-    monkeypatch.setattr("sys.stdin", (tmp_path / "log").open())
     other = coredns(". {\n    template ANY ANY {\n        rcode NXDOMAIN\n    }\n}")
-    document = check(row, form, capsys, SERVER=ours.listen[0], OTHER=other.address)
+    with (tmp_path / "log").open() as log:
+        monkeypatch.setattr("sys.stdin", log)
+        document = check(row, form, capsys, SERVER=ours.listen[0], OTHER=other.address)
     assert document["differences"]
 
 

@@ -14,6 +14,7 @@ from harness.paths import ROOT
 from tests.system.deploy.kustomize import DEPLOY, built, find
 from tests.system.deploy.test_apply import with_components
 from tests.system.helm.chart import CHART, Object, Values, merged, rendered
+from tools.generate_docs import COPIED
 
 pytestmark = pytest.mark.servers
 
@@ -104,11 +105,9 @@ def test_beside_has_the_same_sidecar(kustomize: Path, helm: Path) -> None:
     assert said(our_text) == said(their_text)
 
 
-@pytest.mark.parametrize("name", ["alerts.yaml", "grafana.json"])
-def test_monitoring_files_are_copies(name: str) -> None:
-    """A chart holds all its files."""
-    copy, original = CHART / "files" / name, DEPLOY / "monitoring" / name
-    assert copy.read_text() == original.read_text(), f"cp {original} {copy}"
+@pytest.mark.parametrize("original", COPIED, ids=lambda path: path.name)
+def test_monitoring_files_are_copies(original: Path) -> None:
+    assert COPIED[original].read_text() == original.read_text(), "run `make docs`"
 
 
 def test_monitoring_is_what_the_files_say(helm: Path) -> None:

@@ -103,7 +103,7 @@ ROWS: Final = {
         {"grpcdns": {"zones": ["cluster.local", "clusterset.local", "10.96.0.0/12"],
                      "multicluster": ["clusterset.local"]}},
         has={
-            "ClusterRole/grpcdns rules 2 resources": "serviceimports",
+            "ClusterRole/grpcdns rules 3 resources": "serviceimports",
             "ConfigMap/grpcdns data Corefile": "cluster.local clusterset.local 10.96.0.0/12 {",
             ARGS: "--multicluster=clusterset.local",
         },
