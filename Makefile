@@ -16,7 +16,7 @@ COMPILE := env -u PIP_FIND_LINKS CUSTOM_COMPILE_COMMAND="make lock" $(PY) -m pip
 	--no-emit-trusted-host --no-emit-options
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-fast differential soak bench fuzz lint format proto docs lock coverage clean
+.PHONY: help install demo test test-fast test-pythons grpcio differential soak bench fuzz lint format proto docs lock coverage clean
 
 help:           ## list the targets
 	@sed -n 's/^\([a-z-]*\): .*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -39,6 +39,12 @@ test: install ## run all tests, with real servers
 
 test-fast: install ## run the tests that need no real server and are quick: under a minute
 	$(PYTEST) -n $(JOBS) --dist loadscope -m "not servers and not slow"
+
+test-pythons: install ## run what test-fast runs on each supported Python that is there; PYTHONS="3.12 3.14"
+	$(PY) -m tools.pythons --jobs $(JOBS) $(PYTHONS)
+
+grpcio: install ## try grpcio's minor versions with the lane, into docs/support.md; GRPCIO="1.84 1.85"
+	$(PY) -m tools.grpcio_versions --write $(GRPCIO)
 
 differential: install ## compare many more answers and Corefiles with CoreDNS; DIFFERENTIAL_CLUSTERS=, _COREFILES=, _SEED=
 	DIFFERENTIAL_QUESTIONS=$(or $(DIFFERENTIAL_QUESTIONS),40000) DIFFERENTIAL_EXAMPLES=$(or $(DIFFERENTIAL_EXAMPLES),500) \

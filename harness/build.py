@@ -109,6 +109,7 @@ PROGRAMS: Final = {
         Program("manifests", SERVERS / "manifests"),
         Program("promql", SERVERS / "promql"),
         Program("promrules", SERVERS / "promql", "./rules", minutes=2),
+        Program("python", SERVERS / "python", minutes=2),
     )
 }
 
@@ -141,7 +142,7 @@ def _find_or_compile(program: Program) -> Path:
     target = folder / program.name
     if not target.exists():
         folder.mkdir(parents=True, exist_ok=True)
-        with _locked(folder / "lock", f"another process builds {program.name}"):
+        with locked(folder / "lock", f"another process builds {program.name}"):
             if not target.exists():
                 _compile(program, go, target)
     return target
@@ -215,7 +216,7 @@ def _find_go(program: Program) -> Path:
 def _install_go(program: Program, folder: Path) -> Path:
     go = folder / "go" / "bin" / "go"
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with _locked(folder.parent / "go.lock", "another process installs Go"):
+    with locked(folder.parent / "go.lock", "another process installs Go"):
         if not go.is_file():
             unfinished = folder.with_name(f"{folder.name}.unfinished")
             shutil.rmtree(unfinished, ignore_errors=True)
@@ -266,7 +267,7 @@ def _go_environment() -> dict[str, str]:
 
 
 @contextmanager
-def _locked(path: Path, meanwhile: str) -> Iterator[None]:
+def locked(path: Path, meanwhile: str) -> Iterator[None]:
     with path.open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -27,18 +27,25 @@ class KeyPair(NamedTuple):
 
 class Authority:
     """A certificate authority. Its certificate is `ca.crt` in `folder`, which is created; what it
-    issues is written there too."""
+    issues is written there too. Without ``key_identifiers`` it is as EKS makes them."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, key_identifiers: bool = True) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
         self._key = ec.generate_private_key(ec.SECP256R1())
+        self._identifier = (
+            x509.SubjectKeyIdentifier.from_public_key(self._key.public_key())
+            if key_identifiers
+            else None
+        )
         self._name = _name(f"test authority in {folder.name}")
         unsigned = (
             _unsigned(self._name, self._name, self._key.public_key(), DAYS)
             .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
             .add_extension(_key_usage(signs_certificates=True), critical=True)
         )
+        if self._identifier:
+            unsigned = unsigned.add_extension(self._identifier, critical=False)
         self.cert = folder / "ca.crt"
         self.cert.write_bytes(_pem(unsigned.sign(self._key, hashes.SHA256())))
 
@@ -61,6 +68,11 @@ class Authority:
             .add_extension(x509.ExtendedKeyUsage(_USES), critical=False)
             .add_extension(names, critical=False)
         )
+        if self._identifier:
+            issuer = x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(
+                self._identifier
+            )
+            unsigned = unsigned.add_extension(issuer, critical=False)
         pair = KeyPair(self._folder / f"{name}.crt", self._folder / f"{name}.key")
         _write(pair.key, _private_pem(key))
         _write(pair.cert, _pem(unsigned.sign(self._key, hashes.SHA256())))

@@ -20,11 +20,12 @@ from typing import Any, Final, NamedTuple, TypeVar
 import msgspec
 import urllib3.exceptions
 from kubernetes import client
+from urllib3.util import create_urllib3_context
 
 from grpcdns.config.options import Config, UserError
 from grpcdns.source.api import kubeconfig
 from grpcdns.source.api.client import ApiError, Unreachable
-from grpcdns.source.api.login import in_cluster
+from grpcdns.source.api.login import accept_old_authorities, in_cluster
 
 _JSON: Final = {"Accept": "application/json"}
 _PAGE: Final = 250
@@ -59,6 +60,10 @@ class KubernetesClient:
         configuration.retries = False
         self.server: str = configuration.host
         self._client = client.ApiClient(configuration)
+        tls = create_urllib3_context()
+        accept_old_authorities(tls)
+        # The package has no option for it; urllib3 loads the certificates into this context.
+        self._client.rest_client.pool_manager.connection_pool_kw["ssl_context"] = tls
         self._reviews = client.AuthorizationV1Api(self._client)
         self._seconds = seconds
         self._unreachable: Unreachable | None = None

@@ -11,7 +11,7 @@ import pytest
 from grpcdns.pb import dns_pb2
 from harness.paths import ROOT
 
-FILES = ("dns_pb2.py", "dns_pb2.pyi", "dns_pb2_grpc.py")
+FILES = ("dns_pb2.py", "dns_pb2.pyi")
 
 
 @pytest.fixture(scope="module")

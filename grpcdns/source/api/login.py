@@ -64,6 +64,7 @@ class Login(msgspec.Struct, frozen=True, omit_defaults=True):
             return None
         try:
             context = ssl.create_default_context(cadata=self.ca or None)
+            accept_old_authorities(context)
             if not self.verify:
                 context.check_hostname = False
                 context.verify_mode = ssl.CERT_NONE
@@ -119,11 +120,24 @@ def from_kubeconfig(path: str, context: str = "") -> Login:
     return msgspec.json.decode(done.stdout, type=Login)
 
 
+def accept_old_authorities(context: ssl.SSLContext) -> None:
+    """Python 3.13 and newer refuse an authority without key identifiers (RFC 5280 4.2.1.1), which
+    clusters have that EKS and others made; client-go accepts it, and so do older Pythons."""
+    context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+
+
 def _load_pair(context: ssl.SSLContext, cert: str, key: str) -> None:
     """OpenSSL reads a key only from a file: here from one in memory that no other process sees."""
-    fd = os.memfd_create("grpcdns-client-certificate", os.MFD_CLOEXEC)
+    fd = _file_in_memory()
     try:
         os.write(fd, f"{cert}\n{key}\n".encode())
         context.load_cert_chain(f"/proc/self/fd/{fd}")
     finally:
         os.close(fd)
+
+
+def _file_in_memory() -> int:
+    """A descriptor without a name. Portable CPythons (uv's) are built without memfd_create."""
+    if hasattr(os, "memfd_create"):
+        return os.memfd_create("grpcdns-client-certificate", os.MFD_CLOEXEC)
+    return os.open("/dev/shm", os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, 0o600)  # noqa: S108 - no name

@@ -189,7 +189,22 @@ def test_tls(authority: Authority) -> None:
             assert ask() == b"{}"
 
 
-def test_a_client_certificate_is_never_on_disk(authority: Authority) -> None:
+def test_an_authority_without_key_identifiers(tmp_path: Path) -> None:
+    """Python 3.13 and newer refuse it by default."""
+    old = Authority(tmp_path / "old", key_identifiers=False)
+    with (
+        serving(answer, tls_server(old)) as port,
+        asking(port, "https", ca=old.cert.read_text()) as ask,
+    ):
+        assert ask() == b"{}"
+
+
+@pytest.mark.parametrize("memfd", [True, False])
+def test_a_client_certificate_is_never_on_disk(
+    authority: Authority, memfd: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not memfd:
+        monkeypatch.delattr("os.memfd_create", raising=False)
     context = tls_server(authority)
     context.load_verify_locations(authority.cert)
     context.verify_mode = ssl.CERT_REQUIRED
