@@ -16,7 +16,7 @@ COMPILE := env -u PIP_FIND_LINKS CUSTOM_COMPILE_COMMAND="make lock" $(PY) -m pip
 	--no-emit-trusted-host --no-emit-options
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-fast test-pythons grpcio differential soak bench fuzz lint format proto docs lock coverage clean
+.PHONY: help install demo test test-fast test-pythons grpcio differential soak bench fuzz dist chart lint format proto docs lock coverage clean
 
 help:           ## list the targets
 	@sed -n 's/^\([a-z-]*\): .*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -66,6 +66,13 @@ soak: install ## run the fault tests at full length: kills, outages, churn, 10 m
 fuzz: install ## fuzz every part, guided by coverage; FUZZ_SECONDS=60 for each, FUZZ_TARGETS=
 	$(PY) -m pip install --quiet --disable-pip-version-check "atheris==3.0.0"
 	$(PY) -m tests.fuzz.run --seconds $(or $(FUZZ_SECONDS),60) $(FUZZ_TARGETS)
+
+dist: install ## build the wheel and the sdist, into dist/
+	$(PY) -m build --no-isolation
+
+chart: install ## check the Helm chart and package it, into build/chart
+	$$($(PY) -m harness.build helm) lint --strict deploy/helm/grpcdns
+	$$($(PY) -m harness.build helm) package --destination build/chart deploy/helm/grpcdns
 
 lint: install ## check style, types, layers, security rules, locks, licences, advisories
 	$(PY) -m ruff check

@@ -72,6 +72,11 @@ _KUBERNETES_VERSION: Final = (
 PROGRAMS: Final = {
     program.name: program
     for program in (
+        Program(
+            "actionlint",
+            SERVERS / "actionlint",
+            package="github.com/rhysd/actionlint/cmd/actionlint",
+        ),
         Program("coredns", SERVERS / "coredns", minutes=2),
         Program("etcd", SERVERS / "etcd"),
         Program(

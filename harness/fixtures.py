@@ -52,6 +52,7 @@ NEEDS: Final = {
     "kubectl_reader": ("manifests",),
     "promql": ("promql",),
     "promrules": ("promrules",),
+    "actionlint": ("actionlint",),
 }
 """Fixture -> the servers behind it."""
 

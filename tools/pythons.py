@@ -35,8 +35,11 @@ QUICK: Final = (
     *LANE,
     "tests/unit/serve/test_environment.py",  # imports every module
     "tests/system/cli/test_query_and_check.py",  # `grpcdns serve` answers queries
+    # Not the lane: it counts the calls that the thread pool has at a moment, and a busy machine has
+    # more of them. `make test` runs it once.
+    f"--deselect={LANE[0]}/test_stop.py::test_under_load_no_call_is_dropped[threads]",
 )
-"""Paths of the tests that tell whether a Python, or a grpcio, works at all."""
+"""The tests that tell whether a Python, or a grpcio, works at all, as pytest's arguments."""
 
 SCRIPT: Final = "#!{}\nimport sys\nfrom grpcdns.cli import main\nsys.exit(main())\n"
 

@@ -14,7 +14,7 @@ from harness.paths import ROOT
 from tools import generate_docs
 from tools.audit import required
 
-PAGES = ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md")
+PAGES = ("README.md", "CHANGELOG.md", "CODE_OF_CONDUCT.md", "CONTRIBUTING.md", "SECURITY.md")
 DOCUMENTS = sorted([*(ROOT / page for page in PAGES), *ROOT.glob("docs/*.md")])
 
 
