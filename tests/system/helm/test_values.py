@@ -202,6 +202,10 @@ WRONG: Final[dict[str, tuple[Mapping[str, Any], str]]] = {
         {"grpcdns": {"multicluster": ["clusterset.local"]}},
         "clusterset.local is not in grpcdns.zones",
     ),
+    "zones that follow the cluster": (
+        {"grpcdns": {"zones": ["cluster.local", "auto"]}},
+        "auto is no zone of the Corefile",
+    ),
     "gRPC probes without a port": ({"grpcdns": {"probes": "grpc"}}, "needs grpcdns.tcp.enabled"),
     "gRPC probes over TLS": (
         merged(TLS, {"grpcdns": {"probes": "grpc"}}),

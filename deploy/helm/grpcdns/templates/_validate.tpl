@@ -11,6 +11,9 @@
 {{- end -}}
 {{- end -}}
 {{- end -}}
+{{- if has "auto" $g.zones -}}
+{{- fail "grpcdns.zones: auto is no zone of the Corefile, which this chart makes of them; list the networks" -}}
+{{- end -}}
 {{- range $g.multicluster -}}
 {{- if not (has . $g.zones) -}}
 {{- fail (printf "grpcdns.multicluster: %s is not in grpcdns.zones" .) -}}
