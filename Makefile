@@ -16,7 +16,7 @@ COMPILE := env -u PIP_FIND_LINKS CUSTOM_COMPILE_COMMAND="make lock" $(PY) -m pip
 	--no-emit-trusted-host --no-emit-options
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-fast test-pythons grpcio differential soak bench fuzz dist chart lint format proto docs lock coverage clean
+.PHONY: help install demo test test-fast test-pythons grpcio differential soak chaos bench fuzz dist chart lint format proto docs lock coverage clean
 
 help:           ## list the targets
 	@sed -n 's/^\([a-z-]*\): .*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -62,6 +62,9 @@ soak: install ## run the fault tests at full length: kills, outages, churn, 10 m
 	SOAK_SECONDS=$(or $(SOAK_SECONDS),600) $(PYTEST) -q -s tests/system/faults/test_churn.py
 	SOAK_SIZE=$(or $(SOAK_SIZE),10000) $(PYTEST) -q -s tests/system/faults/test_bounds.py
 	SOAK_QUERIES=$(or $(SOAK_QUERIES),10000000) $(PYTEST) -q -s tests/system/faults/test_leak.py
+
+chaos: install ## faults of everything at once, and a check of every answer; SECONDS=600 SEED=1
+	$(PY) -m tests.chaos --seconds $(or $(SECONDS),600) --seed $(or $(SEED),1)
 
 fuzz: install ## fuzz every part, guided by coverage; FUZZ_SECONDS=60 for each, FUZZ_TARGETS=
 	$(PY) -m pip install --quiet --disable-pip-version-check "atheris==3.0.0"

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, Self
 
@@ -45,10 +46,14 @@ CONTROLLERS: Final = (
 
 
 class Cluster(Accounts):
-    """The control plane, up between `start` and `stop`; `stop` also deletes its folder."""
+    """The control plane, up between `start` and `stop`; `stop` also deletes its folder.
 
-    def __init__(self, *, controllers: bool = True) -> None:
+    ``apiserver_flags`` are added to those of kube-apiserver.
+    """
+
+    def __init__(self, *, controllers: bool = True, apiserver_flags: Sequence[str] = ()) -> None:
         self._with_controllers = controllers
+        self._more_flags = apiserver_flags
         self.folder = Path(tempfile.mkdtemp(prefix="grpcdns-cluster-"))
         self.etcd_address, self._etcd_peer = free_address(), free_address()
         self.address = free_address()
@@ -170,6 +175,7 @@ class Cluster(Accounts):
             "--disable-admission-plugins=ServiceAccount",
             "--enable-priority-and-fairness=false",
             "--profiling=false",
+            *self._more_flags,
         ]
 
     def _controllers_flags(self) -> list[str]:

@@ -1,0 +1,86 @@
+"""What happened, in order: records of a few kinds, as JSON lines. Times are monotonic seconds.
+
+A record is a dict with ``r``, its kind:
+
+    truth     the API has an object since: t (seen in etcd), rev, key, obj (null: deleted); or
+              ``at`` instead of t, an interval, after etcd was restored
+    since     t: when what is there was first read, with ``at`` [0, 0]
+    write     a writer's request: at, key, rev (null: refused or unknown), error
+    fault     at, n (its number in the schedule), kind, target, and whatever `checker` needs
+    question  id, name, type;   answer: id, text      both appear once, before their first use
+    asked     at, to (worker 0, worker 1, coredns), c (the connection), q and a: ids, in pairs
+    stall     at: a process that wanted to run could not
+    rss       t, what, pid, kb
+    leaked    what: a process that outlived its supervisor
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final, Self
+
+Record = dict[str, Any]
+Interval = tuple[float, float]
+
+NO_REPLY: Final = "NO REPLY"
+UNAVAILABLE: Final = "UNAVAILABLE"
+ERRORS: Final = (NO_REPLY, UNAVAILABLE, "SERVFAIL", "REFUSED")
+"""How the text of an answer that says nothing of the cluster begins."""
+
+
+class History:
+    """Takes records from any thread; each is in the file when `add` returns."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._file = path.open("w")
+        self._lock = threading.Lock()
+        self._questions: dict[tuple[str, str], int] = {}
+        self._answers: dict[str, int] = {}
+
+    def add(self, kind: str, /, **fields: Any) -> None:
+        line = json.dumps({"r": kind, **fields}, separators=(",", ":"))
+        with self._lock:
+            self._file.write(line + "\n")
+
+    def question(self, name: str, qtype: str) -> int:
+        """The id of a question."""
+        with self._lock:
+            known = self._questions.get((name, qtype))
+            if known is None:
+                known = self._questions[name, qtype] = len(self._questions)
+                record = {"r": "question", "id": known, "name": name, "type": qtype}
+                self._file.write(json.dumps(record) + "\n")
+            return known
+
+    def answer(self, text: str) -> int:
+        """The id of an answer."""
+        with self._lock:
+            known = self._answers.get(text)
+            if known is None:
+                known = self._answers[text] = len(self._answers)
+                record = {"r": "answer", "id": known, "text": text}
+                self._file.write(json.dumps(record) + "\n")
+            return known
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+
+def read(path: Path) -> Iterator[Record]:
+    """The records of a file."""
+    with path.open() as file:
+        for line in file:
+            yield json.loads(line)
+
+
+def now() -> float:
+    """The clock of all records, to a tenth of a millisecond."""
+    return round(time.monotonic(), 4)
