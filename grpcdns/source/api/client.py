@@ -67,6 +67,10 @@ class Unreachable(Exception):
     """No answer: refused, reset, timed out, certificate not trusted."""
 
 
+class NoLogin(Unreachable):
+    """The API refused the credentials, and there are no others."""
+
+
 class Stopped(Exception):
     """The client was stopped before or during the request."""
 
@@ -198,7 +202,7 @@ class Connection:
             try:
                 self._client.login(refused=login)
             except UserError as error:
-                raise Unreachable(str(error)) from error
+                raise NoLogin(str(error)) from error
             response = self._exchange(verb, path, params, accept)
         if response.status != 200:
             raise self._refusal(response)

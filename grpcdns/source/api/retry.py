@@ -1,9 +1,10 @@
 """What to do after each answer of the API: pure decisions, without I/O or a clock.
 
 The behaviour is that of client-go's reflector (the rows of tests/unit/source/api/test_watch.py),
-with two exceptions. After any failure to reach the API, not only a refused connection, we WATCH
+with three exceptions. After any failure to reach the API, not only a refused connection, we WATCH
 again from the last version instead of relisting; the API answers 410 if that version has become too
-old. And watches are short (``WATCH_TIMEOUT``).
+old. An API that cannot be reached is tried again every second (``UNREACHABLE``). And watches are
+short (``WATCH_TIMEOUT``).
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 from enum import Enum
 from typing import Final
 
-from grpcdns.source.api.client import ApiError, Unreachable
+from grpcdns.source.api.client import ApiError, NoLogin, Unreachable
 from grpcdns.source.kinds import Watched
 
 BACKOFF_FIRST: Final = 0.8
@@ -19,6 +20,11 @@ BACKOFF_CAP: Final = 30.0
 BACKOFF_RESET: Final = 120.0
 """Seconds: the first delay, the longest delay (jitter can double it), and the time without a
 failure after which the next delay is the first again."""
+
+UNREACHABLE: Final = 0.5
+"""Seconds, with jitter up to double, before the next try where nothing answers: there is nobody to
+spare, and what changed meanwhile is known a second after the API is back. client-go backs off, so
+that it may be a minute."""
 
 WATCH_TIMEOUT: Final = (40, 50)
 """Seconds: the API is asked to end a watch after a random time in between. So a live watch ends in
@@ -43,8 +49,10 @@ class Backoff:
         self._delay = BACKOFF_FIRST
         self._last = float("-inf")
 
-    def next(self, now: float, chance: float) -> float:
-        """Seconds, with jitter from ``chance``, which is 0 up to 1."""
+    def next(self, now: float, chance: float, error: Exception | None = None) -> float:
+        """Seconds after an error, with jitter from ``chance``, which is 0 up to 1."""
+        if isinstance(error, Unreachable) and not isinstance(error, NoLogin):
+            return UNREACHABLE * (1.0 + chance)
         if now - self._last > BACKOFF_RESET:
             self._delay = BACKOFF_FIRST
         delay = self._delay * (1.0 + chance)

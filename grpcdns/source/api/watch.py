@@ -124,8 +124,8 @@ class Watch:
         position = Position()
         try:
             while True:
-                position = self._once(position)
-                self._pause(None)
+                position, error = self._once(position)
+                self._pause(error)
         except Stopped:
             pass
         finally:
@@ -151,15 +151,18 @@ class Watch:
         """The optional fields that are kept."""
         return self._decoder.fields
 
-    def _once(self, position: Position) -> Position:
-        """One round, until it is time to back off and relist; returns the position reached."""
+    def _once(self, position: Position) -> tuple[Position, Unreachable | None]:
+        """One round, until it is time to back off and relist; returns the position reached, and the
+        error if nothing answered."""
         try:
             self._list_and_watch(position)
         except _Relist as end:
             self._journal.relist(self.kind, str(end))
-            return end.position
+            return end.position, None
         except FAILURES as error:
             self._journal.failed(self.kind, error)
+            if isinstance(error, Unreachable):
+                return position, error
             if not self.synced and retry.has_none(error, WATCHED[self.kind]):
                 self._sink.replace(self.kind, ())
         except Stopped:
@@ -170,7 +173,7 @@ class Watch:
             self._given_by = None
         finally:
             self.tried.set()
-        return position
+        return position, None
 
     def _list_and_watch(self, position: Position) -> None:
         """Ends with an exception: _Relist, ApiError, Unreachable, Stopped."""
@@ -468,7 +471,7 @@ class Watch:
 
     def _pause(self, error: Exception | None) -> None:
         """Backs off, for longer if the API asks for it."""
-        delay = self._backoff.next(self._clock.now(), self._clock.random())
+        delay = self._backoff.next(self._clock.now(), self._clock.random(), error)
         if isinstance(error, ApiError) and error.retry_after:
             delay = max(delay, error.retry_after)
         if not self._clock.sleep(delay):

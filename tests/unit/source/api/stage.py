@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from grpcdns.config.options import UserError
 from grpcdns.core.cluster.objects import Kind, Object, unpack
 from grpcdns.core.cluster.store import Store
 from grpcdns.source.api.client import Client
@@ -105,6 +106,7 @@ class Stage:
     read_timeout: float = 5.0
     selectors: dict[str, str] = field(default_factory=dict)
     others: tuple[str, ...] = ()
+    most_logins: int = 1000
 
     def __post_init__(self) -> None:
         self.clock = FakeClock(self.chance)
@@ -153,6 +155,8 @@ class Stage:
         self.client.stop()
 
     def _login(self) -> Login:
+        if self.logins == self.most_logins:
+            raise UserError("no credentials")
         self.logins += 1
         return Login(self.api.url, f"Bearer token-{self.logins}")
 
@@ -162,5 +166,7 @@ def play(script: Sequence[Step], **options: Any) -> Outcome:
     return Stage(script, **options).run()
 
 
+UNREACHABLE: Final = 0.5
+"""The delay between tries where nothing answers, without its jitter."""
 BACKOFF: Final = [0.8, 1.6, 3.2, 6.4, 12.8, 25.6, 30.0, 30.0]
 """The delays between tries, without their jitter."""

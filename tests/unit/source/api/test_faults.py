@@ -31,7 +31,7 @@ from tests.unit.source.api.fake_api import (
     status,
     watches,
 )
-from tests.unit.source.api.stage import Stage, play
+from tests.unit.source.api.stage import BACKOFF, UNREACHABLE, Stage, play
 
 QUIET: Any = {"lasting": 400.0}
 EXPIRED = ("Expired", "too old")
@@ -122,6 +122,7 @@ def test_f14_an_outage_changes_nothing_and_is_logged_once(caplog: pytest.LogCapt
     (back,) = outcome.sink.noted("api_back")
     assert isinstance(back["seconds"], float)
     assert back["seconds"] > 60
+    assert outcome.sleeps == [UNREACHABLE] * 11
     away = [record for record in caplog.records if "unreachable" in record.message]
     again = [record for record in caplog.records if "answers again" in record.message]
     assert len(away) == len(again) == 1
@@ -142,6 +143,12 @@ def test_f14_credentials_that_stay_wrong_are_logged_once(caplog: pytest.LogCaptu
     assert "rejects the credentials (401)" in caplog.text
     assert caplog.text.count("rejects the credentials") == 1
     assert outcome.sleeps == [0.8, 1.6, 3.2]
+
+
+def test_f14_a_login_that_fails_is_backed_off_from() -> None:
+    """It may start a process each time, or ask a distant server."""
+    script = [lists(service("a")), *[refuses(401, "Unauthorized")] * 4]
+    assert play(script, most_logins=1).sleeps == BACKOFF[:4]
 
 
 def test_p7_missing_credentials_are_named(caplog: pytest.LogCaptureFixture) -> None:

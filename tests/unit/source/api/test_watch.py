@@ -27,7 +27,7 @@ from tests.unit.source.api.fake_api import (
     status,
     watches,
 )
-from tests.unit.source.api.stage import BACKOFF, Stage, play
+from tests.unit.source.api.stage import BACKOFF, UNREACHABLE, Stage, play
 
 QUIET: Final[Any] = {"lasting": 400.0}
 """A watch that lasted until its timeout."""
@@ -99,10 +99,10 @@ ROWS: Final = {
     ),
     "rf-09-refused-watch-is-made-again-without-list": Row(
         [A, watches(bookmark("15"), end="down", tries=3)],
-        [FIRST, WATCH, "WATCH at '15'"], sleeps=BACKOFF[:4],
+        [FIRST, WATCH, "WATCH at '15'"], sleeps=[UNREACHABLE] * 4,
     ),
     "rf-09-reset-too": Row(
-        [A, Reset(), Reset()], [FIRST, WATCH, WATCH, WATCH], sleeps=BACKOFF[:1],
+        [A, Reset(), Reset()], [FIRST, WATCH, WATCH, WATCH], sleeps=[UNREACHABLE],
     ),
     "rf-10-watch-429-four-times": Row(
         [A, *[refuses(429, "TooManyRequests")] * 4, watches(added("b", "11"))],
@@ -200,7 +200,7 @@ ROWS: Final = {
     ),
     "rf-29-streaming-reset": Row(
         [Reset(), Reset(), watches(added("a", "3"), END)],
-        [*[INITIAL] * 3, WATCH], sleeps=BACKOFF[:2], streaming=True,
+        [*[INITIAL] * 3, WATCH], sleeps=[UNREACHABLE] * 2, streaming=True,
     ),
     "rf-30-streaming-410": Row(
         [watches(added("a", "3"), END), refuses(410, *EXPIRED), refuses(410, *EXPIRED),
@@ -231,7 +231,7 @@ ROWS: Final = {
     ),
     "rf-35-api-down-for-minutes": Row(
         [A, watches(bookmark("15"), end="down", tries=7)],
-        [FIRST, WATCH, "WATCH at '15'"], sleeps=BACKOFF,
+        [FIRST, WATCH, "WATCH at '15'"], sleeps=[UNREACHABLE] * 8,
     ),
 }  # fmt: skip
 
@@ -286,8 +286,10 @@ def test_rf_24_streamed_listed_and_watched_objects_are_the_same() -> None:
 
 @pytest.mark.parametrize("chance", [0.0, 0.25, 0.999])
 def test_rf_35_jitter_at_most_doubles_a_delay(chance: float) -> None:
-    sleeps = play([A, watches(bookmark("15"), end="down", tries=7)], chance=chance).sleeps
+    sleeps = play([A, *[refuses(429, "TooManyRequests")] * 8], chance=chance).sleeps
     assert sleeps == [round(delay * (1 + chance), 3) for delay in BACKOFF]
+    sleeps = play([A, watches(bookmark("15"), end="down", tries=7)], chance=chance).sleeps
+    assert sleeps == [round(UNREACHABLE * (1 + chance), 3)] * 8
 
 
 def test_rf_35_two_good_minutes_reset_the_delays() -> None:
