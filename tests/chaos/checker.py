@@ -12,6 +12,7 @@ Found:
     nxdomain     the same, NXDOMAIN of a name that existed throughout the window
     back         each answer fits, but they cannot be in this order at one connection
     error        SERVFAIL, UNAVAILABLE or no reply, where none is promised
+    unhealed     what heals by itself did not in the time that is promised
     leaked       a process outlived its supervisor
     memory       a process grew
     gap          the API accepted something that etcd's watch did not show: the checker is blind
@@ -435,8 +436,9 @@ class _Checker:
     # -- processes
 
     def _check_processes(self) -> None:
-        for one in self._of["leaked"]:
-            self._verdict.add(Violation("leaked", one["what"], one["t"]))
+        for kind in ("leaked", "unhealed"):
+            for one in self._of[kind]:
+                self._verdict.add(Violation(kind, one["what"], one["t"]))
         series: dict[tuple[str, int], list[tuple[float, int]]] = defaultdict(list)
         for one in self._of["rss"]:
             series[one["what"], one["pid"]].append((one["t"], one["kb"]))

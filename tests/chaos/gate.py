@@ -38,7 +38,8 @@ class Gate:
         self.refused_tokens: set[str] = set()
         self.skip: re.Pattern[bytes] | None = None
         self.skipped: list[bytes] = []
-        self.requests = 0
+        self.watches = 0
+        """Requests so far."""
         self._target = cluster.address
         self._serving = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         self._serving.load_cert_chain(
@@ -75,11 +76,17 @@ class Gate:
     def expire(self) -> None:
         self._each(lambda link: link.watching, lambda link: link.expire())
 
-    def silence(self) -> None:
+    def silence(self) -> int:
+        """Returns how many of the connections have a watch."""
+        watches = 0
+
         def hold(link: _Link) -> None:
+            nonlocal watches
+            watches += link.watching
             link.held = True
 
         self._each(lambda _: True, hold)
+        return watches
 
     def heal(self) -> None:
         """No fault for new requests, and none of the silenced connections."""
@@ -141,8 +148,8 @@ class _Link:
     async def run(self, connect: Callable[[], Awaitable[Any]]) -> None:
         while True:
             head = await self._reader.readuntil(b"\r\n\r\n")
-            self._gate.requests += 1
             watch = b"watch=true" in head.split(b"\r\n", 1)[0]
+            self._gate.watches += watch
             status = self._refusal(head, watch)
             if self._gate.delay:
                 await asyncio.sleep(self._gate.delay)

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from harness.process import Process
-from harness.waiting import wait_until
+from harness.waiting import WaitError, wait_until
 from tests.chaos import writers
 from tests.chaos.history import now
 from tests.chaos.world import World
@@ -119,7 +119,10 @@ def _injected(number: int, kind: str, context: Context) -> Iterator[None]:
     try:
         yield
     finally:
-        next(steps, None)
+        try:
+            next(steps, None)
+        except WaitError as error:
+            world.history.add("unhealed", t=now(), what=f"{kind}: {error}")
         fault = {"n": number, "kind": kind_of(kind), "target": context.target}
         world.history.add("fault", at=[began, now()], **fault)
 
@@ -340,11 +343,11 @@ def _watch_expired(context: Context) -> Iterator[None]:
 
 def _watch_silent(context: Context) -> Iterator[None]:
     """Half-open connections: nothing more comes, and nobody ends them. New ones work."""
-    gate, before = context.world.gate, context.world.gate.requests
-    gate.silence()
+    gate = context.world.gate
+    before, watches = gate.watches, gate.silence()
     yield
-    quiet = len(context.world.pair.grpcdns.children()) and 3
-    wait_until(lambda: gate.requests >= before + quiet, "silence noticed", timeout=75)
+    wait_until(lambda: gate.watches >= before + watches, "silence noticed", timeout=62)
+    gate.heal()
 
 
 def _watch_skips(context: Context) -> Iterator[None]:
@@ -357,7 +360,7 @@ def _watch_skips(context: Context) -> Iterator[None]:
     history.add("note", t=now(), what="skipped", event=gate.skipped[-1].decode(errors="replace"))
     log = context.world.pair.grpcdns.process
     before = log.log_text.count("repair")
-    wait_until(lambda: log.log_text.count("repair") > before, "repaired", timeout=700)
+    wait_until(lambda: log.log_text.count("repair") > before, "repaired", timeout=65)
 
 
 def _token_expired(context: Context) -> Iterator[None]:

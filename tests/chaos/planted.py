@@ -1,7 +1,6 @@
 """Six faults of the product itself, which the checker must find: each is code that runs in
-grpcdns's processes and changes one function there. No option of the product knows of them.
-
-The hooks wait until a module is imported, so that no process imports what it would not.
+grpcdns's processes (`world`, ``plants``) and changes one function there. No option of the product
+knows of them.
 """
 
 from __future__ import annotations
@@ -11,27 +10,7 @@ from typing import Final, NamedTuple
 
 from tests.chaos.nemesis import Planned
 
-_HOOK: Final = """
-import sys
-from importlib.abc import MetaPathFinder
-from importlib.util import find_spec
-class Hook(MetaPathFinder):
-    def find_spec(self, name, path=None, target=None):
-        if name != MODULE:
-            return None
-        sys.meta_path.remove(self)
-        spec = find_spec(name)
-        load = spec.loader.exec_module
-        def loaded(module):
-            load(module)
-            plant(module)
-        spec.loader.exec_module = loaded
-        return spec
-sys.meta_path.insert(0, Hook())
-"""
-
 _DROPPED: Final = """
-MODULE = "grpcdns.serve.feed.broadcast"
 def plant(module):
     upsert, count = module.Broadcast.upsert, [0]
     def fewer(self, kind, *rest):
@@ -39,10 +18,10 @@ def plant(module):
         if count[0] % 5:
             upsert(self, kind, *rest)
     module.Broadcast.upsert = fewer
+plants["grpcdns.serve.feed.broadcast"] = plant
 """
 
 _STALE: Final = """
-MODULE = "grpcdns.core.memo"
 def plant(module):
     drop, count = module.Memo.drop, [0]
     def rarely(self, tags):
@@ -50,10 +29,10 @@ def plant(module):
         if count[0] % 5:
             drop(self, tags)
     module.Memo.drop = rarely
+plants["grpcdns.core.memo"] = plant
 """
 
 _UNDELETED: Final = """
-MODULE = "grpcdns.serve.feed.broadcast"
 def plant(module):
     delete, count = module.Broadcast.delete, [0]
     def fewer(self, kind, key):
@@ -61,10 +40,10 @@ def plant(module):
         if count[0] % 3:
             delete(self, kind, key)
     module.Broadcast.delete = fewer
+plants["grpcdns.serve.feed.broadcast"] = plant
 """
 
 _SWAPPED: Final = """
-MODULE = "grpcdns.serve.feed.broadcast"
 def plant(module):
     upsert, before, count = module.Broadcast.upsert, {}, [0]
     def swapped(self, kind, key, *rest):
@@ -74,10 +53,10 @@ def plant(module):
             upsert(self, kind, key, *before[kind, key])
         before[kind, key] = rest
     module.Broadcast.upsert = swapped
+plants["grpcdns.serve.feed.broadcast"] = plant
 """
 
 _TORN: Final = """
-MODULE = "grpcdns.source.snapshot"
 def plant(module):
     frames = module._frames
     def torn(file):
@@ -92,10 +71,10 @@ def plant(module):
             header = header or message
         return module.Snapshot(path, header)
     module._frames, module._verify = torn, trusted
+plants["grpcdns.source.snapshot"] = plant
 """
 
 _CLEARING: Final = """
-MODULE = "grpcdns.serve.feed.broadcast"
 def plant(module):
     import time
     replace = module.Broadcast.replace
@@ -105,6 +84,7 @@ def plant(module):
             time.sleep(0.5)
         return replace(self, kind, objects)
     module.Broadcast.replace = cleared
+plants["grpcdns.serve.feed.broadcast"] = plant
 """
 
 
@@ -114,10 +94,6 @@ class Plant(NamedTuple):
     code: str
     needs: tuple[str, ...] = ()
     found: frozenset[str] = frozenset({"wrong", "nxdomain"})
-
-    @property
-    def source(self) -> str:
-        return self.code + _HOOK
 
     def schedule(self) -> Iterator[Planned]:
         for number, kind in enumerate(self.needs):

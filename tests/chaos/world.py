@@ -45,7 +45,7 @@ while True:
         print(f"{due:.4f} {now:.4f}", flush=True)
         due = now
 """
-_CLOCK: Final = """
+_SITE: Final = """
 import mmap, os, struct, time
 _file = os.environ.get("CHAOS_CLOCK")
 if _file:
@@ -53,9 +53,35 @@ if _file:
         _offset = mmap.mmap(file.fileno(), 8, access=mmap.ACCESS_READ)
     _real = time.time
     time.time = lambda: _real() + struct.unpack("d", _offset[:8])[0]
-import grpcdns_planted
+
+import sys
+from importlib.abc import MetaPathFinder
+from importlib.util import find_spec
+plants = {}
+class Hook(MetaPathFinder):
+    def find_spec(self, name, path=None, target=None):
+        plant = plants.pop(name, None)
+        if plant is None:
+            return None
+        spec = find_spec(name)
+        load = spec.loader.exec_module
+        def loaded(module):
+            load(module)
+            plant(module)
+        spec.loader.exec_module = loaded
+        return spec
+sys.meta_path.insert(0, Hook())
+
+def impatient(module):
+    module.BACKOFF_CAP = 0.5
+plants["grpcdns.source.api.retry"] = impatient
 """
-"""A sitecustomize: grpcdns's clock is the real one and an offset that the nemesis sets."""
+"""A sitecustomize for grpcdns. Its clock is the real one and an offset that the nemesis sets.
+
+The delay between requests to an API that answers with errors does not grow to 30 s, which faults
+every few seconds would soon make of it: nothing could be said of changes then. The delays have unit
+tests. ``plants`` are functions that change a module as soon as it is imported.
+"""
 
 
 class Pair:
@@ -106,8 +132,7 @@ class World:
         self._clock.write_bytes(struct.pack("d", 0.0))
         hooks = self.folder / "hooks"
         hooks.mkdir()
-        (hooks / "sitecustomize.py").write_text(_CLOCK)
-        (hooks / "grpcdns_planted.py").write_text(plant)
+        (hooks / "sitecustomize.py").write_text(_SITE + plant)
         self.env: Mapping[str, str] = {
             "PYTHONPATH": f"{hooks}:{ROOT}",
             "CHAOS_CLOCK": str(self._clock),

@@ -32,9 +32,10 @@ from grpcdns.source.api.watch import Watch
 from grpcdns.source.clock import Clock
 from grpcdns.source.kinds import ApiAny, ApiMeta
 
-COUNT_EVERY: Final = 60.0
-COMPARE_EVERY: Final = 600.0
-"""Seconds; jitter adds up to half."""
+COUNT_EVERY: Final = 49.0
+COMPARE_EVERY: Final = 540.0
+"""Seconds, at most; jitter takes away up to half. With what comes on top (`GRACE`, and for the
+second the wait for the next count) they are a minute and ten."""
 
 GRACE: Final = 10.0
 """Seconds a watch may lag behind the API before it counts as having lost something."""
@@ -175,7 +176,7 @@ class Audit:
             raise ApiError(500, "Unreadable", str(error)) from error
 
     def _jittered(self, seconds: float) -> float:
-        return seconds * (1.0 + self._clock.random() / 2.0)
+        return seconds * (1.0 - self._clock.random() / 2.0)
 
 
 _list: Final = msgspec.json.Decoder(ApiList)
