@@ -289,7 +289,7 @@ class _Checker:
         cuts = [
             one["at"]
             for one in self._faults
-            if one["kind"] in ("kill api", "stop api", "etcd restored", "load", "burst")
+            if one["kind"] in ("kill api", "stop api", "etcd restored")
         ]
         states: dict[str, list[Object | None]] = defaultdict(lambda: [None])
         times: dict[str, list[Interval]] = defaultdict(list)
