@@ -60,6 +60,7 @@ def questions() -> Iterator[Question]:
         yield Question(name + ZONE, "A")
         yield Question(f"never.{name}{ZONE}", "A")
         yield Question(f"out.{name}{ZONE}", "A")
+        yield Question(f"lost.{name}{ZONE}", "SRV")
         for number in range(WITH_IP):
             own = f"ip-{number}.{name}{ZONE}"
             yield from (Question(own, qtype) for qtype in ("A", "AAAA", "SRV", "TXT"))
@@ -265,6 +266,11 @@ class Writer:
         self._history.add("write", at=[began, now()], key=key, rev=rev, error=error)
         self.writes += not error
         return not error
+
+
+def lost_service() -> Object:
+    """For the nemesis alone: no writer has it."""
+    return service("lost", namespace=spaces()[0], ports=[port(8080, "web")])
 
 
 def burst(api: Api, history: History, count: int) -> None:
