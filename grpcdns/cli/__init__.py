@@ -27,7 +27,7 @@ COMMANDS: Final = {
     "explain": "explain why a name gets its answer",
     "compare": "query both DNS servers for every record and show the differences",
     "zone": "print the cluster's records as a zone file",
-    "corefile": "write a Corefile for this cluster, or check one",
+    "corefile": "write a Corefile for this cluster, translate or check one",
     "guard": "show what --guard holds, or let go",
     "preflight": "check whether a cluster has all that serve needs",
     "completion": "print a completion script for bash, zsh or fish",

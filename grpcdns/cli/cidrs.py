@@ -13,11 +13,12 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from grpcdns.cli import NotDone, names
+from grpcdns.cli import NotDone
 from grpcdns.config.options import Config, UserError
 from grpcdns.corefile.cache import Names
 from grpcdns.corefile.networks import node_cidrs, service_cidrs
 from grpcdns.corefile.write import pod_networks
+from grpcdns.preflight import names
 from grpcdns.source.api.client import ApiError, Client, Connection, Unreachable
 from grpcdns.source.api.login import Login, from_kubeconfig, in_cluster
 from grpcdns.source.api.source import expect_answer

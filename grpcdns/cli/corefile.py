@@ -38,7 +38,6 @@ from typing import Final
 from grpcdns.cli import corefile_from, listed, output
 from grpcdns.cli.cidrs import Networks, count_names, find_networks
 from grpcdns.cli.documents import CheckedCorefile, CorefileFinding, WrittenCorefile
-from grpcdns.cli.names import as_given
 from grpcdns.cli.output import Output, plural
 from grpcdns.config import values
 from grpcdns.config.load import Loaded
@@ -51,6 +50,7 @@ from grpcdns.corefile.configmap import Embedded, NoCorefile, corefile_in
 from grpcdns.corefile.traps.trap import LEVELS, NOTE, Backend, Finding
 from grpcdns.corefile.write import Plan, write_corefile
 from grpcdns.corefile.zones import is_reverse
+from grpcdns.preflight.names import as_given
 
 MOST_NAMES: Final = 10**8
 NOT_OURS: Final = frozenset({"default", "KUBECONFIG", "~/.kube/config"})

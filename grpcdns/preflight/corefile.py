@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any, Final
 
-from grpcdns.corefile.checker import check_corefile
-from grpcdns.corefile.traps.trap import ERROR, LEVELS, NOTE, Finding
+from grpcdns.core.cluster.objects import Kind
+from grpcdns.corefile.checker import UNKNOWN, check_corefile
+from grpcdns.corefile.traps.trap import ERROR, LEVELS, NOTE, Backend, Finding
+from grpcdns.preflight import names
 from grpcdns.preflight.context import Context
+from grpcdns.preflight.kubernetes_client import Forbidden
 from grpcdns.preflight.report import FAIL, OK, WARNING, Status, Verdict
+from grpcdns.preflight.resources import resource_of
 
 KEY: Final = "Corefile"
 _NOT_SWITCHED: Final = "no-grpc"
@@ -18,10 +23,27 @@ def check_configmap(context: Context) -> Verdict:
     namespace, name = context.configmap
     path = f"/api/v1/namespaces/{namespace}/configmaps/{name}"
     found = context.api.find(path, f"get configmaps in {namespace}")
-    return decide_configmap(f"{namespace}/{name}", found, context.served)
+    backend = Backend(_count_names(context), adaptive=context.config.ttl_mode == "adaptive")
+    return decide_configmap(f"{namespace}/{name}", found, context.served, backend)
 
 
-def decide_configmap(place: str, configmap: Any | None, served: Sequence[str]) -> Verdict:
+def _count_names(context: Context) -> int:
+    """For the size of the cache. 0, which is not compared, where they may not be listed: the check
+    of the cluster's size says so."""
+    services, slices = resource_of(Kind.SERVICE), resource_of(Kind.ENDPOINT_SLICE)
+    try:
+        pages = [
+            context.api.get(one.path, f"list {one.plural}", limit=limit)
+            for one, limit in ((services, 1), (slices, names.SAMPLE))
+        ]
+    except Forbidden:
+        return 0
+    return names.from_pages(pages[0], pages[1], datetime.now(UTC).date()).number
+
+
+def decide_configmap(
+    place: str, configmap: Any | None, served: Sequence[str], backend: Backend = UNKNOWN
+) -> Verdict:
     """``served`` is compared with the Corefile's zones, unless empty."""
     elsewhere = "name CoreDNS's ConfigMap with --configmap NAMESPACE/NAME"
     if configmap is None:
@@ -29,7 +51,7 @@ def decide_configmap(place: str, configmap: Any | None, served: Sequence[str]) -
     text = (configmap.get("data") or {}).get(KEY)
     if not text:
         return Verdict(FAIL, f"{place} has no key {KEY}", elsewhere)
-    return decide_corefile(place, check_corefile(text, served))
+    return decide_corefile(place, check_corefile(text, served, backend=backend))
 
 
 def decide_corefile(place: str, findings: Sequence[Finding]) -> Verdict:

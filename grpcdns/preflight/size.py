@@ -70,13 +70,13 @@ def count_objects(page: Any) -> tuple[int, int]:
 
 def decide_size(counts: Counts, workers: int) -> Verdict:
     memory = expected_mb(counts, workers)
-    parts = [_plural(counts.services, "Service")]
+    parts = [plural(counts.services, "Service")]
     if counts.slices:
-        slices = _plural(counts.slices, "EndpointSlice")
-        parts.append(f"{slices} with about {_plural(counts.endpoints, 'endpoint')}")
+        slices = plural(counts.slices, "EndpointSlice")
+        parts.append(f"{slices} with about {plural(counts.endpoints, 'endpoint')}")
     if counts.pods:
-        parts.append(_plural(counts.pods, "Pod"))
-    what = _plural(workers, "worker")
+        parts.append(plural(counts.pods, "Pod"))
+    what = plural(workers, "worker")
     found = f"{', '.join(parts)}: expect {memory:,.0f} MB with {what}"
     if memory > LIMIT_MB:
         return Verdict(
@@ -95,5 +95,5 @@ def expected_mb(counts: Counts, workers: int) -> float:
     return fixed + units * (FEED_BYTES + workers * WORKER_BYTES) / 1e6
 
 
-def _plural(count: int, word: str) -> str:
+def plural(count: int, word: str) -> str:
     return f"{count:,} {word}{'' if count == 1 else 's'}"

@@ -218,6 +218,40 @@ def test_zones_that_follow_the_cluster(place: Place, capsys: pytest.CaptureFixtu
         place.cluster.api.delete(added)
 
 
+SMALL = COREFILE.replace(
+    "servfail 0", "servfail 0\n        success 8 30 0\n        denial 9984 30 0"
+)
+
+
+@pytest.mark.parametrize(
+    ("corefile", "mode", "said"),
+    [
+        (SMALL.replace("success 8", "success 9984"), "adaptive", ""),
+        (COREFILE, "adaptive", "a minimum TTL of 5 s [cache-minimum]"),
+        (COREFILE, "fixed", ""),
+        (SMALL, "fixed", "success: room for 1,024 answers, and 1,2"),
+    ],
+    ids=["fits", "minimum TTL", "fixed TTLs", "small"],
+)
+def test_a_cache_is_compared_with_the_options_and_the_cluster(
+    corefile: str,
+    mode: str,
+    said: str,
+    place: Place,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """1,200 endpoints of a headless Service are as many names."""
+    for number in range(2 if "room for" in said else 0):
+        points = [{"addresses": [f"10.244.{4 + number}.{n % 250}"]} for n in range(600)]
+        made = endpoint_slice(f"many-{number}", "many", points, [], namespace=place.namespace)
+        made["metadata"]["labels"]["service.kubernetes.io/headless"] = ""
+        place.cluster.api.create(made)
+    place.put_corefile(corefile)
+    found = report(*place.options(), "--ttl-mode", mode, code=0, capsys=capsys)
+    assert statuses(found) == ({"corefile": "warning"} if said else {})
+    assert said in check(found, "corefile").found
+
+
 def test_before_anything_is_deployed(place: Place, capsys: pytest.CaptureFixture[str]) -> None:
     """Neither account nor binding is there; the rights are asked for all the same."""
     found = report(*place.options(), "--as", f"{place.namespace}/later", code=1, capsys=capsys)

@@ -13,9 +13,8 @@ from collections.abc import Iterable
 from datetime import date
 from typing import Any, Final
 
-from grpcdns.cli.output import plural
 from grpcdns.corefile.cache import Names
-from grpcdns.preflight.size import count_objects
+from grpcdns.preflight.size import count_objects, plural
 
 SAMPLE: Final = 250
 """Slices that are read; what they hold is taken for the mean of all."""

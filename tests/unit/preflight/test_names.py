@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from grpcdns.cli.names import from_objects, from_pages
 from grpcdns.corefile.cache import Names
+from grpcdns.preflight.names import from_objects, from_pages
 from harness.objects import endpoint_slice, endpoints, port, service
 
 DAY = date(2025, 3, 1)
