@@ -30,6 +30,7 @@ MAX_LISTS: Final = 10
 """Lists inside Lists."""
 _SPACE: Final = re.compile(rb"[ \t\r\n]*")
 _REST_OF_LINE: Final = re.compile(rb"[ \t\r]*\n?")
+_YAML_BREAKS: Final = tuple(char.encode() for char in "\x85\u2028\u2029")
 _TRAILING: Final = re.compile(r"trailing characters \(byte (\d+)\)")
 _NO_OBJECT: Final = "not a Kubernetes object"
 _NO_KIND: Final = "not a Kubernetes object: no kind"
@@ -160,7 +161,12 @@ def _of_yaml(parts: Iterable[Part], first: int, report: Report) -> Iterator[Docu
 
 
 def _whole_json(data: bytes) -> msgspec.Raw | None:
-    if data[_after_space(data, 0) :][:1] != b"{":
+    """A document that is JSON and means the same as YAML: a tab around it is no space where a line
+    begins with it, and YAML knows more line breaks."""
+    begin = _after_space(data, 0)
+    if data[begin : begin + 1] != b"{" or b"\t" in data[:begin] + data[data.rfind(b"}") :]:
+        return None
+    if any(found in data for found in _YAML_BREAKS):
         return None
     try:
         return _raw.decode(data)

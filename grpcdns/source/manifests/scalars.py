@@ -98,7 +98,7 @@ def key_text(value: Scalar) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if value is None or (isinstance(value, int) and value >= _INT64):
-        raise ValueError(f"a key cannot be {value}")
+        raise ValueError(f"a key cannot be {'null' if value is None else value}")
     return str(value) if isinstance(value, int) else _short(value)
 
 
@@ -108,7 +108,7 @@ def _guess(text: str, tag: str) -> tuple[str, Scalar]:
     if (word := _WORDS.get(text)) is not None:
         return word
     if text[0] == ".":
-        return _float(text.replace("_", "")) if _POINT.fullmatch(text) else (STR, text)
+        return _float(text.replace("_", ""), text) if _POINT.fullmatch(text) else (STR, text)
     if text[0] not in "+-0123456789":
         return STR, text
     if tag in ("", TIMESTAMP) and _is_date(text):
@@ -145,10 +145,11 @@ def _integer(plain: str) -> int | None:
     return value if value < (_INT64 if sign else _UINT64) else None
 
 
-def _float(plain: str, text: str = "") -> tuple[str, Scalar]:
+def _float(plain: str, text: str) -> tuple[str, Scalar]:
+    """``plain`` is the text without underscores."""
     value = float(plain)
     if value in (float("inf"), float("-inf")):
-        return STR, text or plain
+        return STR, text
     return FLOAT, value
 
 

@@ -57,13 +57,16 @@ class Part(NamedTuple):
 
 
 def split(data: bytes, line: int = 1) -> Iterator[Part]:
-    """The documents of a file. Raises ManifestError at a line ``--- text``, as kubectl does."""
+    """The documents of a file. Raises ManifestError at a line ``--- text``. A line ``---`` that
+    ends nothing is part of the next document. Both as kubectl does."""
     begin = 0
     for start, end in _separators(data):
         rest = data[start + 3 : end].decode("utf-8", "replace").strip()
         if rest and not rest.startswith("#"):
             at = line + data.count(b"\n", begin, start)
             raise ManifestError(at, "not YAML: `---` with text after it")
+        if start == begin:
+            continue
         yield from _part(data[begin:start], line)
         line += data.count(b"\n", begin, end + 1)
         begin = end + 1
