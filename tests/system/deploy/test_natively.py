@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import shlex
 import signal
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,7 @@ from grpcdns.corefile.traps.trap import NOTE
 from harness.cluster import Cluster
 from harness.coredns import CoreDNS
 from harness.dns import ask, section
+from harness.paths import ROOT
 from harness.waiting import wait_until
 from tests.system.deploy.conftest import STOCK
 from tests.system.deploy.kustomize import DEPLOY, built, find
@@ -68,22 +71,39 @@ def test_native_grpc_probes(kubeconfig: Path, tmp_path: Path) -> None:
 def config_of(objects: list[dict[str, Any]]) -> Config:
     """What grpcdns makes of its arguments in the Deployment."""
     args = find(objects, "Deployment")["spec"]["template"]["spec"]["initContainers"][0]["args"]
-    parsed = parser_of("serve").read(args[1:])
+    return of_words(args[1:])
+
+
+def of_words(words: Sequence[str]) -> Config:
+    parsed = parser_of("serve").read(words)
     flags = {o.name: given for o in OPTIONS if (given := getattr(parsed, o.field)) is not None}
     return load(flags, {}).config
 
 
 def test_what_the_stock_corefile_sets_is_set(kustomize: Path) -> None:
-    """Each line of its `kubernetes` block. Names outside the zones have a server block of their
-    own, which is what `fallthrough` is for."""
+    """Each line of its `kubernetes` block, here and in the guides. Names outside the zones have a
+    server block of their own, which is what `fallthrough` is for."""
     (stock,) = (o for o in yaml.safe_load_all(STOCK.read_text()) if o["kind"] == "ConfigMap")
     block = re.search(r" kubernetes cluster.local .*?\{\n(.*?)\}", stock["data"]["Corefile"], re.S)
     assert block
     settings = dict(line.split(None, 1) for line in block[1].splitlines() if line.strip())
     assert settings.keys() == {"pods", "fallthrough", "ttl"}
-    config = config_of(built(DEPLOY / "kubeadm"))
-    assert config.pods == settings["pods"]
-    assert (config.ttl_mode, config.ttl_stable) == ("adaptive", int(settings["ttl"]))
+    ttl = int(settings["ttl"])
+    configs = [config_of(built(DEPLOY / "kubeadm")), *guides()]
+    assert len(configs) == 4
+    for config in configs:
+        assert config.pods == settings["pods"]
+        assert ttl in ((config.ttl_stable,) if config.ttl_mode == "adaptive" else (config.ttl,))
+
+
+def guides() -> Iterator[Config]:
+    """The command lines of documents for a cluster, and that of docker-compose.yml."""
+    compose = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+    yield of_words(compose["services"]["grpcdns"]["command"][1:])
+    for page in (ROOT / "README.md", *ROOT.glob("docs/*.md")):
+        for line in re.findall(r"\bgrpcdns serve (--[^`\n]*)", page.read_text()):
+            if "--zones " in line:
+                yield of_words(shlex.split(line))
 
 
 @pytest.mark.parametrize("component", ["", *COMPONENTS])
