@@ -10,6 +10,7 @@ TOML keys: a command that runs beside a worker reads what the worker reads.
 from __future__ import annotations
 
 import argparse
+import logging
 import math
 import os
 import threading
@@ -30,6 +31,9 @@ from grpcdns.core.cluster.store import Store
 from grpcdns.source.kinds import WATCHED
 from grpcdns.source.make import make_source
 from grpcdns.source.sink import Packed
+from grpcdns.source.unmatched import unmatched
+
+log = logging.getLogger(__name__)
 
 _GROUPS: Final = ("Where records come from", "Answers")
 _LIVE_ONLY: Final = frozenset(
@@ -105,6 +109,8 @@ def read(config: Config, seconds: float, form: str = TEXT) -> Cluster:
         raise NotDone(f"the Kubernetes API does not answer: {error}") from error
     finally:
         source.stop()
+    for text in unmatched(collector.store.bodies, config) if not config.manifests else ():
+        log.warning("%s", text)
     where = ", ".join(config.manifests) or config.kubeconfig or "the Pod's cluster"
     index = index_of(config.policy(), collector.store)
     return Cluster(config, index, zones_of(config.policy(), index), where, time.time())

@@ -24,6 +24,7 @@ from grpcdns.serve.feed.snapshots import Snapshots
 from grpcdns.serve.feed.status import StatusKeeper
 from grpcdns.serve.rundir import RunDir
 from grpcdns.source.make import Source, make_source
+from grpcdns.source.unmatched import unmatched
 
 _log = logging.getLogger("grpcdns.serve.feed")
 
@@ -101,6 +102,9 @@ class FeedProcess:
         if not self._synced and self._broadcast.is_live:
             self._synced = True
             _log.info("synced after %.1f s: %s", waited, self._broadcast.counts())
+            if not self._config.manifests:  # that source has said so already
+                for text in unmatched(self._broadcast.store.bodies, self._config):
+                    _log.warning("%s", text)
         if not self._warned and waited > self._config.startup_timeout:
             self._warned = True
             if missing := self._broadcast.missing:

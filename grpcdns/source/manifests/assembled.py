@@ -12,7 +12,6 @@ from grpcdns.core.answers.policy import Policy
 from grpcdns.core.cluster.objects import Kind, Namespace, key_of, pack
 from grpcdns.source.kinds import NO_META, SERVICE_NAME, WATCHED, pod_is_finished
 from grpcdns.source.manifests.controllers import ManifestPod, make_slices
-from grpcdns.source.manifests.mistakes import meant
 from grpcdns.source.manifests.objects import BY_NAME, Entry
 from grpcdns.source.scope import fields_of, kinds_of
 from grpcdns.source.sink import Packed
@@ -33,18 +32,6 @@ def assemble(
             key = key_of(namespace)
             found[Kind.NAMESPACE][key] = (key, pack(namespace), 0.0)
     return found
-
-
-def unmatched(found: Mapping[Kind, Mapping[str, Packed]], config: Config) -> Iterator[str]:
-    """Options that leave nothing: a namespace that is not there, labels that nothing has."""
-    namespaces = {key.partition("/")[2] for key in found[Kind.NAMESPACE]}
-    for name in config.namespaces:
-        if name not in namespaces:
-            yield f"--namespaces: there is no namespace {name}{meant(name, namespaces)}"
-    if config.namespace_labels and not namespaces:
-        yield f"--namespace-labels: no namespace has the labels {config.namespace_labels}"
-    if config.labels and not found[Kind.SERVICE]:
-        yield f"--labels: no Service has the labels {config.labels}"
 
 
 _Labelled = tuple[Kind, str, bytes, Mapping[str, str | None]]

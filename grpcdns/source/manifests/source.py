@@ -32,7 +32,7 @@ from grpcdns.core.cluster.objects import Kind
 from grpcdns.histogram import Sample
 from grpcdns.source.clock import WallClock
 from grpcdns.source.kinds import Fields
-from grpcdns.source.manifests.assembled import assemble, unmatched
+from grpcdns.source.manifests.assembled import assemble
 from grpcdns.source.manifests.documents import read_documents
 from grpcdns.source.manifests.files import SUFFIXES, Files, Stamp, read_bytes, stamp_of
 from grpcdns.source.manifests.mistakes import Mistakes
@@ -40,6 +40,7 @@ from grpcdns.source.manifests.objects import Entry, Key, Refused, to_entry
 from grpcdns.source.manifests.values import ManifestError
 from grpcdns.source.scope import fields_of, kinds_of
 from grpcdns.source.sink import Packed, Sink
+from grpcdns.source.unmatched import unmatched
 
 log = logging.getLogger("grpcdns.source")
 
@@ -169,6 +170,9 @@ class Manifests:
             lost = [path for path in self._files if files.is_lost(path)]
             paths = list(dict.fromkeys([*lost, *paths]))
         gone = self._files.keys() - set(paths)
+        for path in gone:
+            if self._files[path].wrong:
+                log.info("manifests: %s: no longer there", path)
         news = [path for path in paths if self._look(path, path in files.below, sink)]
         self._files = {path: self._files[path] for path in paths}
         if news or gone or again:

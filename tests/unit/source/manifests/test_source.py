@@ -317,6 +317,21 @@ def test_a_file_that_was_wrong_at_the_start_is_right(
     assert f"{folder / 'b.yaml'}: read again" in caplog.messages[-1]
 
 
+@pytest.mark.parametrize("text", ["kind: [\n", MISTAKEN])
+def test_a_file_that_is_wrong_and_goes_away_is_logged(
+    folder: Path, caplog: pytest.LogCaptureFixture, text: str
+) -> None:
+    """Of one that was right its objects are gone, and nothing is said."""
+    caplog.set_level("INFO")
+    (folder / "b.yaml").write_text(text)
+    found = Followed(folder).start()
+    (folder / "b.yaml").unlink()
+    (folder / "a.yaml").unlink()
+    found.poll()
+    assert caplog.messages[-1] == f"manifests: {folder / 'b.yaml'}: no longer there"
+    assert f"{folder / 'a.yaml'}" not in caplog.text
+
+
 def test_what_could_not_be_read_is_read_again(
     folder: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
