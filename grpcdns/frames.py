@@ -19,7 +19,7 @@ from typing import BinaryIO, Final, Generic, TypeVar
 
 import msgspec
 
-from grpcdns.core.cluster.objects import Kind
+from grpcdns.core.cluster.objects import Kind, Objects
 
 FRAME_LIMIT: Final = 16 << 20
 """The longest frame that is read, in bytes. An object of the API is at most 1.5 MB, and a frame
@@ -36,13 +36,6 @@ PackedObject = tuple[Kind, str, bytes]
 
 class FrameError(Exception):
     """The octets are no frame, or the frame holds no message of these."""
-
-
-class Objects(msgspec.Struct, frozen=True, array_like=True, tag="objects"):
-    """Objects of one kind: key and packed body of each."""
-
-    kind: Kind
-    entries: tuple[tuple[str, bytes], ...]
 
 
 _encoder: Final = msgspec.msgpack.Encoder()

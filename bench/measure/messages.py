@@ -89,7 +89,7 @@ def pack_with_dnslib(question: Question, records: list[Record]) -> bytes:
     """The same reply, its records as the objects that dnslib packs."""
     header = dnslib.DNSHeader(id=0, qr=1, aa=1, rd=0)
     message = dnslib.DNSRecord(header, q=dnslib.DNSQuestion(_label(question.name)))
-    for name, rtype, ttl, rdata in records:
+    for name, rtype, ttl, rdata in (record.parts() for record in records):
         octets = rdata[0]
         assert isinstance(octets, bytes)
         message.rr.append(dnslib.RR(_label(name), rtype, 1, ttl, _rdata(rtype, octets)))

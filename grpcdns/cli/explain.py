@@ -50,7 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     asked = question_of(*arguments.read(args))
-    question = asked._replace(wire=asked.wire.lower())
+    question = Question(asked.wire.lower(), asked.name, asked.qtype, asked.qclass)
     seconds = servers.seconds(args)
     if args.server:
         from grpcdns.cli import attached

@@ -37,7 +37,7 @@ from grpcdns.core.dns.wire import (
     Section,
     options_fit,
 )
-from grpcdns.core.memo import CHEAP_BYTES, MEMO_BYTES, Entry, Memo, Part
+from grpcdns.core.memo import CHEAP_BYTES, MEMO_BYTES, Counts, Entry, Memo, Part
 from grpcdns.core.sketch import AskedNames, outcome_of
 
 ZERO_TTL_RATE: Final = 500
@@ -47,6 +47,10 @@ _PARTS: Final = 8
 """How many different parts of an answer too long for a message are given in turn."""
 _OTHER_TYPE: Final = 65535
 """Stands for every type that no answer depends on: there are 65,000 of them."""
+_TYPE_IN: Final = {
+    qtype: struct.pack("!2H", qtype, IN) for qtype in (*wire.TYPE_NAMES, _OTHER_TYPE)
+}
+"""Type and class of a question, as octets."""
 _PLAIN_COUNTS: Final = b"\0\1\0\0\0\0\0"
 """Octets 4 to 11 of a plain query: one question, nothing else; the OPT is counted in octet 11."""
 _OPT_START: Final = b"\0\0\x29"
@@ -79,9 +83,9 @@ class Handler:
         self._zero = Budget(ZERO_TTL_RATE)
         self._memo = Memo(self._count, memo_bytes, cheap_bytes)
         # The memo's own dicts: `handle` has no time to ask for them.
-        self._named = self._memo.named.entries
-        self._cheap = self._memo.cheap.entries
-        self._heads: dict[tuple[int, ...], dict[bytes, bytes]] = {}
+        self._named: dict[bytes, Entry] = self._memo.named.entries
+        self._cheap: dict[bytes, Entry] = self._memo.cheap.entries
+        self._heads: dict[tuple[int, Counts], dict[bytes, bytes]] = {}
         self.set_policy(policy)
 
     # -- queries
@@ -95,6 +99,8 @@ class Handler:
         # type and class follow. A name with a zero in a label, or a message that is cut short or
         # is no query, gives a key that the memo does not have.
         end = message.find(0, 12) + 5
+        if end == 4:  # mypyc's slices of octets do not go backwards
+            return self._handle_slowly(message)
         key = message[12 : end - 4].lower() + message[end - 4 : end]
         entry = self._named.get(key) or self._cheap.get(key)
         if entry is not None:
@@ -132,11 +138,12 @@ class Handler:
     def _handle_slowly(self, message: bytes) -> bytes | Deferred | None:
         try:
             query = wire.parse_query(message)
-            if query.rcode != NOERROR or query.question is None:
+            question = query.question
+            if query.rcode != NOERROR or question is None:
                 return self._error(query, query.rcode)
-            if query.question.qclass != IN:
+            if question.qclass != IN:
                 return self._error(query, REFUSED)
-            return self._answer(query, query.question)
+            return self._answer(query, question)
         except Exception as error:  # the last line: a query gets a DNS message
             self.stats.errors += 1
             if self._report is not None:
@@ -179,16 +186,27 @@ class Handler:
             if entry.ttl_class == TtlClass.ZERO:
                 return self._answer_zero(query, entry)
             self._count_ttl(entry.ttl_class, 1)
-        head, reply = query.head, _reply(query, entry.rcode, entry.counts, entry.tail)
-        # Only what a plain query can vary in is kept: RD, AD, CD, and whether there is an OPT.
-        if (
-            head[2] & 0xFE == 0
-            and head[3] & 0xCF == 0
-            and head[4:11] == _PLAIN_COUNTS
-            and head[11] == query.edns
-        ):
-            entry.heads[head[2:12]] = reply[2:12]
-        entry.advance()
+        head = query.head
+        varied = head[2:12]
+        # With as many additional records as there are OPTs: what `heads` has is for these alone.
+        plain = head[11] == 1 if query.edns else head[11] == 0
+        ours = entry.heads.get(varied) if plain and qtype == question.qtype else None
+        if ours is None:
+            reply = _reply(query, entry.rcode, entry.counts, entry.tail)
+            # Only what a plain query can vary in is kept: RD, AD, CD, and whether there is an OPT.
+            if (
+                plain
+                and head[2] & 0xFE == 0
+                and head[3] & 0xCF == 0
+                and head[4:11] == _PLAIN_COUNTS
+            ):
+                entry.heads[varied] = reply[2:12]
+        else:
+            opt = _OPTS[query.dnssec_ok] if query.edns else b""
+            asked = _TYPE_IN[qtype]
+            reply = b"".join((head[:2], ours, question.wire, asked, entry.tail, opt))
+        if entry.parts is not None:
+            entry.advance()
         return reply
 
     def _answer_zero(self, query: Query, entry: Entry) -> bytes:
@@ -213,15 +231,21 @@ class Handler:
 
     def _pack(self, question: Question, result: Answer) -> Entry:
         """Pack an answer; one too long for a message becomes parts that begin elsewhere in it."""
-        total = len(result.sections[0])
-        parts, serial_at = [], -1
+        answers, authorities, additionals = result.sections
+        total = len(answers)
+        parts: list[Part] = []
+        serial_at = -1
         for turn in range(_PARTS):
             packer = Packer(question)
             start = turn * total // _PARTS
-            counts = tuple(
-                packer.pack(section[start:] + section[:start]) for section in result.sections
+            counts = (
+                packer.pack(_turned(answers, start)),
+                packer.pack(_turned(authorities, start)),
+                packer.pack(_turned(additionals, start)),
             )
-            heads = self._heads.setdefault((result.rcode, *counts), {})
+            heads = self._heads.get((result.rcode, counts))
+            if heads is None:
+                heads = self._heads[result.rcode, counts] = {}
             parts.append(Part(counts, packer.tail, heads))
             serial_at = packer.serial_at
             if counts[0] == total:
@@ -343,7 +367,8 @@ class Deferred:
             found = [record.ttl for records in results for record in records or ()]
             lower_cnames(sections[Section.ANSWER], self._result.sections[0], found)
         packer = Packer(cast("Question", self._query.question))
-        counts = [packer.pack(section) for section in sections]
+        answers, authorities, additionals = (packer.pack(section) for section in sections)
+        counts = answers, authorities, additionals
         return _reply(self._query, self._result.rcode, counts, packer.tail)
 
 
@@ -384,7 +409,11 @@ class Budget:
         return self._left >= 0
 
 
-def _reply(query: Query, rcode: int, counts: Sequence[int], tail: bytes) -> bytes:
+def _turned(section: list[Record], start: int) -> list[Record]:
+    return section[start:] + section[:start] if start else section
+
+
+def _reply(query: Query, rcode: int, counts: Counts, tail: bytes) -> bytes:
     """A whole reply: head, the question as asked, the records, an OPT if one was asked for."""
     question = cast("Question", query.question)
     answers, authorities, additionals = counts
@@ -398,8 +427,8 @@ def _reply(query: Query, rcode: int, counts: Sequence[int], tail: bytes) -> byte
 
 
 def _key(question: Question) -> bytes:
-    """The question as the memo has it: name in lower case, type and class."""
-    return question.wire.lower() + struct.pack("!2H", _known(question.qtype), question.qclass)
+    """The question, of class IN, as the memo has it: name in lower case, type and class."""
+    return question.wire.lower() + _TYPE_IN[_known(question.qtype)]
 
 
 def _known(qtype: int) -> int:

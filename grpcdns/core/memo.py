@@ -18,11 +18,13 @@ from __future__ import annotations
 import struct
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterable, Iterator
-from typing import Final, NamedTuple
+from typing import Final
 
 from grpcdns.core.cluster.index import Serial, Tag
 from grpcdns.core.cluster.multimap import MultiMap
 
+Counts = tuple[int, int, int]
+"""Records in the answer, authority and additional section."""
 MEMO_BYTES: Final = 64 << 20
 CHEAP_BYTES: Final = 8 << 20
 _OVERHEAD: Final = 560
@@ -57,7 +59,7 @@ class Memo:
     def keep(self, key: bytes, entry: Entry, tags: Collection[Tag], cheap: bool) -> None:
         """Remember an entry that is not remembered yet; evicts others if there is no room."""
         shelf = self.cheap if cheap else self.named
-        entry.tags = tuple(tag for tag in tags if not _implied(tag, tags))
+        entry.tags = _without_implied(tags)
         entry.cost = _OVERHEAD + len(key) + entry.octets
         if entry.cost > shelf.limit:
             return
@@ -146,16 +148,19 @@ class Shelf:
         self.size = 0
 
 
-class Part(NamedTuple):
+class Part:
     """A packed answer: its record counts, its octets after the question, and the heads it fits.
 
     ``heads`` maps octets 2 to 12 of a plain query to those of the reply; parts of one rcode and
     counts share it.
     """
 
-    counts: tuple[int, ...]
-    tail: bytes
-    heads: dict[bytes, bytes]
+    __slots__ = ("counts", "heads", "tail")
+
+    def __init__(self, counts: Counts, tail: bytes, heads: dict[bytes, bytes]) -> None:
+        self.counts = counts
+        self.tail = tail
+        self.heads = heads
 
 
 class Entry:
@@ -180,7 +185,7 @@ class Entry:
         ttl_class: int | None = None,
     ) -> None:
         self.rcode = rcode
-        self.counts, self.tail, self.heads = parts[0]
+        self._use(parts[0])
         self.parts = parts if len(parts) > 1 else None
         self.turn = 0
         self.zone = zone
@@ -200,7 +205,12 @@ class Entry:
         """Go on to the next part, if there are several."""
         if self.parts is not None:
             self.turn = (self.turn + 1) % len(self.parts)
-            self.counts, self.tail, self.heads = self.parts[self.turn]
+            self._use(self.parts[self.turn])
+
+    def _use(self, part: Part) -> None:
+        self.counts = part.counts
+        self.tail = part.tail
+        self.heads = part.heads
 
     def renew_serial(self, serial: int) -> None:
         """Write the zone's current serial into the SOA."""
@@ -217,8 +227,19 @@ def _split(tag: Tag) -> tuple[str, Tag]:
     return group, member
 
 
-def _implied(tag: Tag, tags: Collection[Tag]) -> bool:
-    """Whether a Namespace's tag adds nothing: another tag is filed under the same Namespace."""
-    if isinstance(tag, bytes) or not tag.endswith("/"):
-        return False
-    return any(isinstance(other, str) and other != tag and other.startswith(tag) for other in tags)
+def _without_implied(tags: Collection[Tag]) -> tuple[Tag, ...]:
+    """The tags without those of Namespaces that add nothing: another is filed under the same
+    Namespace."""
+    if len(tags) < 2:
+        return tuple(tags)
+    kept: list[Tag] = []
+    for tag in tags:
+        if isinstance(tag, str) and tag.endswith("/"):
+            for other in tags:
+                if isinstance(other, str) and other != tag and other.startswith(tag):
+                    break
+            else:
+                kept.append(tag)
+        else:
+            kept.append(tag)
+    return tuple(kept)

@@ -22,8 +22,8 @@ import msgspec
 
 from grpcdns import frames
 from grpcdns.core.cluster.objects import Change, Kind
+from grpcdns.core.cluster.objects import Objects as Objects  # one of the messages
 from grpcdns.frames import FrameError
-from grpcdns.frames import Objects as Objects  # one of the messages
 
 VERSION: Final = 1
 WORKER: Final = "worker-"

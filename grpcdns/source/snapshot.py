@@ -27,7 +27,8 @@ import msgspec
 from grpcdns import frames
 from grpcdns.config.options import Config
 from grpcdns.core.answers.policy import kept_kinds
-from grpcdns.frames import FrameError, Objects, PackedObject
+from grpcdns.core.cluster.objects import Objects
+from grpcdns.frames import FrameError, PackedObject
 from grpcdns.source.scope import fields_of
 
 VERSION: Final = 1

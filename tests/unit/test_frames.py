@@ -10,8 +10,8 @@ import msgspec
 import pytest
 
 from grpcdns import frames
-from grpcdns.core.cluster.objects import Kind
-from grpcdns.frames import FRAME_LIMIT, FrameError, Objects, PackedObject, batches, to_frame
+from grpcdns.core.cluster.objects import Kind, Objects
+from grpcdns.frames import FRAME_LIMIT, FrameError, PackedObject, batches, to_frame
 
 DECODER = msgspec.msgpack.Decoder(Objects)
 MESSAGES = [

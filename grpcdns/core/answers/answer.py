@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from grpcdns.core.answers.lookup import Hit
 from grpcdns.core.answers.ttl import Origin, TtlClass
-from grpcdns.core.cluster.index import Serial, Tag
+from grpcdns.core.cluster.index import CLUSTER, Serial, Tag
 from grpcdns.core.dns import wire
 from grpcdns.core.dns.names import BadName, Name
 from grpcdns.core.dns.wire import NOERROR, Record, Section
@@ -42,7 +42,7 @@ class Answer:
         self.rcode = rcode
         self.authoritative = authoritative
         self.sections: tuple[list[Record], list[Record], list[Record]] = ([], [], [])
-        self.serial = Serial.CLUSTER
+        self.serial: Serial = CLUSTER
         self.tags: set[Tag] = set()
         self.lookups: list[Lookup] = []
         self.cheap = False
@@ -55,9 +55,10 @@ def add_addresses(
 ) -> None:
     """Add A or AAAA records, each address once; names and the other family are skipped."""
     length = 4 if qtype == wire.A else 16
+    records = result.sections[0]
     for host in dict.fromkeys(hosts):
         if isinstance(host, bytes) and len(host) == length:
-            result.sections[0].append(Record(name, qtype, ttl, (host,)))
+            records.append(Record(name, qtype, ttl, (host,)))
 
 
 def add_srv(name: Name, hits: Sequence[Hit], ttl: int, result: Answer) -> None:

@@ -19,51 +19,71 @@ label left of a Pod's name is ignored.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Final
 
 from grpcdns.core.dns.names import Name
 
-SVC, POD = "svc", "pod"
-ZONE_LABEL, PIN, PREFER = "_zone", "pin", "prefer"
+SVC: Final = "svc"
+POD: Final = "pod"
+ZONE_LABEL: Final = "_zone"
+PIN: Final = "pin"
+PREFER: Final = "prefer"
 
 
-class Asked(NamedTuple):
+class Asked:
     """The parts of a name, "" for one that it has not; ``kind`` is "svc" or "pod", and "" for the
-    three names above all objects: the apex, svc and pod."""
+    three names above all objects: the apex, svc and pod. ``key`` is the Service's."""
 
-    kind: str = ""
-    namespace: str = ""
-    service: str = ""
-    endpoint: str = ""
-    cluster: str = ""
-    port: str = ""
-    protocol: str = ""
-    zone: str = ""
-    prefer: bool = False
+    __slots__ = (
+        "cluster", "endpoint", "key", "kind", "namespace", "port", "prefer", "protocol", "service",
+        "zone",
+    )  # fmt: skip
 
-    @property
-    def key(self) -> str:
-        return f"{self.namespace}/{self.service}"
+    def __init__(
+        self,
+        kind: str = "",
+        namespace: str = "",
+        service: str = "",
+        endpoint: str = "",
+        cluster: str = "",
+        port: str = "",
+        protocol: str = "",
+        zone: str = "",
+        prefer: bool = False,
+    ) -> None:
+        self.kind = kind
+        self.namespace = namespace
+        self.service = service
+        self.endpoint = endpoint
+        self.cluster = cluster
+        self.port = port
+        self.protocol = protocol
+        self.zone = zone
+        self.prefer = prefer
+        self.key = f"{namespace}/{service}"
 
 
 def parse_name(left: Name, multicluster: bool, zonal: bool) -> Asked | None:
     """The parts of the labels left of the zone; None if they have none of the shapes."""
-    if not left or left in ((SVC,), (POD,)):
+    count = len(left)
+    if count == 0:
         return Asked()
     kind = left[-1]
-    if kind not in (SVC, POD):
+    if kind != SVC and kind != POD:
         return None
-    namespace = left[-2] if len(left) > 1 else ""
-    named = Asked(kind, namespace, left[-3] if len(left) > 2 else "")
+    if count < 3:
+        return Asked(kind, left[-2]) if count == 2 else Asked()
+    namespace, service = left[-2], left[-3]
+    if count == 3:
+        return Asked(kind, namespace, service)
     rest = left[:-3]
-    if len(rest) == 0:
-        return named
-    if len(rest) == 1:
-        return named._replace(endpoint=rest[0])
-    if len(rest) == 2:
+    if count == 4:
+        return Asked(kind, namespace, service, rest[0])
+    if count == 5:
         if multicluster and not rest[0].startswith("_") and not rest[1].startswith("_"):
-            return named._replace(endpoint=rest[0], cluster=rest[1])
-        return named._replace(port=rest[0].removeprefix("_"), protocol=rest[1].removeprefix("_"))
+            return Asked(kind, namespace, service, rest[0], rest[1])
+        port, protocol = rest[0].removeprefix("_"), rest[1].removeprefix("_")
+        return Asked(kind, namespace, service, port=port, protocol=protocol)
     if (
         zonal
         and not multicluster
@@ -71,5 +91,6 @@ def parse_name(left: Name, multicluster: bool, zonal: bool) -> Asked | None:
         and rest[-1] == ZONE_LABEL
         and rest[-2] in (PIN, PREFER)
     ):
-        return named._replace(zone=".".join(rest[:-2]), prefer=rest[-2] == PREFER)
+        zone = ".".join(rest[:-2])
+        return Asked(kind, namespace, service, zone=zone, prefer=rest[-2] == PREFER)
     return None

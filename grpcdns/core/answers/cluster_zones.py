@@ -61,7 +61,7 @@ def answer(question: Question, index: Index, zones: Zones) -> Answer:
 def _answer(question: Question, index: Index, zones: Zones) -> Answer:
     if question.qtype in (wire.AXFR, wire.IXFR):
         return Answer(REFUSED, authoritative=False)
-    zone = longest_match(question.name, zones.cluster)
+    zone = longest_match(question.name, zones.cluster, zones.most_labels)
     result = Answer()
     outside = longest_match(question.name, zones.external) if zones.external else None
     if outside is not None:
@@ -75,7 +75,8 @@ def _answer(question: Question, index: Index, zones: Zones) -> Answer:
     if zone is None:
         return Answer(REFUSED, authoritative=False)
     view = View(index, zones, zone, result.tags, result.origins)
-    result.serial = Serial.MULTICLUSTER if view.multicluster else Serial.CLUSTER
+    if view.multicluster:
+        result.serial = Serial.MULTICLUSTER
     if not _answer_in_zone(view, question, result):
         result.rcode = NXDOMAIN
     if not result.sections[0] and not result.lookups:
@@ -100,6 +101,7 @@ def _answer_in_zone(view: View, question: Question, result: Answer) -> bool:
 
 def _addresses(view: View, question: Question, result: Answer) -> bool:
     """A and AAAA: DNS specification 2.3.1, 2.4.1; ExternalNames are followed (2.5)."""
+    view.hosts_only = True
     return _follow(view, question, question.name, result, ())
 
 
@@ -158,6 +160,7 @@ def _ptr(view: View, question: Question, result: Answer) -> bool:
 
 def _cname(view: View, question: Question, result: Answer) -> bool:
     """CNAME: DNS specification 2.5, the ExternalName itself."""
+    view.hosts_only = True
     hits = view.find(question.name)
     if hits is None:
         return _exists_otherwise(view, question.name)
@@ -170,6 +173,7 @@ def _cname(view: View, question: Question, result: Answer) -> bool:
 
 def _exists(view: View, question: Question, result: Answer) -> bool:  # noqa: ARG001
     """Every other type: NODATA if the name exists, whatever records it has (RFC 8020 2)."""
+    view.hosts_only = True
     return view.find(question.name) is not None or _exists_otherwise(view, question.name)
 
 

@@ -83,14 +83,12 @@ def _find(view: View, name: Name) -> list[Hit] | None:
         return None
     if len(left) == 1:
         return []
-    asked = Asked(namespace=left[-1], service=left[-2])
-    rest = tuple(label.removeprefix("_") for label in left[:-2])
-    if len(rest) == 1:
-        asked = asked._replace(endpoint=rest[0])
-    elif len(rest) == 2:
-        asked = asked._replace(port=rest[0], protocol=rest[1])
-    elif rest:
+    rest = [label.removeprefix("_") for label in left[:-2]]
+    if len(rest) > 2:
         return None
+    endpoint = rest[0] if len(rest) == 1 else ""
+    port, protocol = rest if len(rest) == 2 else ("", "")
+    asked = Asked("", left[-1], left[-2], endpoint, port=port, protocol=protocol)
     view.tags.add(asked.key)
     service = view.index.service(asked.key)
     return None if service is None else _find_service(view, service, asked)
@@ -101,9 +99,9 @@ def _find_service(view: View, service: Service, asked: Asked) -> list[Hit] | Non
     if not service.external_ips:
         if not view.policy.external_headless or not (service.headless or asked.endpoint):
             return None
-        slices = view.slices(asked) if view.policy.endpoints else ()
+        slices = view.slices(asked) if view.policy.endpoints else []
         ending = view.ending(asked.key)
-        return list(view.endpoint_hits(slices, asked, target, "", ending=ending)) or None
+        return view.endpoint_hits(slices, asked, target, "", ending=ending) or None
     # As in the plugin, an endpoint label before a Service with external addresses is ignored, so
     # there is no end of such names.
     view.cheap = bool(asked.endpoint)

@@ -7,9 +7,9 @@ address or a name, with a port and the name that an SRV record would point to.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
-from typing import Final, NamedTuple
+from typing import Final
 
 from grpcdns.core.answers.asked import POD, SVC, Asked, parse_name
 from grpcdns.core.answers.policy import Zones
@@ -46,7 +46,8 @@ class View:
     """The cluster in one zone, for one question.
 
     ``tags`` collects what was looked up, ``origins`` what the answer is made from; ``cheap``
-    becomes true when the answer's name is one of which there is no end.
+    becomes true when the answer's name is one of which there is no end. ``hosts_only``: ports and
+    targets of hits are not wanted, so each host comes once, whatever ports it has.
     """
 
     def __init__(
@@ -63,12 +64,17 @@ class View:
         self.zone = zone
         self.tags = tags
         self.origins = set() if origins is None else origins
-        self.multicluster = longest_match(zone, zones.multicluster) is not None
+        self.multicluster = (
+            bool(zones.multicluster) and longest_match(zone, zones.multicluster) is not None
+        )
         self.cheap = False
+        self.hosts_only = False
 
     def at(self, zone: Name) -> View:
         """The same question's view of another zone."""
-        return View(self.index, self.zones, zone, self.tags, self.origins)
+        view = View(self.index, self.zones, zone, self.tags, self.origins)
+        view.hosts_only = self.hosts_only
+        return view
 
     def leave_out(self, reason: Reason, what: object, part: str = "") -> None:
         """Report that ``what``, or a part of it, is not in the answer."""
@@ -109,19 +115,15 @@ class View:
         self.tags.add(asked.key)
         return self._find_imports(asked) if self.multicluster else self._find_services(asked)
 
-    def slices(self, asked: Asked) -> Iterator[EndpointSlice]:
+    def slices(self, asked: Asked) -> list[EndpointSlice]:
         """The slices of a Service that may have what a name asks for, bounded."""
         endpoint = "" if asked.endpoint in _PROTOCOLS else asked.endpoint
-        return self.index.slices(
-            asked.key, endpoint=endpoint, port=asked.port, protocol=asked.protocol
-        )
+        return self.index.slices(asked.key, endpoint, asked.port, asked.protocol)
 
-    def imported_slices(self, asked: Asked) -> Iterator[EndpointSlice]:
+    def imported_slices(self, asked: Asked) -> list[EndpointSlice]:
         """The same for a ServiceImport."""
         endpoint = "" if asked.endpoint in _PROTOCOLS else asked.endpoint
-        return self.index.imported_slices(
-            asked.key, endpoint=endpoint, port=asked.port, protocol=asked.protocol
-        )
+        return self.index.imported_slices(asked.key, endpoint, asked.port, asked.protocol)
 
     def _find_pods(self, asked: Asked) -> list[Hit] | None:
         """DNS specification 2.6 (deprecated there): ``a-b-c-d.ns.pod``."""
@@ -146,7 +148,7 @@ class View:
         service = self.index.service(asked.key)
         if service is None:
             return None
-        target = (service.name, service.namespace, SVC, *self.zone)
+        target = () if self.hosts_only else (service.name, service.namespace, SVC, *self.zone)
         if service.type == "ExternalName":
             return self._find_external_name(service, asked, target)
         if (
@@ -163,7 +165,7 @@ class View:
             return self._find_endpoints(service, asked, target)
         self.origins.add(Origin.CLUSTER_IP)
         ports = service.ports or (NO_PORT,)
-        found = cluster_hits(service.cluster_ips, ports, asked, target)
+        found = cluster_hits(service.cluster_ips, ports, asked, target, self.hosts_only)
         if found is None:
             self.leave_out(Reason.OTHER_PORT, service)
         return found
@@ -184,14 +186,14 @@ class View:
     def _find_endpoints(self, service: Service, asked: Asked, target: Name) -> list[Hit] | None:
         if not self.policy.endpoints:
             self.leave_out(Reason.NO_ENDPOINTS, service)
-        slices = list(self.slices(asked)) if self.policy.endpoints else []
+        slices = self.slices(asked) if self.policy.endpoints else []
         ending = self.policy.endpoints and self.ending(asked.key)
         distribution = service.traffic_distribution if service.headless else ""
         near = self._nearest(service, distribution, slices, asked, ending=ending)
-        hits = list(self.endpoint_hits(slices, asked, target, asked.zone, near=near, ending=ending))
+        hits = self.endpoint_hits(slices, asked, target, asked.zone, near=near, ending=ending)
         if not hits and asked.prefer:
             self.cheap = True  # the topology zone may have any name
-            hits = list(self.endpoint_hits(slices, asked, target, "", ending=ending))
+            hits = self.endpoint_hits(slices, asked, target, "", ending=ending)
         if hits:
             self.origins.add(Origin.ENDPOINTS)
             return hits
@@ -257,7 +259,7 @@ class View:
         imported = self.index.service_import(asked.key)
         if imported is None:
             return None
-        slices = list(self.imported_slices(asked))
+        slices = self.imported_slices(asked)
         if (
             self.policy.ignore_empty_service
             and not imported.headless
@@ -275,10 +277,8 @@ class View:
                     slices = self._in_own_cluster(slices, asked, ending=ending)
                 # The nodes of another cluster may have the names of ours.
                 near = self._nearest(imported, PREFER_CLOSE, slices, asked, ending=ending)
-            hits = list(
-                self.endpoint_hits(
-                    slices, asked, target, "", clusters=True, near=near, ending=ending
-                )
+            hits = self.endpoint_hits(
+                slices, asked, target, "", clusters=True, near=near, ending=ending
             )
             if hits:
                 self.origins.add(Origin.ENDPOINTS)
@@ -286,7 +286,7 @@ class View:
                 self.origins.add(Origin.AWAITED)
             return hits or None
         self.origins.add(Origin.CLUSTER_IP)
-        return cluster_hits(imported.ips, imported.ports, asked, target)
+        return cluster_hits(imported.ips, imported.ports, asked, target, self.hosts_only)
 
     def endpoint_hits(
         self,
@@ -297,12 +297,14 @@ class View:
         clusters: bool = False,
         near: Mapping[int, Choice] = ALL,
         ending: bool = False,
-    ) -> Iterator[Hit]:
+    ) -> list[Hit]:
         """DNS specification 2.4: one hit for each ready address and port.
 
         ``near``: by the length of an address, which endpoints are given. ``ending``: those that
         still serve while they are terminating count as ready.
         """
+        hits: list[Hit] = []
+        observer, hosts_only = self.index.observer, self.hosts_only
         for slice_ in slices:
             if clusters and asked.endpoint and asked.cluster != slice_.cluster.lower():
                 self.leave_out(Reason.OTHER_CLUSTER, slice_)
@@ -311,20 +313,25 @@ class View:
             if not ports:
                 self.leave_out(Reason.OTHER_PORT, slice_)
                 continue
+            if hosts_only:
+                del ports[1:]
             left = (slice_.cluster,) if clusters and slice_.cluster else ()
-            for endpoint, address, text in ready(slice_, self.index.observer, ending=ending):
+            for endpoint, address, text in ready(slice_, observer, ending=ending):
                 if zone and endpoint.zone.lower() != zone:
                     self.leave_out(Reason.OTHER_ZONE, slice_, text)
                     continue
-                label = endpoint_label(endpoint, text, self.policy.endpoint_pod_names)
+                label = ""
+                if asked.endpoint or not hosts_only:
+                    label = endpoint_label(endpoint, text, self.policy.endpoint_pod_names)
                 if asked.endpoint and asked.endpoint != label.lower():
                     self.leave_out(Reason.OTHER_ENDPOINT, slice_, text)
                     continue
                 if near and (far := near.get(len(address), all_of_them)(endpoint)) is not None:
                     self.leave_out(far, slice_, text)
                     continue
-                for number in ports:
-                    yield Hit(address, number, (label, *left, *target))
+                owner = () if hosts_only else (label, *left, *target)
+                hits += [Hit(address, number, owner) for number in ports]
+        return hits
 
     def _has_ready(self, key: str) -> bool:
         ending = self.policy.serve_terminating
@@ -391,31 +398,41 @@ class View:
         if service.headless:
             ending = self.ending(key)
             hits = self.endpoint_hits(self.index.slices(key), Asked(), target, "", ending=ending)
-            return list(
-                dict.fromkeys(hit._replace(port=0) for hit in hits if fits_wire(hit.target))
-            )
+            found = dict.fromkeys([(hit.host, hit.target) for hit in hits if fits_wire(hit.target)])
+            return [Hit(host, 0, owner) for host, owner in found]
         return cluster_hits(service.cluster_ips, (NO_PORT,), Asked(), target) or []
 
 
-class Hit(NamedTuple):
+class Hit:
     """What a name leads to: an address, or a name (ExternalName), a port, an SRV target."""
 
-    host: bytes | Name
-    port: int
-    target: Name
+    __slots__ = ("host", "port", "target")
+
+    def __init__(self, host: bytes | Name, port: int, target: Name) -> None:
+        self.host = host
+        self.port = port
+        self.target = target
 
 
 def cluster_hits(
-    texts: Iterable[str], ports: Iterable[Port], asked: Asked, target: Name
+    texts: Iterable[str],
+    ports: Iterable[Port],
+    asked: Asked,
+    target: Name,
+    hosts_only: bool = False,
 ) -> list[Hit] | None:
-    """Hits on cluster IPs; None if no port matches."""
+    """Hits on cluster IPs; None if no port matches. ``hosts_only`` as in a View."""
     matching = port_numbers(ports, asked)
     if not matching:
         return None
+    if hosts_only:
+        del matching[1:]
     addresses = [packed for text in texts if (packed := address_from_text(text)) is not None]
     return [Hit(address, number, target) for number in matching for address in addresses]
 
 
 def port_numbers(ports: Iterable[Port], asked: Asked) -> list[int]:
     """The numbers of the ports that have the port name and protocol asked for, if any."""
+    if not asked.port and not asked.protocol:
+        return [port.number for port in ports]
     return [port.number for port in ports if port_matches(port, asked.port, asked.protocol)]

@@ -153,10 +153,14 @@ class Zones:
     def __init__(self, policy: Policy) -> None:
         self.policy = policy
         self.namespaces = frozenset(policy.namespaces)
-        self.cluster = {name_from_text(zone): None for zone in policy.zones}
-        self.multicluster = {name_from_text(zone): None for zone in policy.multicluster}
-        self.external = {name_from_text(zone): None for zone in policy.external_zones}
+        self.cluster: dict[Name, None] = dict.fromkeys(map(name_from_text, policy.zones))
+        self.multicluster: dict[Name, None] = dict.fromkeys(
+            map(name_from_text, policy.multicluster)
+        )
+        self.external: dict[Name, None] = dict.fromkeys(map(name_from_text, policy.external_zones))
         forward = [zone for zone in self.cluster if zone[-2:] not in (IN_ADDR, IP6)]
+        self.most_labels = max(map(len, self.cluster), default=0)
+        """Of a zone in ``cluster``."""
         self.primary: Name = forward[0] if forward else ()
         self.adaptive = policy.ttl_mode == "adaptive"
         self.ttl = cap_ttl(policy, policy.ttl)

@@ -138,7 +138,7 @@ def _with_ttl(record: Record, old: int, new: int) -> Record:
         mname, rname, timers = record.rdata
         timers = cast("bytes", timers)[:-4] + struct.pack("!L", new)
         return Record(record.name, wire.SOA, min(new, MAX_SOA_TTL), (mname, rname, timers))
-    return record._replace(ttl=new) if record.ttl == old else record
+    return record.with_ttl(new) if record.ttl == old else record
 
 
 def lower_cnames(answer: list[Record], ours: list[Record], found: Iterable[int]) -> None:
@@ -148,7 +148,7 @@ def lower_cnames(answer: list[Record], ours: list[Record], found: Iterable[int])
         return
     for at, record in enumerate(answer):
         if record.rtype == wire.CNAME and record.ttl > least and record in ours:
-            answer[at] = record._replace(ttl=least)
+            answer[at] = record.with_ttl(least)
 
 
 _SOA_TTL_AT: Final = 6

@@ -5,7 +5,7 @@ What is left out is reported to an `Observer`, if there is one.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Final
 
 from grpcdns.core.cluster.objects import Endpoint, EndpointSlice, Port
@@ -32,21 +32,23 @@ def endpoint_label(endpoint: Endpoint, text: str, pod_names: bool) -> str:
 
 def ready(
     slice_: EndpointSlice, observer: Observer | None = None, *, ending: bool = False
-) -> Iterator[tuple[Endpoint, bytes, str]]:
+) -> list[tuple[Endpoint, bytes, str]]:
     """Each ready endpoint with each of its addresses, as octets and as text. Slices of names (FQDN)
     have none. With ``ending``, those that still serve while they are terminating, too."""
+    found: list[tuple[Endpoint, bytes, str]] = []
     if slice_.address_type == "FQDN":
         if observer is not None:
             observer.left_out(Reason.NAMES, slice_)
-        return
+        return found
     for endpoint in slice_.endpoints:
+        usable = endpoint.ready or (ending and serves_while_ending(endpoint))
         for text in endpoint.addresses:
-            usable = endpoint.ready or (ending and serves_while_ending(endpoint))
             packed = address_from_text(text) if usable else None
             if packed is not None:
-                yield endpoint, packed, text
+                found.append((endpoint, packed, text))
             elif observer is not None:
                 observer.left_out(_why_not(endpoint), slice_, text)
+    return found
 
 
 def _why_not(endpoint: Endpoint) -> Reason:
@@ -64,7 +66,19 @@ def serves_while_ending(endpoint: Endpoint) -> bool:
 
 def any_ready(slices: Iterable[EndpointSlice], *, ending: bool = False) -> bool:
     """Whether an endpoint is ready; with ``ending``, or serves while it is terminating."""
-    return any(True for slice_ in slices for _ in ready(slice_, ending=ending))
+    return any(is_ready(slice_, ending=ending) for slice_ in slices)
+
+
+def is_ready(slice_: EndpointSlice, *, ending: bool = False) -> bool:
+    """The same of one slice."""
+    if slice_.address_type == "FQDN":
+        return False
+    for endpoint in slice_.endpoints:
+        if endpoint.ready or (ending and serves_while_ending(endpoint)):
+            for text in endpoint.addresses:
+                if address_from_text(text) is not None:
+                    return True
+    return False
 
 
 def port_matches(port: Port, name: str, protocol: str) -> bool:

@@ -15,25 +15,23 @@ after its Service, or on a Namespace coming before both.
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from enum import IntEnum
 from typing import Final, cast
 
-import msgspec
-
-from grpcdns.core.cluster.endpoints import port_matches
+from grpcdns.core.cluster.endpoints import NO_PORT, port_matches
 from grpcdns.core.cluster.multimap import MultiMap
 from grpcdns.core.cluster.objects import (
+    DECODE,
     EndpointSlice,
     Held,
     Kind,
     Object,
     Pod,
-    Port,
     Service,
     ServiceCIDR,
     ServiceImport,
+    ports_of,
     unpack,
 )
 from grpcdns.core.cluster.reasons import Observer, Reason
@@ -68,6 +66,12 @@ class Serial(IntEnum):
     MULTICLUSTER = 2
 
 
+CLUSTER: Final = Serial.CLUSTER
+# To look a member of an enumeration up takes longer than to use it.
+_SERVICE: Final = Kind.SERVICE
+_SLICE: Final = Kind.ENDPOINT_SLICE
+
+
 class Index:
     """What is known of a cluster.
 
@@ -77,12 +81,15 @@ class Index:
 
     def __init__(self, needed: Collection[Kind]) -> None:
         self.needed = frozenset(needed)
+        self._synced_for: frozenset[Kind] | None = None
         self.observer: Observer | None = None
         self.held_used = False
         """Whether an object that is held was looked up since somebody set this to False."""
         self.recent: Recent | None = None
         """What changed lately, where somebody keeps it."""
         self.store = Store()
+        self._bodies = self.store.bodies
+        self._namespaces = self._bodies[Kind.NAMESPACE]
         self.serials: list[int] = [0, 0, 0]
         self._slices: MultiMap[str, str] = MultiMap()
         self._imported_slices: MultiMap[str, str] = MultiMap()
@@ -97,34 +104,31 @@ class Index:
     @property
     def synced(self) -> bool:
         """Whether every needed kind has been listed."""
-        return self.needed <= self.store.listed
-
-    def observed_by(self, observer: Observer) -> Index:
-        """The same index, not a copy of what it holds, that notifies ``observer`` of each look-up.
-
-        For one answer: it does not follow a new ``needed`` or ``serials`` of this one.
-        """
-        observed = copy.copy(self)
-        observed.observer = observer
-        return observed
+        if self._synced_for is self.needed:  # what is listed stays so
+            return True
+        if not self.needed <= self.store.listed:
+            return False
+        self._synced_for = self.needed
+        return True
 
     # -- what answers are made from
 
     def has_namespace(self, namespace: str) -> bool:
         if self.observer is not None:
             return self._object(Kind.NAMESPACE, f"/{namespace}") is not None
-        self.held_used |= namespace in self._held_namespaces
-        return f"/{namespace}" in self.store.bodies[Kind.NAMESPACE]
+        if namespace in self._held_namespaces:
+            self.held_used = True
+        return f"/{namespace}" in self._namespaces
 
     def service(self, key: str) -> Service | None:
-        return cast("Service | None", self._object(Kind.SERVICE, key))
+        return cast("Service | None", self._object(_SERVICE, key))
 
     def service_import(self, key: str) -> ServiceImport | None:
         return cast("ServiceImport | None", self._object(Kind.SERVICE_IMPORT, key))
 
     def slices(
-        self, key: str, *, endpoint: str = "", port: str = "", protocol: str = ""
-    ) -> Iterator[EndpointSlice]:
+        self, key: str, endpoint: str = "", port: str = "", protocol: str = ""
+    ) -> list[EndpointSlice]:
         """The slices labelled with a Service that one answer is made from: at most MAX_SLICES, and
         none beyond MAX_ENDPOINTS.
 
@@ -134,8 +138,8 @@ class Index:
         return self._chosen(self._slices, key, endpoint, port, protocol)
 
     def imported_slices(
-        self, key: str, *, endpoint: str = "", port: str = "", protocol: str = ""
-    ) -> Iterator[EndpointSlice]:
+        self, key: str, endpoint: str = "", port: str = "", protocol: str = ""
+    ) -> list[EndpointSlice]:
         """The same for a ServiceImport."""
         return self._chosen(self._imported_slices, key, endpoint, port, protocol)
 
@@ -155,7 +159,7 @@ class Index:
         """The Services with this external IP or load balancer address."""
         return self._services(address, self._external_addresses.find(address))
 
-    def slices_at(self, address: bytes) -> Iterator[EndpointSlice]:
+    def slices_at(self, address: bytes) -> list[EndpointSlice]:
         """The slices with a ready endpoint at this address."""
         return self._bounded(address, self._endpoint_addresses.find(address))
 
@@ -173,10 +177,12 @@ class Index:
         return service_networks(self.store)
 
     def _object(self, kind: Kind, key: str) -> Object | None:
-        body = self.store.bodies[kind].get(key)
-        obj = None if body is None else unpack(kind, body)
-        if obj is not None and obj.held is not None:
-            self.held_used = True
+        body = self._bodies[kind].get(key)
+        obj: Object | None = None
+        if body is not None:
+            obj = DECODE[kind](body)
+            if obj.held is not None:
+                self.held_used = True
         if self.observer is not None:
             self.observer.looked_up(kind, key, obj)
         return obj
@@ -201,7 +207,7 @@ class Index:
 
     def _chosen(
         self, owners: MultiMap[str, str], owner: str, endpoint: str, port: str, protocol: str
-    ) -> Iterator[EndpointSlice]:
+    ) -> list[EndpointSlice]:
         keys = owners.find(owner)
         if len(keys) <= _MANY:
             return self._bounded(owner, keys)
@@ -212,24 +218,26 @@ class Index:
 
     def _bounded(
         self, sought: str | bytes, keys: Sequence[str], port: str = "", protocol: str = ""
-    ) -> Iterator[EndpointSlice]:
+    ) -> list[EndpointSlice]:
         """The slices that one answer is made from. Those without the port are not unpacked."""
+        found: list[EndpointSlice] = []
         observer = self.observer
         left = MAX_ENDPOINTS
         for count, key in enumerate(keys):
             if count == MAX_SLICES or left <= 0:
                 if observer is not None:
                     observer.left_out(Reason.BOUND, f"EndpointSlice {key}")
-                return
+                return found
             if (port or protocol) and not self._has_port(key, port, protocol):
                 if observer is not None:
                     observer.left_out(Reason.OTHER_PORT, f"EndpointSlice {key}")
                 continue
-            slice_ = cast("EndpointSlice", self._object(Kind.ENDPOINT_SLICE, key))
-            yield slice_
+            slice_ = cast("EndpointSlice", self._object(_SLICE, key))
+            found.append(slice_)
             left -= len(slice_.endpoints)
         if not keys:
             self._found_none(Kind.ENDPOINT_SLICE, sought)
+        return found
 
     def _keys_of(self, owner: str, endpoint: str) -> Iterable[str]:
         """The slices that have an endpoint of that label, and perhaps some more."""
@@ -240,8 +248,8 @@ class Index:
         return dict.fromkeys((*named, *(self._endpoint_addresses.find(address) if address else ())))
 
     def _has_port(self, key: str, name: str, protocol: str) -> bool:
-        ports = _ports_decoder.decode(self.store.bodies[Kind.ENDPOINT_SLICE][key]).ports
-        return any(port_matches(port, name, protocol) for port in ports or (Port(),))
+        ports = ports_of(self.store.bodies[Kind.ENDPOINT_SLICE][key])
+        return any(port_matches(port, name, protocol) for port in ports or (NO_PORT,))
 
     # -- applying Changes
 
@@ -374,17 +382,3 @@ def _held(service: Service | None) -> Held | None:
 def pod_tag(namespace: str, address: str) -> str:
     """The tag of answers about a Pod's name, which is made of its address."""
     return f"{namespace}/:{address}"
-
-
-class _Ports(msgspec.Struct, frozen=True, array_like=True):
-    """An EndpointSlice of which only the ports are unpacked."""
-
-    namespace: str
-    name: str
-    service: str
-    address_type: str
-    endpoints: msgspec.Raw
-    ports: tuple[Port, ...]
-
-
-_ports_decoder: Final = msgspec.msgpack.Decoder(_Ports)

@@ -185,6 +185,13 @@ class Change(msgspec.Struct, frozen=True, array_like=True, gc=False):
     triggered: float = 0.0
 
 
+class Objects(msgspec.Struct, frozen=True, array_like=True, tag="objects"):
+    """Objects of one kind: key and packed body of each."""
+
+    kind: Kind
+    entries: tuple[tuple[str, bytes], ...]
+
+
 _encoder = msgspec.msgpack.Encoder()
 _decoders: Final = {kind: msgspec.msgpack.Decoder(type_) for kind, type_ in TYPES.items()}
 
@@ -207,9 +214,32 @@ def pack(obj: Object) -> bytes:
     return body
 
 
+DECODE: Final = {kind: decoder.decode for kind, decoder in _decoders.items()}
+"""As `unpack`, for bodies that it has read before."""
+
+
 def unpack(kind: Kind, body: bytes) -> Object:
     """The object in ``body``. Raises ``msgspec.DecodeError`` if it is not one of ``kind``."""
     try:
         return _decoders[kind].decode(body)
     except UnicodeDecodeError as error:
         raise msgspec.DecodeError(f"text that is not UTF-8: {error.reason}") from error
+
+
+class _Ports(msgspec.Struct, frozen=True, array_like=True):
+    """An EndpointSlice of which only the ports are unpacked."""
+
+    namespace: str
+    name: str
+    service: str
+    address_type: str
+    endpoints: msgspec.Raw
+    ports: tuple[Port, ...]
+
+
+_ports_decoder: Final = msgspec.msgpack.Decoder(_Ports)
+
+
+def ports_of(body: bytes) -> tuple[Port, ...]:
+    """The ports of a packed EndpointSlice."""
+    return _ports_decoder.decode(body).ports

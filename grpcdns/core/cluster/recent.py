@@ -22,9 +22,11 @@ _OF_ENDPOINTS: Final = frozenset({Kind.ENDPOINT_SLICE, Kind.POD})
 
 
 class Recent:
-    """``note`` what changed, ask ``has``, and call ``expire`` often."""
+    """``note`` what changed, ask ``has``, and call ``expire`` often. ``most``: tags of either sort
+    that are remembered; a burst of more counts as a change of everything."""
 
-    def __init__(self) -> None:
+    def __init__(self, most: int = MOST) -> None:
+        self._most = most
         # Tag -> when it last changed, oldest first.
         self._objects: dict[str | bytes, float] = {}
         self._endpoints: dict[str | bytes, float] = {}
@@ -37,7 +39,7 @@ class Recent:
         for tag in tags:
             changed.pop(tag, None)
             changed[tag] = now
-        if len(changed) > MOST:
+        if len(changed) > self._most:
             changed.clear()
             self._everything = now
 

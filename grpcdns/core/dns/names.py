@@ -8,14 +8,16 @@ own character, and a dot inside a label is no separator (RFC 2181 11).
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from socket import AF_INET, AF_INET6, inet_ntop, inet_pton
+from typing import Final
 
 Name = tuple[str, ...]
 
-MAX_LABEL = 63
-MAX_NAME = 255
-MAPPED = b"\x00" * 10 + b"\xff\xff"
+MAX_LABEL: Final = 63
+MAX_NAME: Final = 255
+MAPPED: Final = b"\x00" * 10 + b"\xff\xff"
+_LENGTHS: Final = [bytes([length]) for length in range(MAX_LABEL + 1)]
 
 
 class BadName(ValueError):
@@ -80,20 +82,22 @@ def _char_to_text(char: str) -> str:
 
 def name_to_wire(name: Name) -> bytes:
     """Uncompressed wire form, its root octet included. Raises BadName."""
-    parts = bytearray()
-    for label in name:
-        try:
-            octets = label.encode("latin-1")
-        except UnicodeEncodeError:
-            raise BadName(f"label {label!r} is not made of octets") from None
-        if not 0 < len(octets) <= MAX_LABEL:
-            raise BadName(f"label {label!r} has {len(octets)} octets, not 1 to {MAX_LABEL}")
-        parts.append(len(octets))
-        parts += octets
-    parts.append(0)
-    if len(parts) > MAX_NAME:
-        raise BadName(f"name {name_to_text(name)!r} has {len(parts)} octets, over {MAX_NAME}")
-    return bytes(parts)
+    wire = b"".join([label_to_wire(label) for label in name]) + b"\0"
+    if len(wire) > MAX_NAME:
+        raise BadName(f"name {name_to_text(name)!r} has {len(wire)} octets, over {MAX_NAME}")
+    return wire
+
+
+def label_to_wire(label: str) -> bytes:
+    """A label with its length in front. Raises BadName."""
+    try:
+        octets = label.encode("latin-1")
+    except UnicodeEncodeError:
+        raise BadName(f"label {label!r} is not made of octets") from None
+    length = len(octets)
+    if not 0 < length <= MAX_LABEL:
+        raise BadName(f"label {label!r} has {length} octets, not 1 to {MAX_LABEL}")
+    return _LENGTHS[length] + octets
 
 
 def fits_wire(name: Name) -> bool:
@@ -109,10 +113,13 @@ def name_from_wire(wire: bytes) -> Name:
     """The name, in lower case, of an uncompressed wire form. The caller knows that it is whole."""
     labels = []
     at = 0
-    text = wire.decode("latin-1").translate(LOWER)
-    while length := wire[at]:
+    # The lower case of octets is that of ASCII alone.
+    text = wire.lower().decode("latin-1")
+    length = wire[0]
+    while length:
         labels.append(text[at + 1 : at + 1 + length])
         at += 1 + length
+        length = wire[at]
     return tuple(labels)
 
 
@@ -125,11 +132,12 @@ def is_below(name: Name, ancestor: Name) -> bool:
     return not ancestor or name[-len(ancestor) :] == ancestor
 
 
-def longest_match(name: Name, zones: Iterable[Name] | dict[Name, object]) -> Name | None:
-    """The longest of ``zones`` (a set or dict) that ``name`` is in, if any."""
-    for start in range(len(name) + 1):
-        if name[start:] in zones:
-            return name[start:]
+def longest_match(name: Name, zones: dict[Name, None], most: int = MAX_NAME) -> Name | None:
+    """The longest of ``zones`` that ``name`` is in, if any. ``most``: of their labels."""
+    for start in range(max(0, len(name) - most), len(name) + 1):
+        zone = name[start:]
+        if zone in zones:
+            return zone
     return None
 
 

@@ -10,19 +10,33 @@ from __future__ import annotations
 import enum
 import struct
 from collections.abc import Callable, Sequence
-from typing import Final, NamedTuple, cast
+from typing import Final, cast
 
 from grpcdns.core.dns.names import (
     LOWER,
+    MAX_LABEL,
+    MAX_NAME,
     Name,
     address_to_text,
+    label_to_wire,
     name_from_wire,
     name_to_text,
     name_to_wire,
 )
 
-A, NS, CNAME, SOA, PTR, MX, TXT, AAAA, SRV, OPT = 1, 2, 5, 6, 12, 15, 16, 28, 33, 41
-IXFR, AXFR, ANY = 251, 252, 255
+A: Final = 1
+NS: Final = 2
+CNAME: Final = 5
+SOA: Final = 6
+PTR: Final = 12
+MX: Final = 15
+TXT: Final = 16
+AAAA: Final = 28
+SRV: Final = 33
+OPT: Final = 41
+IXFR: Final = 251
+AXFR: Final = 252
+ANY: Final = 255
 TYPES: Final = {
     "A": A, "NS": NS, "CNAME": CNAME, "SOA": SOA, "PTR": PTR, "MX": MX, "TXT": TXT, "AAAA": AAAA,
     "SRV": SRV, "OPT": OPT, "HTTPS": 65, "SVCB": 64, "CAA": 257, "DS": 43, "DNSKEY": 48,
@@ -30,18 +44,29 @@ TYPES: Final = {
 }  # fmt: skip
 """Every type with a mnemonic, which is also every type that is counted and remembered by itself."""
 TYPE_NAMES: Final = {number: name for name, number in TYPES.items()}
-IN = 1
+IN: Final = 1
 
-NOERROR, FORMERR, SERVFAIL, NXDOMAIN, NOTIMP, REFUSED, BADVERS = 0, 1, 2, 3, 4, 5, 16
+NOERROR: Final = 0
+FORMERR: Final = 1
+SERVFAIL: Final = 2
+NXDOMAIN: Final = 3
+NOTIMP: Final = 4
+REFUSED: Final = 5
+BADVERS: Final = 16
 RCODE_NAMES: Final = {
     NOERROR: "NOERROR", FORMERR: "FORMERR", SERVFAIL: "SERVFAIL", NXDOMAIN: "NXDOMAIN",
     NOTIMP: "NOTIMP", REFUSED: "REFUSED", BADVERS: "BADVERS",
 }  # fmt: skip
 
-MAX_MESSAGE = 65535
-HEADER = 12
-_POINTER_LIMIT = 0x4000
-_UDP_SIZE = 65535  # what we would take in one message; CoreDNS puts its own figure over it
+MAX_MESSAGE: Final = 65535
+HEADER: Final = 12
+_POINTER_LIMIT: Final = 0x4000
+_TO_QUESTION: Final = b"\xc0\x0c"
+"""A pointer to the question's name."""
+_OPT_SIZE: Final = 11
+_ONE_QUESTION: Final = b"\0\1\0\0\0\0\0"
+"""Octets 4 to 10 of a query that has nothing but a question, and up to 255 additional records."""
+_UDP_SIZE: Final = 65535  # what we would take in one message; CoreDNS puts its own figure over it
 
 
 class Section(enum.IntEnum):
@@ -56,13 +81,32 @@ Rdata = tuple[bytes | Name, ...]
 """The data of a record: names that may be compressed (RFC 3597 4), all else as octets."""
 
 
-class Record(NamedTuple):
-    """A resource record of class IN."""
+class Record:
+    """A resource record of class IN. Records of equal parts are equal; none is ever changed."""
 
-    name: Name
-    rtype: int
-    ttl: int
-    rdata: Rdata
+    __slots__ = ("name", "rdata", "rtype", "ttl")
+
+    def __init__(self, name: Name, rtype: int, ttl: int, rdata: Rdata) -> None:
+        self.name = name
+        self.rtype = rtype
+        self.ttl = ttl
+        self.rdata = rdata
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Record) and self.parts() == other.parts()
+
+    def __hash__(self) -> int:
+        return hash(self.parts())
+
+    def __repr__(self) -> str:
+        return f"Record{self.parts()!r}"
+
+    def parts(self) -> tuple[Name, int, int, Rdata]:
+        """Name, type, TTL and data."""
+        return self.name, self.rtype, self.ttl, self.rdata
+
+    def with_ttl(self, ttl: int) -> Record:
+        return Record(self.name, self.rtype, ttl, self.rdata)
 
     def to_text(self) -> str:
         """The record as a zone file has it: ``name ttl IN type rdata``."""
@@ -70,23 +114,33 @@ class Record(NamedTuple):
         return f"{name_to_text(self.name)} {self.ttl} IN {rtype} {_rdata_to_text(self)}"
 
 
-class Question(NamedTuple):
+class Question:
     """A question: ``wire`` is the name as asked, ``name`` the same in lower case."""
 
-    wire: bytes
-    name: Name
-    qtype: int
-    qclass: int
+    __slots__ = ("name", "qclass", "qtype", "wire")
+
+    def __init__(self, wire: bytes, name: Name, qtype: int, qclass: int) -> None:
+        self.wire = wire
+        self.name = name
+        self.qtype = qtype
+        self.qclass = qclass
+
+    def of_type(self, qtype: int) -> Question:
+        """The same name's question of another type."""
+        return Question(self.wire, self.name, qtype, self.qclass)
 
 
-class Query(NamedTuple):
+class Query:
     """A parsed query: its first 12 octets, and what is wrong with it (NOERROR: nothing is)."""
 
-    head: bytes
-    question: Question | None
-    rcode: int
-    edns: bool
-    dnssec_ok: bool
+    __slots__ = ("dnssec_ok", "edns", "head", "question", "rcode")
+
+    def __init__(self, head: bytes) -> None:
+        self.head = head
+        self.question: Question | None = None
+        self.rcode = FORMERR
+        self.edns = False
+        self.dnssec_ok = False
 
 
 def type_to_text(rtype: int) -> str:
@@ -125,65 +179,75 @@ def parse_query(message: bytes) -> Query:
     beside it at most what a NOTIFY, an IXFR and TSIG with EDNS bring, which is CoreDNS's rule too.
     RFC 1035 4.1, RFC 6891 6.1.
     """
-    head = message[:HEADER].ljust(HEADER, b"\0")
-    bad = Query(head, None, FORMERR, False, False)
     if len(message) < HEADER:
-        return bad
-    opcode = message[2] >> 3 & 15
-    questions, answers, authorities, additionals = struct.unpack_from("!4H", message, 4)
-    if message[2] & 0x80 or questions != 1 or answers > 1 or authorities > 1 or additionals > 2:
-        return bad if opcode == 0 or message[2] & 0x80 else bad._replace(rcode=NOTIMP)
+        return Query(message.ljust(HEADER, b"\0"))
+    query = Query(message[:HEADER])
+    skipped, additional = 0, message[11]
+    fits = True
+    if message[4:11] != _ONE_QUESTION or additional > 2 or message[2] & 0x80:
+        questions, answers, authorities, additional = struct.unpack_from("!4H", message, 4)
+        fits = questions == 1 and answers <= 1 and authorities <= 1 and additional <= 2
+        if message[2] & 0x80:
+            return query
+        skipped = answers + authorities
+    if message[2] & 0x78:  # no opcode but QUERY
+        query.rcode = NOTIMP
+    if not fits:
+        return query
     question, at = _parse_question(message)
-    if question is None:
-        return bad if opcode == 0 else bad._replace(rcode=NOTIMP)
-    query = Query(head, question, NOERROR, False, False)
-    if opcode != 0:
-        return query._replace(rcode=NOTIMP)
-    return _parse_records(message, at, answers + authorities, additionals, query)
+    query.question = question
+    if question is not None and not message[2] & 0x78:
+        query.rcode = NOERROR
+        _parse_records(message, at, skipped, additional, query)
+    return query
 
 
 def _parse_question(message: bytes) -> tuple[Question | None, int]:
+    labels: list[str] = []
+    # A name has no more octets than these. Their lower case is that of ASCII alone.
+    text = message[: HEADER + MAX_NAME].lower().decode("latin-1")
+    size = len(message)
     at = HEADER
     while True:
-        if at >= len(message):
+        if at >= size:
             return None, at
         length = message[at]
         at += 1
         if length == 0:
             break
         # A first question has nothing before it that a compression pointer could point at.
-        if length > 63 or at - HEADER > 255:
+        if length > MAX_LABEL or at - HEADER > MAX_NAME:
             return None, at
+        labels.append(text[at : at + length])
         at += length
-    if at - HEADER > 255 or at + 4 > len(message):
+    if at - HEADER > MAX_NAME or at + 4 > size:
         return None, at
-    qtype, qclass = struct.unpack_from("!2H", message, at)
-    wire = message[HEADER:at]
-    return Question(wire, name_from_wire(wire), qtype, qclass), at + 4
+    qtype, qclass = message[at] << 8 | message[at + 1], message[at + 2] << 8 | message[at + 3]
+    return Question(message[HEADER:at], tuple(labels), qtype, qclass), at + 4
 
 
-def _parse_records(message: bytes, at: int, skipped: int, additional: int, query: Query) -> Query:
+def _parse_records(message: bytes, at: int, skipped: int, additional: int, query: Query) -> None:
     """Walk the records of a query for its OPT; octets after the last one are ignored."""
-    seen = False
     for number in range(skipped + additional):
         start = at
         at = _skip_name(message, at)
         if at < 0 or at + 10 > len(message):
-            return query._replace(rcode=FORMERR)
+            query.rcode = FORMERR
+            return
         rtype, _, ttl, length = struct.unpack_from("!HHLH", message, at)
         at += 10 + length
         if at > len(message):
-            return query._replace(rcode=FORMERR)
+            query.rcode = FORMERR
+            return
         if rtype == OPT and number >= skipped:
-            if seen or message[start] != 0:  # RFC 6891 6.1.1: one OPT, owned by the root
-                return query._replace(rcode=FORMERR)
-            if not options_fit(message, at - length, at):
-                return query._replace(rcode=FORMERR)
-            seen = True
-            query = query._replace(edns=True, dnssec_ok=bool(ttl & 0x8000))
+            # RFC 6891 6.1.1: one OPT, owned by the root
+            if query.edns or message[start] != 0 or not options_fit(message, at - length, at):
+                query.rcode = FORMERR
+                return
+            query.edns = True
+            query.dnssec_ok = bool(ttl & 0x8000)
             if ttl >> 16 & 0xFF:
-                query = query._replace(rcode=BADVERS)
-    return query
+                query.rcode = BADVERS
 
 
 def _skip_name(message: bytes, at: int) -> int:
@@ -237,39 +301,46 @@ class Packer:
     """Packs records behind a question whose name begins at offset 12."""
 
     def __init__(self, question: Question) -> None:
+        self._asked = question.name
         self._start = HEADER + len(question.wire) + 4
         self._out = bytearray()
+        # Where names are; that of the question, and its ancestors, once another name is written.
         self._offsets: dict[Name, int] = {}
         self.serial_at = -1
-        at = HEADER
-        name = question.name
-        while name:
-            self._offsets[name] = at
-            at += 1 + len(name[0])
-            name = name[1:]
 
     def pack(self, records: Sequence[Record]) -> int:
         """Append records as far as a message goes, and say how many went in. Raises BadName."""
+        out = self._out
         owner: Name | None = None
-        pointer: bytes | None = None
-        for count, (name, rtype, ttl, rdata) in enumerate(records):
-            mark = len(self._out)
-            if pointer is not None and name == owner:
-                self._out += pointer
+        pointer = b""
+        # Type, class, TTL and length of the record before, which are mostly those of the next.
+        like: Record | None = None
+        length, fixed = -1, b""
+        for count, record in enumerate(records):
+            mark = len(out)
+            name, rdata = record.name, record.rdata
+            if pointer and (name is owner or name == owner):
+                out += pointer
             else:
                 self._add_name(name)
-                offset = self._offsets.get(name)
-                owner, pointer = (
-                    name,
-                    None if offset is None else struct.pack("!H", 0xC000 | offset),
-                )
-            if len(rdata) == 1 and isinstance(rdata[0], bytes):
-                self._out += struct.pack("!HHLH", rtype, IN, ttl, len(rdata[0])) + rdata[0]
+                owner, pointer = name, self._pointer(name)
+            octets = rdata[0] if len(rdata) == 1 else None
+            if isinstance(octets, bytes):
+                if (
+                    like is None
+                    or len(octets) != length
+                    or record.ttl != like.ttl
+                    or record.rtype != like.rtype
+                ):
+                    like, length = record, len(octets)
+                    fixed = struct.pack("!HHLH", record.rtype, IN, record.ttl, length)
+                out += fixed
+                out += octets
             else:
-                self._out += struct.pack("!HHL", rtype, IN, ttl)
-                self._add_rdata(rtype, rdata)
-            if self.size > MAX_MESSAGE:
-                del self._out[mark:]
+                out += struct.pack("!HHL", record.rtype, IN, record.ttl)
+                self._add_rdata(record.rtype, rdata)
+            if self._start + len(out) + _OPT_SIZE > MAX_MESSAGE:
+                del out[mark:]
                 return count
         return len(records)
 
@@ -277,35 +348,52 @@ class Packer:
     def tail(self) -> bytes:
         return bytes(self._out)
 
-    @property
-    def size(self) -> int:
-        """Octets of the whole message so far, an OPT still to come included."""
-        return self._start + len(self._out) + 11
+    def _pointer(self, name: Name) -> bytes:
+        """A pointer to a name that has been written; b"" if none can be."""
+        if name and name == self._asked:
+            return _TO_QUESTION
+        offset = self._offsets.get(name)
+        return b"" if offset is None else struct.pack("!H", 0xC000 | offset)
 
     def _add_name(self, name: Name) -> None:
+        out = self._out
+        if not name:
+            out.append(0)
+            return
+        if name == self._asked:
+            out += _TO_QUESTION
+            return
+        offsets = self._offsets
+        if not offsets:
+            at, above = HEADER, self._asked
+            while above:
+                offsets[above] = at
+                at += 1 + len(above[0])
+                above = above[1:]
         while name:
-            offset = self._offsets.get(name)
+            offset = offsets.get(name)
             if offset is not None:
-                self._out += struct.pack("!H", 0xC000 | offset)
+                out += struct.pack("!H", 0xC000 | offset)
                 return
-            here = self._start + len(self._out)
+            here = self._start + len(out)
             if here < _POINTER_LIMIT:
-                self._offsets[name] = here
-            self._out += name_to_wire(name[:1])[:-1]
+                offsets[name] = here
+            out += label_to_wire(name[0])
             name = name[1:]
-        self._out.append(0)
+        out.append(0)
 
     def _add_rdata(self, rtype: int, rdata: Rdata) -> None:
-        length_at = len(self._out)
-        self._out += b"\0\0"
+        out = self._out
+        length_at = len(out)
+        out += b"\0\0"
         for part in rdata:
             if isinstance(part, bytes):
                 if rtype == SOA:  # its octets begin with the serial
-                    self.serial_at = len(self._out)
-                self._out += part
+                    self.serial_at = len(out)
+                out += part
             else:
                 self._add_name(part)
-        struct.pack_into("!H", self._out, length_at, len(self._out) - length_at - 2)
+        struct.pack_into("!H", out, length_at, len(out) - length_at - 2)
 
 
 def _rdata_to_text(record: Record) -> str:

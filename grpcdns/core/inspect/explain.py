@@ -98,7 +98,11 @@ class Explanation(msgspec.Struct, frozen=True):
 def explain(question: Question, index: Index, zones: Zones) -> Explanation:
     """The answer to a question of class IN, and the reasons for it."""
     witness = Witness()
-    result = answer(question, index.observed_by(witness), zones)
+    index.observer = witness
+    try:
+        result = answer(question, index, zones)
+    finally:
+        index.observer = None
     zone = longest_match(question.name, {**zones.cluster, **zones.external})
     left_out = [*witness.exclusions, *_other_family(question, index, zones, result)]
     sources = list(witness.sources.values())
@@ -228,7 +232,7 @@ def _other_family(
     if question.qtype not in (wire.A, wire.AAAA) or result.rcode != wire.NOERROR:
         return
     qtype = wire.AAAA if question.qtype == wire.A else wire.A
-    for record in answer(question._replace(qtype=qtype), index, zones).sections[0]:
+    for record in answer(question.of_type(qtype), index, zones).sections[0]:
         if record.rtype == qtype and isinstance(record.rdata[0], bytes):
             address = address_to_text(record.rdata[0])
             yield LeftOut(name_to_text(record.name), address, Reason.OTHER_FAMILY.value)

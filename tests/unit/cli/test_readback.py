@@ -57,7 +57,7 @@ def test_a_wrong_packer_is_a_fault(
     right = Packer.tail.fget  # type: ignore[attr-defined]
     monkeypatch.setattr(Packer, "tail", property(lambda packer: change(right(packer))))
     with pytest.raises(NotDone, match=said):
-        read_back(QUESTION, [RECORDS[2]._replace(ttl=5)])
+        read_back(QUESTION, [RECORDS[2].with_ttl(5)])
     web = "web.default.svc.cluster.local"
     for words in (["zone"], ["explain", web]):
         assert main([*words, "--manifests", str(EXAMPLES)]) == 1

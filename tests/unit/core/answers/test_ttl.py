@@ -10,7 +10,6 @@ import pytest
 from grpcdns.core import handler as handler_module
 from grpcdns.core.answers.policy import Policy
 from grpcdns.core.answers.ttl import TtlClass
-from grpcdns.core.cluster import recent as recent_module
 from grpcdns.core.cluster.objects import (
     Change,
     Endpoint,
@@ -339,9 +338,8 @@ def test_recent_forgets_what_is_quiet() -> None:
     assert not recent.has(["a"], endpoints=True)
 
 
-def test_a_burst_counts_as_a_change_of_everything(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(recent_module, "MOST", 10)
-    recent = Recent()
+def test_a_burst_counts_as_a_change_of_everything() -> None:
+    recent = Recent(most=10)
     for number in range(12):
         recent.note(Kind.ENDPOINT_SLICE, [f"ns/{number}"], number)
     assert recent.has(["anything"], endpoints=False)
