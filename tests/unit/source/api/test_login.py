@@ -5,14 +5,18 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from base64 import b64encode
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from grpcdns.config.options import UserError
 from grpcdns.source.api.kubeconfig import load, main
 from grpcdns.source.api.login import Login, from_kubeconfig, in_cluster
+from grpcdns.source.api.plain_kubeconfig import plain
 from harness.certificates import Authority
 
 SERVER = "https://127.0.0.1:6443"
@@ -83,8 +87,6 @@ def test_a_plugin_that_fails_is_named(tmp_path: Path) -> None:
 
 
 def test_certificates_by_file_and_inline(tmp_path: Path, authority: Authority) -> None:
-    import base64
-
     me = authority.issue("me")
     ca = authority.cert
     by_file = write(
@@ -99,10 +101,10 @@ def test_certificates_by_file_and_inline(tmp_path: Path, authority: Authority) -
     inline = write(
         tmp_path,
         {
-            "client-certificate-data": base64.b64encode(me.cert.read_bytes()).decode(),
-            "client-key-data": base64.b64encode(me.key.read_bytes()).decode(),
+            "client-certificate-data": b64encode(me.cert.read_bytes()).decode(),
+            "client-key-data": b64encode(me.key.read_bytes()).decode(),
         },
-        {"certificate-authority-data": base64.b64encode(ca.read_bytes()).decode()},
+        {"certificate-authority-data": b64encode(ca.read_bytes()).decode()},
     )
     assert load(str(inline)) == found
     assert found.tls() is not None
@@ -121,6 +123,73 @@ def test_the_rest_of_a_cluster(tmp_path: Path) -> None:
     assert (found.verify, found.server_name) == (False, "api.example")
     assert found.proxy == "http://127.0.0.1:3128"
     assert found.tls() is not None
+
+
+@st.composite
+def kubeconfigs(draw: st.DrawFn) -> dict[str, Any]:
+    """What stands in kubeconfigs, plain or not, right or wrong."""
+    texts = st.sampled_from(["abc", "ca.crt", "../up/ca.crt", "bm8gUEVN", "", "~"])
+    odd = st.one_of(texts, st.none(), st.booleans(), st.just(7), st.just({"name": "oidc"}))
+    keys = {
+        "cluster": ("certificate-authority", "certificate-authority-data", "tls-server-name",
+                    "proxy-url", "insecure-skip-tls-verify", "extensions"),
+        "user": ("token", "client-certificate", "client-certificate-data", "client-key",
+                 "client-key-data", "tokenFile", "username", "auth-provider"),
+    }  # fmt: skip
+    parts = {
+        part: draw(st.dictionaries(st.sampled_from(names), draw(st.sampled_from([texts, odd]))))
+        for part, names in keys.items()
+    }
+    parts["cluster"] = {
+        "server": draw(st.sampled_from([SERVER, f"{SERVER}/p/", "http://127.0.0.1:80", "", 1])),
+        **parts["cluster"],
+    }
+    return parts | {"context": draw(st.sampled_from(["", "main", "nobody", "missing"]))}
+
+
+@given(kubeconfigs())
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+def test_what_is_read_without_the_package_is_what_it_reads(
+    tmp_path: Path, parts: dict[str, Any]
+) -> None:
+    (tmp_path / "up").mkdir(exist_ok=True)
+    for name in ("ca.crt", "up/ca.crt", "abc"):
+        (tmp_path / name).write_text(f"of {name}\r\n")
+    path = str(write(tmp_path, parts["user"], parts["cluster"]))
+    found = plain(path, parts["context"])
+    if found is not None:
+        assert found == load(path, parts["context"])
+
+
+@pytest.mark.parametrize("how", ["token", "files", "inline", "relative"])
+def test_these_need_no_package(tmp_path: Path, authority: Authority, how: str) -> None:
+    me, ca = authority.issue("me"), authority.cert
+    pair = {"client-certificate": me.cert, "client-key": me.key}
+    cluster: dict[str, Any] = {"certificate-authority": str(ca)}
+    user = {key: str(file) for key, file in pair.items()}
+    if how == "token":
+        user = {"token": "abc"}
+    elif how == "relative":
+        user = {key: f"x/../{file.relative_to(tmp_path)}" for key, file in pair.items()}
+    elif how == "inline":
+        user = {f"{k}-data": b64encode(file.read_bytes()).decode() for k, file in pair.items()}
+        cluster = {"certificate-authority-data": b64encode(ca.read_bytes()).decode()}
+    path = str(write(tmp_path, user, {**cluster, "tls-server-name": "api.example"}))
+    found = plain(path)
+    assert found is not None
+    assert found == load(path)
+    assert found == plain(path, "main")
+    assert found.tls() is not None
+
+
+def test_a_proxy_in_the_environment_is_for_the_package(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = str(write(tmp_path, {"token": "abc"}))
+    assert plain(path) is not None
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:3128")
+    assert plain(path) is None
+    assert plain(f"{path}:{path}") is None
 
 
 def test_files_are_merged_as_kubectl_does(tmp_path: Path) -> None:
