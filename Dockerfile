@@ -2,15 +2,17 @@
 
 FROM python:3.11-slim AS build
 WORKDIR /src
+# The C compiler that the core is compiled with; it is not in the image.
+RUN apt-get update && apt-get install -y --no-install-recommends gcc libc6-dev
 RUN python -m venv /opt/grpcdns
 COPY requirements.lock ./
 RUN /opt/grpcdns/bin/pip install --no-cache-dir --require-hashes -r requirements.lock
-COPY pyproject.toml README.md LICENSE ./
+COPY pyproject.toml setup.py README.md LICENSE ./
 COPY grpcdns grpcdns
 # docker build --build-arg REVISION=$(git rev-parse HEAD): shown by grpcdns_build_info.
 ARG REVISION=""
 RUN printf '%s\n' "$REVISION" > grpcdns/REVISION
-RUN /opt/grpcdns/bin/pip install --no-cache-dir --no-deps .
+RUN GRPCDNS_COMPILE=1 /opt/grpcdns/bin/pip install --no-cache-dir --no-deps .
 
 FROM python:3.11-slim
 COPY --from=build /opt/grpcdns /opt/grpcdns

@@ -10,13 +10,15 @@ JOBS ?= 2
 VENV := .venv
 PY := $(VENV)/bin/python
 INSTALLED := $(VENV)/installed-$(shell cat requirements-dev.lock pyproject.toml | cksum | tr -d ' ')
+# With COMPILED=1 a target runs the compiled modules (harness/compiled.py).
+RUN := $(if $(COMPILED),$(PY) -m harness.compiled) $(PY)
 PYTEST := $(PY) -m pytest
 COMPILE := env -u PIP_FIND_LINKS CUSTOM_COMPILE_COMMAND="make lock" $(PY) -m piptools compile --quiet \
 	--strip-extras --allow-unsafe --generate-hashes --no-emit-index-url --no-emit-find-links \
 	--no-emit-trusted-host --no-emit-options
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-fast test-pythons grpcio differential soak chaos bench fuzz dist chart lint format proto docs lock coverage clean
+.PHONY: help install compiled demo test test-fast test-pythons grpcio differential soak chaos bench fuzz dist chart lint format proto docs lock coverage clean
 
 help:           ## list the targets
 	@sed -n 's/^\([a-z-]*\): .*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -31,11 +33,19 @@ $(INSTALLED):
 	@rm -f $(VENV)/installed-*
 	@touch $@
 
+compiled: install ## compile the wheel of these sources, into the cache, and print where its modules are
+	@$(PY) -m harness.compiled
+
 demo: install ## run CoreDNS in front of grpcdns on 127.0.0.1:1053; KEEP=1 stays up
 	@$(PY) -m examples.demo
 
-test: install ## run all tests, with real servers
-	DIFFERENTIAL_EXAMPLES=$(or $(DIFFERENTIAL_EXAMPLES),30) $(PYTEST) -n $(JOBS) --dist loadscope
+# What answers are made by, and what is compiled beside it.
+TESTS_OF_COMPILED := tests/conformance tests/differential tests/unit/core tests/unit/serve/worker \
+	tests/unit/test_frames.py tests/system/e2e
+
+test: install ## run all tests, with real servers; COMPILED=1: those of the compiled modules, on these
+	DIFFERENTIAL_EXAMPLES=$(or $(DIFFERENTIAL_EXAMPLES),30) $(RUN) -m pytest -n $(JOBS) \
+		--dist loadscope $(if $(COMPILED),$(TESTS_OF_COMPILED))
 
 test-fast: install ## run the tests that need no real server and are quick: under a minute
 	$(PYTEST) -n $(JOBS) --dist loadscope -m "not servers and not slow"
@@ -52,9 +62,9 @@ differential: install ## compare many more answers and Corefiles with CoreDNS; D
 		DIFFERENTIAL_COREFILES=$(or $(DIFFERENTIAL_COREFILES),2000) \
 		$(PYTEST) -n $(JOBS) --dist loadscope --timeout 3600 tests/differential tests/conformance tests/unit/core
 
-bench: install ## measure grpcdns and CoreDNS, into docs/benchmarks.md; SIZE=, BENCH_ROUNDS=
+bench: install ## measure grpcdns and CoreDNS, into docs/benchmarks.md; SIZE=, BENCH_ROUNDS=, COMPILED=1
 	$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-bench.lock
-	$(PY) -m bench --write
+	$(RUN) -m bench --write
 
 soak: install ## run the fault tests at full length: kills, outages, churn, 10 million queries; most of an hour
 	SOAK_SECONDS=$(or $(SOAK_SECONDS),60) $(PYTEST) -q -s tests/system/faults/test_processes.py \
@@ -70,8 +80,8 @@ fuzz: install ## fuzz every part, guided by coverage; FUZZ_SECONDS=60 for each, 
 	$(PY) -m pip install --quiet --disable-pip-version-check "atheris==3.0.0"
 	$(PY) -m tests.fuzz.run --seconds $(or $(FUZZ_SECONDS),60) $(FUZZ_TARGETS)
 
-dist: install ## build the wheel and the sdist, into dist/
-	$(PY) -m build --no-isolation
+dist: install ## build the wheel of pure Python and the sdist, into dist/
+	GRPCDNS_COMPILE=0 $(PY) -m build --no-isolation
 
 chart: install ## check the Helm chart and package it, into build/chart
 	$$($(PY) -m harness.build helm) lint --strict deploy/helm/grpcdns

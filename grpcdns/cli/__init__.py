@@ -19,6 +19,7 @@ from grpcdns import __version__
 from grpcdns.cli import output
 from grpcdns.config.load import unknown
 from grpcdns.config.options import UserError
+from grpcdns.revision import code
 
 COMMANDS: Final = {
     "serve": "answer CoreDNS's grpc plugin",
@@ -147,7 +148,7 @@ def _dispatch(words: list[str]) -> int:
         print(_usage())
         return 0
     if first in ("-V", "--version"):
-        print(f"grpcdns {__version__}")
+        print(f"grpcdns {__version__} ({code()})")
         return 0
     if first not in COMMANDS:
         raise UserError(f"{unknown('unknown command', first, list(COMMANDS))}; see grpcdns --help")

@@ -19,7 +19,9 @@ from grpcdns.config.options import BY_NAME, OPTIONS, PREFIX, Config, Option, Use
 from grpcdns.config.selector import SelectorError, parse_selector
 
 # Variables that are not options: other parts of this project read them.
-_OTHER_VARIABLES: Final = frozenset({"GRPCDNS_CONFIG", "GRPCDNS_SERVER", "GRPCDNS_CACHE"})
+_OTHER_VARIABLES: Final = frozenset(
+    {"GRPCDNS_CONFIG", "GRPCDNS_SERVER", "GRPCDNS_CACHE", "GRPCDNS_COMPILE"}
+)
 # Kubernetes sets these (as Docker links did) for a Service whose name begins with "grpcdns".
 _SERVICE_LINK: Final = re.compile(
     r".*_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_[A-Z]+(_\w+)?)?)"

@@ -1,14 +1,12 @@
-"""Wheel and sdist: built, then installed and run in a new virtual environment."""
+"""Wheel and sdist, of pure Python: built, then installed and run in a new virtual environment."""
 
 from __future__ import annotations
 
+import os
 import re
-import shutil
 import subprocess
 import sys
-import sysconfig
 import tarfile
-import venv
 import zipfile
 from pathlib import Path
 
@@ -16,10 +14,11 @@ import pytest
 from packaging.requirements import Requirement
 
 from grpcdns import __version__
+from harness.compiled import SOURCES, copy_sources, install
 from harness.paths import ROOT
 from tools import audit
 
-SOURCES = ("grpcdns", "pyproject.toml", "README.md", "LICENSE")
+PURE = {**os.environ, "GRPCDNS_COMPILE": "0"}
 
 pytestmark = pytest.mark.slow
 
@@ -28,11 +27,9 @@ pytestmark = pytest.mark.slow
 def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """The wheel and the sdist, built by the locked setuptools, without network."""
     folder = tmp_path_factory.mktemp("build")
-    for name in SOURCES:
-        copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy2
-        copy(ROOT / name, folder / name)
+    copy_sources(folder)
     build = [sys.executable, "-m", "build", "--no-isolation", "--wheel", "--sdist", str(folder)]
-    subprocess.run(build, check=True, capture_output=True)
+    subprocess.run(build, check=True, capture_output=True, env=PURE)
     (wheel,) = (folder / "dist").glob("*.whl")
     (sdist,) = (folder / "dist").glob("*.tar.gz")
     return wheel, sdist
@@ -46,31 +43,24 @@ def installed(
 ) -> Path:
     """An environment with the package and its dependencies, and without the checkout."""
     folder = tmp_path_factory.mktemp(f"installed-{request.param}")
-    venv.create(folder, with_pip=False, symlinks=True)
-    python = folder / "bin" / "python"
-    purelib = subprocess.run(
-        [python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"],
-        check=True,
-        capture_output=True,
-        text=True,
-    ).stdout.strip()
     wheel, sdist = built
     if request.param == "sdist":
         build = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-index"]
+        made = tmp_path_factory.mktemp("from-sdist")
         subprocess.run(
-            [*build, "--no-build-isolation", "--wheel-dir", str(folder), str(sdist)], check=True
+            [*build, "--no-build-isolation", "--wheel-dir", str(made), str(sdist)],
+            check=True,
+            env=PURE,
         )
-        (wheel,) = folder.glob("*.whl")
-    pip = [sys.executable, "-m", "pip", "--python", str(python), "install", "--quiet", "--no-deps"]
-    subprocess.run([*pip, "--no-index", str(wheel)], check=True)
-    Path(purelib, "dependencies.pth").write_text(sysconfig.get_path("purelib"))
+        (wheel,) = made.glob("*.whl")
+    install(wheel, folder)
     return folder
 
 
 def test_the_installed_package_runs(installed: Path, tmp_path: Path) -> None:
     script = installed / "bin" / "grpcdns"
     version = subprocess.run([script, "--version"], cwd=tmp_path, capture_output=True, text=True)
-    assert version.stdout == f"grpcdns {__version__}\n"
+    assert version.stdout == f"grpcdns {__version__} (python)\n"
     code = "import grpcdns.cli.serve, grpcdns.pb.dns_pb2; print(grpcdns.__file__)"
     where = subprocess.run(
         [installed / "bin" / "python", "-c", code], cwd=tmp_path, capture_output=True, text=True

@@ -15,7 +15,7 @@ from grpcdns import __version__
 from grpcdns.config.options import Config
 from grpcdns.core.cluster.objects import Kind
 from grpcdns.histogram import Sample
-from grpcdns.revision import revision
+from grpcdns.revision import code, revision
 from grpcdns.serve import link, procfs
 from grpcdns.serve.feed.broadcast import Broadcast
 from grpcdns.serve.feed.http import Response, Route
@@ -29,7 +29,7 @@ _CONTENT: Final = "text/plain; version=0.0.4; charset=utf-8"
 _PATIENCE: Final = 0.5
 """Seconds that workers have for their Reports."""
 
-_REVISION: Final = revision()
+_BUILD: Final = f'version="{__version__}",revision="{revision()}",code="{code()}"'
 
 FAMILIES: Final[Mapping[str, tuple[str, str]]] = {
     # of each worker
@@ -120,7 +120,7 @@ FAMILIES: Final[Mapping[str, tuple[str, str]]] = {
         "gauge",
         "Age of the snapshot that answers are made from, 0 when live.",
     ),
-    "build_info": ("gauge", "Version and commit."),
+    "build_info": ("gauge", "Version, commit, and whether the core is compiled."),
 }
 _SUFFIXES: Final = ("_bucket", "_sum", "_count")
 
@@ -187,7 +187,7 @@ class Metrics:
 
     def _own(self, reports: Mapping[str, link.Report]) -> Iterator[Sample]:
         broadcast, now = self._broadcast, time.time()
-        yield "build_info", f'version="{__version__}",revision="{_REVISION}"', 1
+        yield "build_info", _BUILD, 1
         yield "workers", "", len(self._workers)
         yield "workers_serving", "", sum(map(_is_serving, reports.values()))
         for name in self._workers:

@@ -9,7 +9,7 @@ from typing import Final
 from grpcdns import __version__
 from grpcdns.config.options import Config
 from grpcdns.config.values import EVERY_INTERFACE
-from grpcdns.revision import revision
+from grpcdns.revision import code, revision
 
 _log = logging.getLogger(__name__)
 
@@ -25,10 +25,10 @@ def log_start(config: Config) -> None:
 
 
 def summary(config: Config) -> str:
-    """Version, commit, addresses, zones and source, in one line."""
+    """Version, commit, code, addresses, zones and source, in one line."""
     commit = revision()[:_COMMIT] or "unknown"
     return (
-        f"grpcdns {__version__} (commit {commit}): listen {_some(config.listen)}; "
+        f"grpcdns {__version__} (commit {commit}, {code()}): listen {_some(config.listen)}; "
         f"zones {_some([zone.removesuffix('.') or '.' for zone in config.zones])}; "
         f"source {_source(config)}"
     )

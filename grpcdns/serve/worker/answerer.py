@@ -23,8 +23,7 @@ from grpcdns.core.handler import Deferred, Handler
 from grpcdns.core.sketch import OUTCOMES
 from grpcdns.histogram import Histogram
 from grpcdns.serve import link
-from grpcdns.serve.worker.later import Later
-from grpcdns.serve.worker.transport.contract import Uncounted
+from grpcdns.serve.worker.later import Later, Uncounted
 from grpcdns.serve.worker.upstream import Upstream
 
 _log = logging.getLogger(__name__)

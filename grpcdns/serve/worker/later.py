@@ -1,4 +1,4 @@
-"""A reply that is not known yet, and what a transport calls for replies."""
+"""What a transport calls for replies, and the replies that are not just octets."""
 
 from __future__ import annotations
 
@@ -34,6 +34,10 @@ class Later:
             if not self._done:
                 return
         callback(self._reply)
+
+
+class Uncounted(bytes):
+    """A reply that is sent and not counted: our own probe is no client."""
 
 
 Servicer = Callable[[bytes], "bytes | Later | None"]

@@ -59,10 +59,10 @@ class Receiver:
         self._listed = 0.0
         self._stopped = threading.Event()
         self._sock: socket.socket | None = None
-        self._thread = threading.Thread(target=self._run, name="receiver", daemon=True)
+        self._reading = threading.Thread(target=self._run, name="receiver", daemon=True)
 
     def start(self) -> None:
-        self._thread.start()
+        self._reading.start()
 
     def stop(self) -> None:
         self._stopped.set()
@@ -72,7 +72,7 @@ class Receiver:
                 sock.shutdown(socket.SHUT_RDWR)
             except OSError:
                 pass
-        self._thread.join()
+        self._reading.join()
 
     def _run(self) -> None:
         delay = _FIRST_DELAY

@@ -13,6 +13,7 @@ import pytest
 
 from grpcdns import __version__
 from grpcdns.cli import COMMANDS, main, parser_of
+from grpcdns.revision import code
 
 SCRIPT = Path(sys.executable).with_name("grpcdns")
 
@@ -124,7 +125,7 @@ def test_usage_says_what_is_needed(name: str, usage: str) -> None:
 )
 def test_both_ways_to_call_it(command: list[str | Path]) -> None:
     run = subprocess.run([*command, "--version"], capture_output=True, text=True, check=True)
-    assert run.stdout == f"grpcdns {__version__}\n"
+    assert run.stdout == f"grpcdns {__version__} ({code()})\n"
 
 
 def test_print_config_shows_the_outcome(capsys: pytest.CaptureFixture[str]) -> None:

@@ -14,7 +14,7 @@ from typing import Final
 import pytest
 
 from grpcdns import __version__
-from grpcdns.revision import revision
+from grpcdns.revision import code, revision
 from harness.grpcdns import Grpcdns
 from harness.paths import ROOT
 from harness.waiting import wait_until
@@ -119,7 +119,9 @@ def test_the_start_is_one_line(life: list[Line]) -> None:
     first = next(line for line in life if line.level == "info")
     assert first == one(life, "grpcdns ")
     commit = revision()[:12] or "unknown"
-    assert first.message.startswith(f"grpcdns {__version__} (commit {commit}): listen unix:///")
+    assert first.message.startswith(
+        f"grpcdns {__version__} (commit {commit}, {code()}): listen unix:///"
+    )
     assert "; zones cluster.local, in-addr.arpa, ip6.arpa; source manifests /" in first.message
 
 
@@ -290,7 +292,7 @@ def section() -> str:
 def shape(message: str) -> str:
     """A message without what differs between two runs."""
     message = re.sub(r"source .*|/[\w./-]+", "...", message)
-    message = re.sub(r"commit \w+", "commit", message)
+    message = re.sub(r"commit \w+, \w+", "commit", message)
     return re.sub(r"\d[\d.]*", "1", message)
 
 

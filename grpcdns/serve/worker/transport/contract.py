@@ -28,10 +28,6 @@ class AddressError(UserError):
     """An address that cannot be bound now."""
 
 
-class Uncounted(bytes):
-    """A reply that is sent and not counted: our own probe is no client."""
-
-
 class Stats:
     """A transport's counters. Its threads write them, any thread may read them."""
 

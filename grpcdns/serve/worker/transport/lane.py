@@ -24,10 +24,9 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
 from typing import Any, Final
 
-from grpcdns.serve.worker.later import Later, Servicer
+from grpcdns.serve.worker.later import Later, Servicer, Uncounted
 from grpcdns.serve.worker.transport.contract import (
     HEARD,
     NO_MESSAGE,
@@ -35,15 +34,15 @@ from grpcdns.serve.worker.transport.contract import (
     QUERY,
     Pressure,
     Stats,
-    Uncounted,
     quiet,
 )
 from grpcdns.serve.worker.transport.packet import from_wire, to_wire
+from grpcdns.serve.worker.transport.queue import Poll, make_queue
 from grpcdns.serve.worker.transport.server import Listeners
 
 try:
     from grpc import _server
-    from grpc._cython import cygrpc
+    from grpc._cython import cygrpc  # type: ignore[attr-defined, unused-ignore]
 except ImportError:  # pragma: no cover - `check` says so
     cygrpc = _server = None  # type: ignore[assignment]
 
@@ -112,38 +111,6 @@ def check() -> str | None:
     return None
 
 
-def _queue(
-    came: Callable[[Any], None],
-    received: Callable[[Any, Any], None],
-    over: Callable[[Any, int], None],
-) -> Any:
-    """A queue for grpcio's server to poll, which returns only the events that are not ours."""
-    awaited = cygrpc.Call
-
-    class Queue(cygrpc.CompletionQueue):  # type: ignore[misc, unused-ignore]
-        def poll(self, deadline: float | None = None) -> Any:
-            poll = super().poll
-            while True:
-                event = poll(deadline)
-                tag = event.tag
-                try:
-                    if tag is _REQUESTED:
-                        if event.success:
-                            came(event.call)
-                    elif type(tag) is awaited:
-                        received(tag, event)
-                    elif type(tag) is tuple:
-                        over(*tag)
-                    elif tag is not _DONE:
-                        return event
-                except Exception:
-                    _log.exception("the lane could not serve a call")
-                # An event keeps its call alive: release it before waiting for the next.
-                event = tag = None
-
-    return Queue()
-
-
 class Lane:
     """`Transport` on the public server's thread, which polls, answers and sends."""
 
@@ -159,8 +126,9 @@ class Lane:
         state: Any = self._server._state  # type: ignore[attr-defined]
         self._core = state.server
         self._core.register_method(QUERY)
-        self._queue = state.completion_queue = _queue(self._came, self._received, self._over)
+        self._queue = state.completion_queue = make_queue(cygrpc.CompletionQueue, self._serve)
         self._core.register_completion_queue(self._queue)
+        self._awaited: Any = cygrpc.Call
         self._open: dict[Any, float] = {}
         """The calls in flight, oldest first, and when each came (``time.perf_counter``)."""
         self._unsent = 0
@@ -200,6 +168,27 @@ class Lane:
         for call in stuck:
             call.cancel()
         return len(stuck)
+
+    def _serve(self, poll: Poll, deadline: float | None) -> Any:
+        """Poll, and serve the events of ``Query``; returns the first that is not one."""
+        awaited = self._awaited
+        while True:
+            event = poll(deadline)
+            tag = event.tag
+            try:
+                if tag is _REQUESTED:
+                    if event.success:
+                        self._came(event.call)
+                elif type(tag) is awaited:
+                    self._received(tag, event)
+                elif type(tag) is tuple:
+                    self._over(tag[0], tag[1])
+                elif tag is not _DONE:
+                    return event
+            except Exception:
+                _log.exception("the lane could not serve a call")
+            # An event keeps its call alive: release it before waiting for the next.
+            event = tag = None
 
     def _came(self, call: Any) -> None:
         """A call has come. Request the next one first: it may be waiting already."""

@@ -14,14 +14,13 @@ from typing import Final
 
 import grpc
 
-from grpcdns.serve.worker.later import Later, Servicer
+from grpcdns.serve.worker.later import Later, Servicer, Uncounted
 from grpcdns.serve.worker.transport.contract import (
     HEARD,
     NOT_NOW,
     QUERY,
     Pressure,
     Stats,
-    Uncounted,
     quiet,
 )
 from grpcdns.serve.worker.transport.packet import from_wire, to_wire

@@ -8,6 +8,7 @@ import pytest
 from grpcdns import __version__
 from grpcdns.config.load import load
 from grpcdns.config.options import Config
+from grpcdns.revision import code
 from grpcdns.serve.supervisor import start_lines
 from grpcdns.serve.supervisor.start_lines import summary, warn_of_open_addresses
 
@@ -27,7 +28,8 @@ def test_summary(config: Config, source: str, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(start_lines, "revision", lambda: "0123456789abcdef0123")
     config = msgspec.structs.replace(config, listen=LISTEN, zones=("cluster.local.", "."))
     assert summary(config) == (
-        f"grpcdns {__version__} (commit 0123456789ab): listen unix:///run/0.sock, 127.0.0.1:5301; "
+        f"grpcdns {__version__} (commit 0123456789ab, {code()}): "
+        "listen unix:///run/0.sock, 127.0.0.1:5301; "
         f"zones cluster.local, .; source {source}"
     )
 
@@ -36,7 +38,7 @@ def test_summary_of_many_zones(monkeypatch: pytest.MonkeyPatch) -> None:
     """A CIDR stands for up to 128 zones; an installed package may not know its commit."""
     monkeypatch.setattr(start_lines, "revision", lambda: "")
     line = summary(load({"zones": "cluster.local,10.0.0.0/9"}, {}).config)
-    assert "(commit unknown)" in line
+    assert f"(commit unknown, {code()})" in line
     assert "zones cluster.local, 0.10.in-addr.arpa, " in line
     assert "10.10.in-addr.arpa and 117 more; source " in line
 

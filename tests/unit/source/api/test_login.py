@@ -136,7 +136,7 @@ def kubeconfigs(draw: st.DrawFn) -> dict[str, Any]:
         "user": ("token", "client-certificate", "client-certificate-data", "client-key",
                  "client-key-data", "tokenFile", "username", "auth-provider"),
     }  # fmt: skip
-    parts = {
+    parts: dict[str, Any] = {
         part: draw(st.dictionaries(st.sampled_from(names), draw(st.sampled_from([texts, odd]))))
         for part, names in keys.items()
     }
