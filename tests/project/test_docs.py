@@ -15,7 +15,9 @@ from tools import generate_docs
 from tools.audit import required
 
 PAGES = ("README.md", "CHANGELOG.md", "CODE_OF_CONDUCT.md", "CONTRIBUTING.md", "SECURITY.md")
-DOCUMENTS = sorted([*(ROOT / page for page in PAGES), *ROOT.glob("docs/*.md")])
+DOCUMENTS = sorted(
+    [*(ROOT / page for page in PAGES), *ROOT.glob("docs/*.md"), *ROOT.glob("docs/install/*.md")]
+)
 
 
 def test_readme_names_every_command() -> None:

@@ -5,13 +5,14 @@ CoreDNS with its kubernetes plugin, and one with grpcdns behind it, answer the s
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
 import pytest
+import yaml
 from dns.message import Message
-from dns.rcode import NOERROR, to_text
+from dns.rcode import NOERROR, SERVFAIL, to_text
 
 from grpcdns.corefile.flags import Fate
 from grpcdns.corefile.translate import Networks, translate
@@ -20,6 +21,7 @@ from harness.coredns import CoreDNS
 from harness.dns import ask
 from harness.grpcdns import Grpcdns
 from harness.objects import endpoint_slice, namespace, port, service
+from harness.paths import ROOT
 from harness.ports import free_address
 from harness.waiting import wait_until
 from tests.unit.corefile.stock import PLACES
@@ -163,6 +165,61 @@ def runnable(text: str, folder: Path, upstream: CoreDNS) -> str:
     return text
 
 
+def test_every_place_has_its_page() -> None:
+    pages = {page.stem for page in (ROOT / "docs" / "install").glob("*.md")}
+    assert pages == {*PLACES, "gke", "index"}
+
+
+def stock_of(place: str, kubeconfig: Path) -> str:
+    """The stock Corefile, whose kubernetes plugin runs outside a Pod."""
+    return re.sub(r"( +)(kubernetes .*\{)", rf"\1\2\n\1  kubeconfig {kubeconfig}", PLACES[place])
+
+
+def expect_the_same(front: CoreDNS, plugin: CoreDNS, names: Sequence[tuple[str, str]]) -> None:
+    web, _ = QUESTIONS[0]
+    wait_until(
+        lambda: all(ask(one.address, web).rcode() == NOERROR for one in (front, plugin)),
+        "both are synced",
+    )
+    for name, qtype in names:
+        given, expected = (ask(one.address, name, qtype) for one in (front, plugin))
+        assert answer(given) == answer(expected), f"{name} {qtype}"
+        pairs = zip(ttls(given), ttls(expected), strict=True)
+        assert all(abs(one - other) <= 2 for one, other in pairs), f"{name} {qtype}"
+
+
+@pytest.mark.parametrize("place", ["k3s", "aks"])
+def test_server_blocks_beside_the_stock_corefile(
+    place: str,
+    site: Cluster,
+    upstream: CoreDNS,
+    coredns: Callable[..., CoreDNS],
+    tmp_path: Path,
+) -> None:
+    """The ConfigMap coredns-custom of the page: the stock CoreDNS asks one with grpcdns, at the
+    cluster IP that the page gives it."""
+    page = (ROOT / "docs" / "install" / f"{place}.md").read_text()
+    (text,) = re.findall(r"^```yaml\n(.*?)^```", page, re.M | re.S)
+    (address,) = set(re.findall(r"service\.clusterIP=(\S+)", page))
+    block = yaml.safe_load(text)["data"]["grpcdns.server"].replace(":53", "")
+    block = block.replace("errors\n", "errors\n    bind 127.0.0.1\n")
+    flags = translate(PLACES[place], NETWORKS, ("<0>", "<1>")).flags
+    with Grpcdns("--kubeconfig", site.admin_kubeconfig, "--upstream", "none", *flags) as ours:
+        beside = coredns(f"cluster.local {' '.join(NETWORKS.services)} {{\n{ours.grpc_block}\n}}")
+        stock = stock_of(place, site.admin_kubeconfig)
+        plugin = coredns(runnable(stock, tmp_path / "stock", upstream))
+        asking = runnable(stock, tmp_path / "asking", upstream)
+        assert address in block
+        (tmp_path / "asking" / "custom" / "grpcdns.server").write_text(
+            block.replace(address, str(beside.address))
+        )
+        front = coredns(asking)
+        names = [(name, qtype) for name, qtype in QUESTIONS if not name.endswith(".arpa.")]
+        expect_the_same(front, plugin, names)
+        ours.stop()
+        assert ask(front.address, f"new.{NS}.svc.cluster.local.").rcode() == SERVFAIL
+
+
 @pytest.mark.parametrize("place", PLACES)
 def test_answers_are_the_same(
     place: str,
@@ -180,15 +237,6 @@ def test_answers_are_the_same(
         zero, one = ours.listen
         with_grpc = made.text.replace("<0>", zero).replace("<1>", one)
         front = coredns(runnable(with_grpc, tmp_path / "ours", upstream))
-        with_plugin = re.sub(r"( +)(kubernetes .*\{)", rf"\1\2\n\1  kubeconfig {kubeconfig}", stock)
+        with_plugin = stock_of(place, kubeconfig)
         plugin = coredns(runnable(with_plugin, tmp_path / "stock", upstream))
-        web, _ = QUESTIONS[0]
-        wait_until(
-            lambda: all(ask(one.address, web).rcode() == NOERROR for one in (front, plugin)),
-            "both are synced",
-        )
-        for name, qtype in QUESTIONS:
-            given, expected = (ask(one.address, name, qtype) for one in (front, plugin))
-            assert answer(given) == answer(expected), f"{name} {qtype}"
-            pairs = zip(ttls(given), ttls(expected), strict=True)
-            assert all(abs(one - other) <= 2 for one, other in pairs), f"{name} {qtype}"
+        expect_the_same(front, plugin, QUESTIONS)

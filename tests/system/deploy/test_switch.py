@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -40,12 +41,28 @@ def k3s() -> list[Object]:
     return list(yaml.safe_load_all(STOCK.with_name("k3s.yaml").read_text()))
 
 
-def other_name() -> list[Object]:
-    """The stock objects, of a chart that names them after its release."""
+def renamed(deployment: str, service: str) -> list[Object]:
+    """The stock objects, with these names."""
     objects = stock()
-    for kind in ("Deployment", "Service"):
-        find(objects, kind)["metadata"]["name"] = OTHER_NAME
+    for kind, name in (("Deployment", deployment), ("Service", service)):
+        find(objects, kind)["metadata"]["name"] = name
     return objects
+
+
+def other_name() -> list[Object]:
+    """Those of a chart that names them after its release."""
+    return renamed(OTHER_NAME, OTHER_NAME)
+
+
+def with_budget(name: str) -> list[Object]:
+    """The stock objects, and a PodDisruptionBudget for their Pods."""
+    budget = {
+        "apiVersion": "policy/v1",
+        "kind": "PodDisruptionBudget",
+        "metadata": {"name": name, "namespace": "kube-system"},
+        "spec": {"maxUnavailable": 1, "selector": {"matchLabels": {"k8s-app": "kube-dns"}}},
+    }
+    return [*stock(), budget]
 
 
 class Site:
@@ -125,17 +142,26 @@ def site(own_cluster: Cluster, kubectl: Path) -> Iterator[Site]:
 
 
 class Shape(NamedTuple):
-    """CoreDNS as somebody installs it, and the names that it has there."""
+    """CoreDNS as somebody installs it, and the names that it has there. ``page``: the document that
+    has the kustomization for it, "" where deploy/kubeadm itself fits."""
 
     objects: Callable[[], list[Object]]
     deployment: str = "coredns"
     service: str = "kube-dns"
+    page: str = ""
 
 
+RKE2: Final = "rke2-coredns-rke2-coredns"
 SHAPES: Final = {
     "kubeadm": Shape(stock),
     "k3s": Shape(k3s),
-    "another name": Shape(other_name, OTHER_NAME, OTHER_NAME),
+    "another name": Shape(other_name, OTHER_NAME, OTHER_NAME, "docs/migration.md"),
+    "rke2": Shape(partial(renamed, RKE2, RKE2), RKE2, RKE2, "docs/install/rke2.md"),
+    "eks": Shape(partial(with_budget, "coredns"), page="docs/install/eks.md"),
+    "kops": Shape(partial(with_budget, "kube-dns"), page="docs/install/eks.md"),
+    "kubespray": Shape(
+        partial(renamed, "coredns", "coredns"), service="coredns", page="docs/install/kubespray.md"
+    ),
 }
 
 
@@ -152,18 +178,16 @@ def overlay(folder: Path, text: str) -> Path:
     return folder / "deploy" / "mine"
 
 
-def documented(folder: Path) -> Path:
-    """The kustomization of docs/migration.md for other names."""
-    blocks = re.findall(
-        r"^```yaml\n(.*?)^```", (ROOT / "docs/migration.md").read_text(), re.M | re.S
-    )
-    (text,) = (block for block in blocks if OTHER_NAME in block)
+def documented(folder: Path, page: str) -> Path:
+    """The kustomization with patches of a document."""
+    blocks = re.findall(r"^```yaml\n(.*?)^```", (ROOT / page).read_text(), re.M | re.S)
+    (text,) = (one for one in blocks if "kind: Kustomization" in one and "patches:" in one)
     return overlay(folder, text)
 
 
 def test_there_and_back(shape: Shape, site: Site, tmp_path: Path) -> None:
     site.install(shape.objects())
-    folder = documented(tmp_path) if shape.deployment == OTHER_NAME else DEPLOY / "kubeadm"
+    folder = documented(tmp_path, shape.page) if shape.page else DEPLOY / "kubeadm"
     found = {name: site.get(*name) for name in names(shape)}
     existing = site.versions()
 

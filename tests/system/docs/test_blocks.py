@@ -23,6 +23,7 @@ DOCUMENTS: Final = [
     ROOT / "README.md",
     ROOT / "CONTRIBUTING.md",
     *sorted((ROOT / "docs").glob("*.md")),
+    *sorted((ROOT / "docs/install").glob("*.md")),
 ]
 CHECKED: Final = {
     "corefile": "tests/system/corefile/test_documents.py: run by a real CoreDNS",
@@ -36,7 +37,8 @@ CHECKED: Final = {
 }
 _FENCE: Final = re.compile(r"^( *)```(\w*)\n(.*?)^\1```", re.M | re.S)
 # Programs of others that a reader has; how they are called is up to them.
-OTHERS: Final = {"dig", "docker", "nslookup", "pip", "git", "cd", "curl", "export", "helm"}
+OTHERS: Final = {"dig", "docker", "nslookup", "pip", "git", "cd", "curl", "export", "helm",
+                 "aws", "az", "gcloud", "kind", "minikube", "oc"}  # fmt: skip
 
 
 class Block(NamedTuple):

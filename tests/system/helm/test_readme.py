@@ -15,7 +15,12 @@ from tests.system.helm.chart import helm as run_helm
 
 pytestmark = pytest.mark.servers
 
-DOCUMENTS = [CHART / "README.md", *sorted((ROOT / "docs").glob("*.md")), ROOT / "README.md"]
+DOCUMENTS = [
+    CHART / "README.md",
+    *sorted((ROOT / "docs").glob("*.md")),
+    *sorted((ROOT / "docs/install").glob("*.md")),
+    ROOT / "README.md",
+]
 
 
 def commands() -> Iterator[list[str]]:
@@ -31,7 +36,7 @@ def commands() -> Iterator[list[str]]:
 def test_a_command(words: list[str], helm: Path) -> None:
     command, *rest = words
     if command in ("install", "upgrade", "template"):
-        rest = [word for word in rest if word != "--install"]
+        rest = [word for word in rest if word not in ("--install", "--reuse-values")]
         done = run_helm("template", *rest)
     else:
         done = run_helm(command, *rest, "--help")
