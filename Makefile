@@ -18,7 +18,7 @@ COMPILE := env -u PIP_FIND_LINKS CUSTOM_COMPILE_COMMAND="make lock" $(PY) -m pip
 	--no-emit-trusted-host --no-emit-options
 
 .DEFAULT_GOAL := help
-.PHONY: help install compiled demo test test-fast test-pythons grpcio differential soak chaos bench fuzz dist chart lint format proto docs lock coverage clean
+.PHONY: help install compiled demo test test-fast test-pythons grpcio differential soak chaos bench fuzz dist chart lint format proto docs pictures lock coverage clean
 
 help:           ## list the targets
 	@sed -n 's/^\([a-z-]*\): .*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -104,6 +104,9 @@ proto: install ## generate grpcdns/pb from proto/dns.proto
 
 docs: install ## write the option table of README.md, and docs/schemas
 	$(PY) -m tools.generate_docs
+
+pictures: install ## make the pictures of docs/pictures, of a real serve; a minute
+	$(PY) -m tools.pictures
 
 lock: install ## write the locks from pyproject.toml; UPGRADE=1 takes newer versions
 	$(COMPILE) $(if $(UPGRADE),--upgrade) --output-file requirements.lock pyproject.toml

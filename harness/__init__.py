@@ -24,6 +24,7 @@ folders.
     wire          a TCP connection that can be cut or held
 
     process       a child process: start, stop, kill, freeze
+    terminal      a command on a pseudo-terminal
     ports         free loopback ports
     waiting       wait for a condition
     paths         where this repository's files are

@@ -25,6 +25,7 @@ COMMANDS: Final = {
     "serve": "answer CoreDNS's grpc plugin",
     "query": "query a server over gRPC and print the reply as dig does",
     "check": "check the health of servers, for probes",
+    "top": "watch a running serve in a terminal",
     "explain": "explain why a name gets its answer",
     "compare": "query both DNS servers for every record and show the differences",
     "zone": "print the cluster's records as a zone file",

@@ -159,6 +159,23 @@ def _dial(address: str) -> tuple[socket.socket, Config]:
     raise NotDone(f"{address}: no grpcdns serve on this machine listens there{why}")
 
 
+def find_only() -> str:
+    """The first ``--listen`` of the only ``grpcdns serve`` here. Raises NotDone."""
+    found: list[str] = []
+    for run in map(RunDir, _folders()):
+        with socket.socket(socket.AF_UNIX) as sock:
+            try:
+                sock.connect(run.link)
+                found.append(run.config().listen[0])
+            except (OSError, ValueError):
+                continue  # it has ended, or is another user's
+    if not found:
+        raise NotDone("no grpcdns serve of this user runs on this machine: give --server")
+    if len(found) > 1:
+        raise NotDone(f"several run here: give --server ({', '.join(found)})")
+    return found[0]
+
+
 def _folders() -> Iterator[Path]:
     parents = (os.environ.get("XDG_RUNTIME_DIR"), os.environ.get("TMPDIR"), "/tmp")  # noqa: S108
     for parent in dict.fromkeys(filter(None, parents)):

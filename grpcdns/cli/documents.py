@@ -15,6 +15,7 @@ import msgspec
 
 from grpcdns.core.inspect.explain import Explanation
 from grpcdns.preflight.report import Report
+from grpcdns.serve.status import Status
 
 SCHEMA: Final = 1
 
@@ -338,6 +339,7 @@ DOCUMENTS: Final[dict[str, Any]] = {
     "query": Query,
     "check": Check,
     "check-dns": CheckDns,
+    "top": Status,
     "explain": Explain,
     "compare": Compare,
     "compare-live": CompareLive,

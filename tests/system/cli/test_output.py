@@ -65,6 +65,7 @@ SERVED: Final = [
     Row("check --dns 127.0.0.1:1", "check-dns", 1),
     Row(f"explain {WEB} AAAA --server SERVER", "explain"),
     Row("guard status --server SERVER", "guard"),
+    Row("top --server SERVER", "top"),
 ]
 COMPARED: Final = [
     Row(f"compare --with OTHER --server SERVER {' '.join(MANIFESTS)}", "compare", 1),
@@ -89,6 +90,7 @@ FAILURES: Final = [
     Row("corefile --check /none", "error", 2),
     Row("corefile --from /none", "error", 2),
     Row(f"guard status --server {NOBODY}", "error", 1),
+    Row(f"top --server {NOBODY}", "error", 1),
     Row("preflight --manifests .", "error", 2),
     Row("serve --print-config --ttl x", "error", 2),
     Row("serve", "error", 2),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import pty
 import subprocess
 import sys
 from collections.abc import Callable
@@ -13,26 +12,18 @@ import pytest
 from harness.coredns import CoreDNS
 from harness.grpcdns import Grpcdns
 from harness.paths import EXAMPLES, ROOT
+from harness.terminal import Terminal
 
 MANIFESTS = ("--manifests", str(EXAMPLES), "--upstream", "none")
-ESCAPE = b"\x1b["
+ESCAPE = "\x1b["
 GRPCDNS = [sys.executable, "-m", "grpcdns"]
 
 
-def on_a_terminal(*words: str, no_color: str = "") -> tuple[int, bytes]:
+def on_a_terminal(*words: str, no_color: str = "") -> tuple[int, str]:
     """The exit code, and what was written to the terminal by stdout and stderr."""
-    env = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "120", "NO_COLOR": no_color}
-    near, far = pty.openpty()
-    with subprocess.Popen([*GRPCDNS, *words], stdout=far, stderr=far, env=env) as run:
-        os.close(far)
-        seen = b""
-        try:
-            while data := os.read(near, 65536):
-                seen += data
-        except OSError:
-            pass  # the terminal is closed when its last user ends
-    os.close(near)
-    return run.returncode, seen
+    with Terminal([*GRPCDNS, *words], width=120, env={"NO_COLOR": no_color}) as terminal:
+        code = terminal.wait()
+        return code, terminal.written
 
 
 @pytest.mark.parametrize(
@@ -46,7 +37,7 @@ def on_a_terminal(*words: str, no_color: str = "") -> tuple[int, bytes]:
 def test_colours(words: tuple[str, ...]) -> None:
     _, seen = on_a_terminal(*words)
     assert ESCAPE in seen
-    piped = subprocess.run([*GRPCDNS, *words], capture_output=True, check=False).stdout
+    piped = subprocess.run([*GRPCDNS, *words], capture_output=True, text=True, check=False).stdout
     assert piped
     assert ESCAPE not in piped
     _, seen = on_a_terminal(*words, no_color="1")
@@ -80,5 +71,5 @@ def test_progress(coredns: Callable[..., CoreDNS]) -> None:
             *("--rate", "25", *MANIFESTS),
         )
     assert code == 0
-    assert b"comparing" in seen
-    assert b"/52" in seen
+    assert "comparing" in seen
+    assert "/52" in seen
