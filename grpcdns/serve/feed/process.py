@@ -114,6 +114,7 @@ class FeedProcess:
     def _reload(self) -> None:
         self._config = child_process.read_config(self._run)
         child_process.start_log("feed", self._config)
+        self._snapshots.use(self._config)
         self._source.set_policy(self._config.policy())
         self._networks.use(self._config.policy())
         _log.info("configuration reloaded")

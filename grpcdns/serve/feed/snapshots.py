@@ -10,9 +10,12 @@ from itertools import chain
 from pathlib import Path
 
 from grpcdns.config.options import Config
+from grpcdns.core.cluster.objects import Kind
 from grpcdns.frames import PackedObject
 from grpcdns.serve.feed.broadcast import Broadcast
 from grpcdns.source import snapshot
+from grpcdns.source.kinds import WATCHED
+from grpcdns.source.scope import fields_of, kinds_of
 
 _log = logging.getLogger(__name__)
 
@@ -27,6 +30,8 @@ class Snapshots:
         self._path = Path(config.snapshot) if config.snapshot else None
         self._max_age = config.snapshot_max_age
         self._fingerprint = snapshot.fingerprint(config) if config.snapshot else ""
+        self._policy = config.policy()
+        self._awaited: dict[Kind, int] = {}
         self._broadcast = broadcast
         self._last: float | None = None
         self._written = -1
@@ -56,9 +61,23 @@ class Snapshots:
         self.saved = header.saved
         _log.warning("%d objects restored from %s, %.0f s old", count, self._path, age)
 
+    def use(self, config: Config) -> None:
+        """New options. The next start has them, too, so the file is written again, once the source
+        has listed the kinds of which they need other fields."""
+        if self._path is None:
+            return
+        old, new = fields_of(self._policy), fields_of(config.policy())
+        self._policy = config.policy()
+        for kind in kinds_of(self._policy):
+            if not WATCHED[kind].is_read_alike(old, new):
+                self._awaited[kind] = self._lists(kind)
+        fingerprint = snapshot.fingerprint(config)
+        if fingerprint != self._fingerprint:
+            self._fingerprint, self._written = fingerprint, -1
+
     def tick(self) -> None:
         """Start to write a snapshot when one is due; called often, returns at once."""
-        if self._path is None or not self._broadcast.is_live or self._busy:
+        if self._path is None or not self._is_complete or self._busy:
             return
         changed = self._written != self._broadcast.changes
         turned = self._turns != self._broadcast.guard_turns
@@ -70,8 +89,20 @@ class Snapshots:
         """Write the final state."""
         if self._thread is not None:
             self._thread.join()
-        if self._path is not None and self._broadcast.is_live:
+        if self._path is not None and self._is_complete:
             self._write(self._path)
+
+    @property
+    def _is_complete(self) -> bool:
+        """Whether everything is there as the options need it."""
+        awaited = self._awaited
+        if awaited:
+            awaited = {kind: count for kind, count in awaited.items() if self._lists(kind) == count}
+            self._awaited = awaited
+        return self._broadcast.is_live and not awaited
+
+    def _lists(self, kind: Kind) -> int:
+        return self._broadcast.notes.get(("list", kind), 0)
 
     @property
     def _busy(self) -> bool:

@@ -16,7 +16,7 @@ from harness.coredns import CoreDNS
 from harness.dns import ask, section
 from harness.grpcdns import Grpcdns
 from harness.metrics import sample
-from harness.objects import port, service
+from harness.objects import endpoint_slice, port, service
 from harness.ports import free_address
 from harness.steady import Questions, Steady
 from harness.waiting import wait_until
@@ -167,6 +167,35 @@ def test_a_snapshot_answers_while_the_api_is_away(away: Away, tmp_path: Path) ->
         live = [f"kept{SVC} 300 IN A 10.96.1.1"]
         wait_until(lambda: section(grpcdns.ask(f"kept{SVC}")) == live, "the TTL of live data")
         assert away.metric("grpcdns_restored_age_seconds") == 0
+
+
+@pytest.mark.parametrize("option", ["zones", "endpoint-pod-names"])
+def test_a_snapshot_is_that_of_the_reloaded_options(
+    away: Away, tmp_path: Path, option: str
+) -> None:
+    """Zones change nothing of what is kept; Pods' names are listed first."""
+    snapshot, file = tmp_path / "snapshot", tmp_path / "grpcdns.toml"
+    points = [{"addresses": ["10.244.1.7"], "targetRef": {"kind": "Pod", "name": "one"}}]
+    ports = [port(80, "http")]
+    db = away.cluster.api.create(service(f"db-{option}", headless=True, ports=ports))
+    made = endpoint_slice(f"db-{option}-a", f"db-{option}", points, ports)
+    away.cluster.api.create(made)
+    changed = {"zones": 'zones = "example.test"', "endpoint-pod-names": "endpoint-pod-names = true"}
+    name = {
+        "zones": "db-zones.default.svc.example.test.",
+        "endpoint-pod-names": f"one.db-endpoint-pod-names{SVC}",
+    }[option]
+    file.write_text("ttl = 7\n")
+    options = ("--snapshot", snapshot, "--config", file)
+    with away.grpcdns(*options) as grpcdns:
+        wait_until(snapshot.exists, "the snapshot")
+        file.write_text(f"{changed[option]}\n")
+        wait_until(lambda: ask_rcode(grpcdns, name) == 0, "the new options")
+    away.wire.cut()
+    with away.grpcdns(*options).start(timeout=20) as grpcdns:
+        assert section(grpcdns.ask(name))
+    for obj in (made, db):
+        away.cluster.api.delete(obj)
 
 
 @pytest.mark.parametrize("what", ["torn", "foreign", "empty"])
