@@ -48,7 +48,8 @@ Ask = Callable[[bytes], Awaitable[bytes]]
 
 class Comparer:
     """``ask`` queries grpcdns: a DNS message in, a DNS message out. Raises NotDone. ``turn`` waits
-    until a query may be sent; by default as ``settings.rate`` says."""
+    until a query may be sent; by default as ``settings.rate`` says. ``sent`` is called with each
+    question and the query that is sent for it to the DNS server in use."""
 
     def __init__(
         self,
@@ -57,6 +58,7 @@ class Comparer:
         zones: Zones,
         facts: Facts,
         turn: Callable[[], Awaitable[None]] | None = None,
+        sent: Callable[[Question, bytes], None] = lambda *_: None,
     ) -> None:
         self._settings = settings
         self._ask = ask
@@ -65,6 +67,7 @@ class Comparer:
         self._zones = {**zones.cluster, **zones.external}
         self._due = 0.0
         self._turn = turn or self._wait_turn
+        self._sent = sent
 
     async def all(
         self, questions: Sequence[Question], advance: Callable[[], object]
@@ -143,6 +146,7 @@ class Comparer:
             if tried:
                 await self._turn()
             query = make_query(question.name, question.qtype)
+            self._sent(question, query)
             try:
                 return await exchange(query, settings.host, settings.port, settings.seconds)
             except TimedOut:

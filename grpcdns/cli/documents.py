@@ -202,10 +202,10 @@ class LiveChange(msgspec.Struct, frozen=True, kw_only=True):
 
 class CompareLive(Document, frozen=True, kw_only=True):
     """How the answers to what clients ask differ. ``lines``: read from stdin. ``rubbish``: those
-    without a question; ``outside``: those of other zones; ``left_out``: those that there was no
-    room for; ``queries``: all others. ``questions``: different ones among them that were asked;
-    ``not_asked``: those that were not, before the end. The rest as in `Compare`, by the last
-    outcome."""
+    without a question; ``outside``: those of other zones; ``own``: those of this command's
+    queries; ``left_out``: those that there was no room for; ``queries``: all others.
+    ``questions``: different ones among them that were asked; ``not_asked``: those that were not,
+    before the end. The rest as in `Compare`, by the last outcome."""
 
     dns: str
     grpcdns: str
@@ -213,6 +213,7 @@ class CompareLive(Document, frozen=True, kw_only=True):
     lines: int
     rubbish: int
     outside: int
+    own: int
     left_out: int
     queries: int
     questions: int

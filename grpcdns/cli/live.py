@@ -5,6 +5,9 @@
 A question is asked once a second at most, however often it is logged, and waits once however often
 it is logged meanwhile: what waits is bounded by the names that clients ask for. A difference is
 asked again a second later before it counts. It ends with the last line, or with SIGINT.
+
+The DNS server in use logs what is asked here, too: such a line is known by the query's ID, and asks
+for nothing.
 """
 
 from __future__ import annotations
@@ -25,7 +28,7 @@ from grpcdns.cli.comparer import SAME, Ask, Comparer, Settings
 from grpcdns.cli.documents import Compared
 from grpcdns.cli.listed import Cluster
 from grpcdns.cli.live_summary import Counts, Heard, document, show, show_one
-from grpcdns.cli.log_lines import BadFormat, LogLines
+from grpcdns.cli.log_lines import BadFormat, Logged, LogLines
 from grpcdns.cli.output import TEXT, Output
 from grpcdns.config.options import UserError
 from grpcdns.core.dns.names import Name, longest_match
@@ -36,6 +39,8 @@ RATE: Final = "100"
 """Questions a second, unless --rate says otherwise: the servers have clients to serve."""
 REST: Final = 1.0
 """Seconds in which a question is not asked again."""
+_ECHO: Final = 60.0
+"""Seconds after which a query sent from here is logged at the latest."""
 _MOST: Final = 100_000
 """Questions that are kept: about 50 MB."""
 _PIECE: Final = 1 << 16
@@ -127,7 +132,7 @@ class Reader(threading.Thread):
         source: int,
         lines: LogLines,
         counts: Counts,
-        found: Callable[[Sequence[Question]], None],
+        found: Callable[[Sequence[Logged]], None],
         end: Callable[[], None],
     ) -> None:
         super().__init__(name="lines", daemon=True)
@@ -154,16 +159,16 @@ class Reader(threading.Thread):
             return b""
 
     def _tell(self, lines: Sequence[bytes]) -> None:
-        questions = []
+        found = []
         for line in lines:
-            question = self._lines.read(line.decode("utf-8", "replace"))
-            if question is None:
+            logged = self._lines.read(line.decode("utf-8", "replace"))
+            if logged is None:
                 self._counts.rubbish += 1
             else:
-                questions.append(question)
+                found.append(logged)
         self._counts.lines += len(lines)
-        if questions:
-            self._call(self._found, questions)
+        if found:
+            self._call(self._found, found)
 
     def _call(self, what: Callable[..., None], *args: object) -> None:
         try:
@@ -186,7 +191,6 @@ class Mirror:
         self._served = {**cluster.zones.cluster, **cluster.zones.external}
         self._show = show
         self._waiting: dict[Key, Question] = {}
-        self._asked: dict[Key, float] = {}
         self._more = asyncio.Event()
         self._ended = False
         self._stopped = asyncio.Event()
@@ -194,13 +198,16 @@ class Mirror:
         self._last = 0.0
         self._sending = asyncio.Lock()
 
-    def add(self, questions: Sequence[Question]) -> None:
+    def add(self, found: Sequence[Logged]) -> None:
         """They were logged."""
-        for question in questions:
+        for question, number in found:
             key = question.name, question.qtype
             if longest_match(question.name, self._served) is None:
                 self.counts.outside += 1
             elif (heard := self.heard.get(key)) is not None:
+                if heard.is_own(number):
+                    self.counts.own += 1
+                    continue
                 heard.queries += 1
                 self._waiting.setdefault(key, question)
             elif len(self.heard) < _MOST:
@@ -224,7 +231,8 @@ class Mirror:
     async def run(self, ask: Ask) -> None:
         """Until all is asked."""
         facts = facts_of(self._cluster.index, self._cluster.config.policy())
-        comparer = Comparer(self.settings, ask, self._cluster.zones, facts, self._turn)
+        zones = self._cluster.zones
+        comparer = Comparer(self.settings, ask, zones, facts, self._turn, self._sent)
         async with asyncio.TaskGroup() as group:
             while (question := await self._next()) is not None:
                 await self._free.acquire()
@@ -236,9 +244,10 @@ class Mirror:
         while True:
             now = time.monotonic()
             for key, question in self._waiting.items():
-                if now - self._asked.get(key, -REST) >= REST:
+                heard = self.heard[key]
+                if not heard.busy and now - heard.asked >= REST:
                     del self._waiting[key]
-                    self._asked[key] = now
+                    heard.busy = True
                     return question
             if self._ended and not self._waiting:
                 return None
@@ -256,6 +265,14 @@ class Mirror:
             await asyncio.sleep(max(0.0, self._last + 1 / self.settings.rate - loop.time()))
             self._last = loop.time()
 
+    def _sent(self, question: Question, query: bytes) -> None:
+        now = time.monotonic()
+        heard = self.heard[question.name, question.qtype]
+        heard.asked, own = now, heard.own
+        for number in [one for one, sent in own.items() if now - sent > _ECHO]:
+            del own[number]
+        own[int.from_bytes(query[:2])] = now
+
     async def _one(self, comparer: Comparer, question: Question) -> None:
         """Its first query has had its turn, and holds one of the places for queries in flight."""
         try:
@@ -269,6 +286,7 @@ class Mirror:
                 await self._turn()
                 one = await comparer.one(question)
         heard = self.heard[question.name, question.qtype]
+        heard.busy = False
         before, heard.outcome = heard.outcome, one
         if before != one and (before is not None or one.outcome != SAME):
             self._show(one)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from grpcdns.cli.comparer import DELIBERATE, DIFFERENT, FAILED, SAME, Settings
@@ -17,21 +18,37 @@ _SHOWN: Final = 5
 
 @dataclass
 class Counts:
-    """Lines that were read, and those of them that are no question, one outside the zones, or one
-    that there was no room for."""
+    """Lines that were read, and those of them that are no question, one outside the zones, one of
+    our own, or one that there was no room for."""
 
     lines: int = 0
     rubbish: int = 0
     outside: int = 0
+    own: int = 0
     left_out: int = 0
 
 
 @dataclass
 class Heard:
-    """A question: how often it was logged, and its last outcome, if it was asked."""
+    """A question: how often it was logged, its last outcome, if it was asked, and when it was
+    (`time.monotonic`). ``busy``: it is being compared. ``own``: the IDs of the queries for it, and
+    when they were sent."""
 
     queries: int = 1
     outcome: Compared | None = None
+    asked: float = -math.inf
+    busy: bool = False
+    own: dict[int, float] = field(default_factory=dict)
+
+    def is_own(self, number: int | None) -> bool:
+        """Whether a query that was logged is one of ours. Without its ID it is, once for each of
+        them. A large answer is asked for twice under one ID: over UDP and over TCP."""
+        if number is not None:
+            return number in self.own
+        if self.own:
+            self.own.popitem()
+            return True
+        return False
 
 
 def document(
@@ -47,6 +64,7 @@ def document(
         lines=counts.lines,
         rubbish=counts.rubbish,
         outside=counts.outside,
+        own=counts.own,
         left_out=counts.left_out,
         queries=sum(one.queries for one in every),
         questions=len(asked),
@@ -122,7 +140,7 @@ def show(out: Output, said: CompareLive) -> None:
     out.line(f"{said.dns} (DNS) and {said.grpcdns} (grpcdns), {said.seconds:.1f} s:")
     out.line(
         f"{plural(said.lines, 'line')}: {said.queries:,} queries in the zones, {said.outside:,} "
-        f"outside them, {said.rubbish:,} without a question",
+        f"outside them, {said.own:,} of this comparison, {said.rubbish:,} without a question",
         *((f", {said.left_out:,} left out", "red") if said.left_out else ()),
     )
     out.line(

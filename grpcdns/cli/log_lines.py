@@ -1,7 +1,7 @@
 """The lines that CoreDNS's ``log`` plugin writes: the question in each.
 
     read = LogLines("{common}").read
-    read('[INFO] 10.0.0.9:5 - 1 "A IN web. udp 30 false 512" NOERROR qr 50 0.1s')    A web.
+    read('[INFO] 10.0.0.9:5 - 1 "A IN web. udp 30 false 512" NOERROR qr 50 0.1s')    A web., ID 1
 
 A line may have anything before it: what kubectl, the container runtime or a collector put there. In
 a line of JSON the quotes may be escaped.
@@ -10,7 +10,7 @@ a line of JSON the quotes may be escaped.
 from __future__ import annotations
 
 import re
-from typing import Final
+from typing import Final, NamedTuple
 
 from grpcdns.core.dns.names import BadName, name_from_user, name_to_wire
 from grpcdns.core.dns.wire import IN, Question
@@ -21,22 +21,31 @@ COMMON: Final = (
     "{rcode} {>rflags} {rsize} {duration}"
 )
 COMBINED: Final = COMMON + ' "{>opcode}"'
-LONGEST: Final = 8192
+LONGEST: Final = 4096
 """Characters. A name has at most 1,012, and the rest of a line is short."""
 
 _LABEL: Final = re.compile(r"\{[>/]?[\w/-]+\}")
+_ADJACENT: Final = re.compile(rf"({_LABEL.pattern})({_LABEL.pattern})")
 _PATTERNS: Final = {
-    "{name}": r"(?P<name>(?:\\.|[^\s\\])+)",
+    "{name}": r"(?P<name>(?:\\.|[^\s\\]){1,1012})",
     "{type}": r"(?P<type>[A-Z][A-Z0-9-]*)",
     "{class}": r"(?P<class>[A-Z][A-Z0-9]*)",
     "{remote}": r"(?:\[[0-9a-fA-F:.%]+\]|[0-9.]+|-)",
+    "{>id}": r"(?P<id>[0-9]{1,5})",
     "{>rflags}": r"[a-z,]*-?",
 }
-_ANY: Final = r"\S*?"
+_ANY: Final = r"\S{0,256}?"
 
 
 class BadFormat(ValueError):
-    """A format without the question in it."""
+    """A format in whose lines the question cannot be found."""
+
+
+class Logged(NamedTuple):
+    """``id``: of the query, None where the format does not have it."""
+
+    question: Question
+    id: int | None = None
 
 
 class LogLines:
@@ -47,10 +56,12 @@ class LogLines:
         for needed in ("{name}", "{type}"):
             if needed not in form:
                 raise BadFormat(f"no {needed} in it")
+        if found := _ADJACENT.search(form):
+            raise BadFormat(f"nothing between {found[1]} and {found[2]}")
         self._line = re.compile(_pattern(form))
 
-    def read(self, line: str) -> Question | None:
-        """The question of a line; None where there is none."""
+    def read(self, line: str) -> Logged | None:
+        """What a line has; None where there is no question in it."""
         found = self._line.search(line) if len(line) <= LONGEST else None
         if found is None:
             return None
@@ -62,7 +73,9 @@ class LogLines:
             name = name_from_user(groups["name"].lower())
         except BadName:
             return None
-        return Question(name_to_wire(name), name, qtype, IN)
+        number = groups.get("id")
+        question = Question(name_to_wire(name), name, qtype, IN)
+        return Logged(question, None if number is None else int(number))
 
 
 def _pattern(form: str) -> str:
