@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import pytest
 import yaml
 
+from grpcdns.cli import parser_of
 from harness.build import binary
 from harness.coredns import CoreDNS, replaced
 from harness.dns import ask, section
@@ -145,12 +146,14 @@ def test_dockerfile_copies_what_exists_and_drops_root() -> None:
     assert f"USER {GRPCDNS['user']}" in DOCKERFILE
 
 
-def test_health_check_of_the_image_is_a_command_that_exists() -> None:
-    from grpcdns.cli import parser_of
-
+def test_one_worker_that_serves_is_healthy() -> None:
+    """For the image and for docker compose alike, as for the Pod's probes."""
     line = next(
         line for line in DOCKERFILE.splitlines() if line.strip().startswith('CMD ["grpcdns')
     )
-    words = yaml.safe_load(line.strip().removeprefix("CMD "))
-    assert words[:2] == ["grpcdns", "check"]
-    assert parser_of("check").read(words[2:]).any
+    image = yaml.safe_load(line.strip().removeprefix("CMD "))
+    for words in (image, GRPCDNS["healthcheck"]["test"][1:]):
+        assert words[:2] == ["grpcdns", "check"]
+        args = parser_of("check").read(words[2:])
+        assert args.any
+        assert len(args.server) == 2
