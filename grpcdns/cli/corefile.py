@@ -31,6 +31,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections import Counter
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -41,7 +42,7 @@ from grpcdns.cli.documents import CheckedCorefile, CorefileFinding, WrittenCoref
 from grpcdns.cli.output import Output, plural
 from grpcdns.config import values
 from grpcdns.config.load import Loaded
-from grpcdns.config.options import Config, UserError
+from grpcdns.config.options import Config, Option, UserError
 from grpcdns.core.answers.policy import AUTO, with_networks
 from grpcdns.corefile import translate
 from grpcdns.corefile.cache import Names
@@ -53,6 +54,10 @@ from grpcdns.corefile.zones import is_reverse
 from grpcdns.preflight.names import as_given
 
 MOST_NAMES: Final = 10**8
+NOT_WRITTEN: Final = frozenset(
+    {"zones", "ttl-mode", "kubeconfig", "context", "manifests", "strict"}
+)
+"""Options that are not repeated in the command line of grpcdns; the first two are in it anyway."""
 NOT_OURS: Final = frozenset({"default", "KUBECONFIG", "~/.kube/config"})
 """Origins of a source that no option of grpcdns names."""
 _STYLES: Final = {"error": "bold red", "warning": "bold yellow", "note": "bold cyan"}
@@ -102,7 +107,8 @@ def _write(args: argparse.Namespace, loaded: Loaded) -> int:
     else:
         found = find_networks(config)
     plan = Plan(
-        zones=tuple(_plain(zone) for zone in _forward_zones(config)),
+        zones=_forward_zones(config.zones),
+        external=_forward_zones(config.external_zones),
         services=services or found.services,
         pods=pods or found.pods,
         sockets=_listen(args.listen) or config.listen,
@@ -116,6 +122,7 @@ def _write(args: argparse.Namespace, loaded: Loaded) -> int:
         names=names or found.names,
         follows_networks=AUTO in config.zones,
         ttl_mode=config.ttl_mode if loaded.origin["ttl-mode"] != "default" else "adaptive",
+        flags=tuple(_flags(config, args.offered)),
     )
     text = write_corefile(plan)
     document = WrittenCorefile(
@@ -143,9 +150,19 @@ def _count(loaded: Loaded) -> Names:
     return count_names(loaded.config) if not NOT_OURS.issuperset(ours) else Names()
 
 
-def _forward_zones(config: Config) -> list[str]:
-    every = (*config.zones, *config.external_zones)
-    return [zone for zone in every if zone != AUTO and not is_reverse(zone)]
+def _forward_zones(zones: Sequence[str]) -> tuple[str, ...]:
+    return tuple(_plain(zone) for zone in zones if zone != AUTO and not is_reverse(zone))
+
+
+def _flags(config: Config, offered: Sequence[Option]) -> Iterator[str]:
+    """What was given, but for where the cluster is: in its Pod grpcdns needs no such option."""
+    for option in offered:
+        value = getattr(config, option.field)
+        if option.name not in NOT_WRITTEN and value != option.default:
+            yield f"--{option.name}"
+            if option.metavar:
+                many = isinstance(value, tuple)
+                yield ",".join(map(_plain, value)) if many else option.show(value)
 
 
 def _plain(zone: str) -> str:

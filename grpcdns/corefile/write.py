@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import shlex
 from collections.abc import Iterable, Iterator
 from typing import Final
 
@@ -17,7 +18,8 @@ _ROOMY: Final = {4: 16, 6: 56}
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
-    """``zones``: forward zones, as names. ``services``, ``pods``: networks in CIDR form.
+    """``zones``, ``external``: forward zones, as names. ``services``, ``pods``: networks in CIDR
+    form. ``flags``: what grpcdns has besides its zones and ``ttl_mode``, as words.
 
     ``sockets``: the TOs of grpc; ``upstream``: where all other names are forwarded. ``tls``: CERT,
     KEY and CA for TCP addresses. ``missing``: remarks on values that could not be determined.
@@ -26,6 +28,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     zones: tuple[str, ...]
+    external: tuple[str, ...] = ()
     services: tuple[str, ...] = ()
     pods: tuple[str, ...] = ()
     sockets: tuple[str, ...]
@@ -34,6 +37,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     missing: tuple[str, ...] = ()
     names: Names = Names()
     ttl_mode: str = "adaptive"
+    flags: tuple[str, ...] = ()
     follows_networks: bool = False
 
     @property
@@ -43,7 +47,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def keys(self) -> tuple[str, ...]:
-        return (*self.zones, *self.networks)
+        return (*self.zones, *self.external, *self.networks)
 
 
 def write_corefile(plan: Plan) -> str:
@@ -52,10 +56,12 @@ def write_corefile(plan: Plan) -> str:
 
 
 def _lines(plan: Plan) -> Iterator[str]:
-    zones = plan.keys
+    networks = plan.networks
     if plan.follows_networks:
-        zones = (*plan.zones, "auto", *merge_networks(plan.pods))
-    yield f"# grpcdns serve --zones {','.join(zones)} --ttl-mode {plan.ttl_mode}"
+        networks = ("auto", *merge_networks(plan.pods))
+    zones = ",".join((*plan.zones, *networks))
+    words = ("--zones", zones, "--ttl-mode", plan.ttl_mode, *plan.flags)
+    yield f"# grpcdns serve {shlex.join(words)}"
     if plan.follows_networks:
         yield "# --zones auto follows a new ServiceCIDR; add it to the zones below as well."
     for remark in plan.missing:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import io
 import json
 import re
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from grpcdns.cli import main
+from grpcdns.cli import main, parser_of
 from grpcdns.config import values
+from grpcdns.config.load import load
+from grpcdns.config.options import OPTIONS
 from grpcdns.corefile.checker import check_corefile
 from grpcdns.corefile.traps.trap import NOTE, Backend
 from harness.cluster import Cluster
@@ -87,6 +90,30 @@ def test_a_cache_that_cannot_be_sized_has_the_default_size(
         "not counted (the Kubernetes API does not answer: Connection refused)"
         in capsys.readouterr().out
     )
+
+
+def test_the_command_line_has_what_was_given(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """But for where the cluster is. External zones are keys of the block, and none of --zones."""
+    monkeypatch.setenv("GRPCDNS_TTL", "7")
+    words = ["--external-zones", "example.org", "--pods", "insecure", "--namespaces", "a,b"]
+    words += ["--labels", "app in (a, b)", "--zonal"]
+    assert main(["corefile", *MANIFESTS, *NETWORKS, *words]) == 0
+    text = capsys.readouterr().out
+    assert "\ncluster.local example.org 10.96.0.0/12 172.17.0.0/16 {\n" in text
+    (line,) = re.findall("^# grpcdns serve (.*)$", text, re.M)
+    parsed = parser_of("serve").read(shlex.split(line))
+    given = {option.name: found for option in OPTIONS
+             if (found := getattr(parsed, option.field)) is not None}  # fmt: skip
+    config = load(given, {}).config
+    assert config.external_zones == ("example.org.",)
+    assert config.zones[0] == "cluster.local."
+    assert "example.org." not in config.zones
+    assert (config.pods, config.ttl, config.namespaces) == ("insecure", 7, ("a", "b"))
+    assert (config.labels, config.zonal, config.ttl_mode) == ("app in (a, b)", True, "adaptive")
+    assert config.manifests == ()
+    assert check_corefile(text, (*config.zones, *config.external_zones)) == []
 
 
 @pytest.mark.parametrize("given", ["0", "many", "-1"])
