@@ -14,6 +14,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from grpcdns.cli import NotDone
+from grpcdns.cli.progress import Progress
 from grpcdns.config.options import Config, UserError
 from grpcdns.corefile.cache import Names
 from grpcdns.corefile.networks import node_cidrs, service_cidrs
@@ -45,9 +46,25 @@ class Networks(NamedTuple):
     names: Names = Names()
 
 
-def find_networks(config: Config) -> Networks:
-    """Raises NotDone when the API does not answer, `UserError` when no option says where it is."""
+def find_networks(config: Config, form: str) -> Networks:
+    """``form``: of --output, for the progress.
+
+    Raises NotDone when the API does not answer, `UserError` when no option says where it is.
+    """
     missing: list[str] = []
+    with Progress("reading the cluster", form):
+        services, nodes, counted = _read(config, missing)
+    of_services = service_cidrs(services)
+    of_nodes = node_cidrs(nodes)
+    if not of_services:
+        missing.append("the Service networks; give --service-cidr, as kube-apiserver has it")
+    if not of_nodes:
+        missing.append("the Pod networks (Nodes without podCIDRs); give --pod-cidr")
+    return Networks(of_services, pod_networks(of_nodes), tuple(missing), counted)
+
+
+def _read(config: Config, missing: list[str]) -> tuple[list[Any], list[Any], Names]:
+    """ServiceCIDRs, Nodes, and the names that there are."""
     if config.manifests:
         objects = [*_manifests(config.manifests)]
         services = [plain(one) for one in objects if one.kind == "ServiceCIDR"]
@@ -58,21 +75,15 @@ def find_networks(config: Config) -> Networks:
             services = _items(connection, SERVICE_CIDRS, "ServiceCIDRs", missing)
             nodes = _items(connection, NODES, "Nodes", missing)
             counted = _ask_count(connection)
-    of_services = service_cidrs(services)
-    of_nodes = node_cidrs(nodes)
-    if not of_services:
-        missing.append("the Service networks; give --service-cidr, as kube-apiserver has it")
-    if not of_nodes:
-        missing.append("the Pod networks (Nodes without podCIDRs); give --pod-cidr")
-    return Networks(of_services, pod_networks(of_nodes), tuple(missing), counted)
+    return services, nodes, counted
 
 
-def count_names(config: Config) -> Names:
-    """Without the networks. Where they cannot be counted, the reason."""
+def count_names(config: Config, form: str) -> Names:
+    """Without the networks; ``form``: of --output. Where they cannot be counted, the reason."""
     try:
         if config.manifests:
             return _count_in(_manifests(config.manifests))
-        with _connection(config) as connection:
+        with Progress("reading the cluster", form), _connection(config) as connection:
             return _ask_count(connection)
     except (NotDone, UserError) as error:
         return Names(source=str(error))

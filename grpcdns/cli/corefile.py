@@ -103,9 +103,9 @@ def _write(args: argparse.Namespace, loaded: Loaded) -> int:
     services, pods = _cidrs(args.service_cidr), _cidrs(args.pod_cidr)
     names = _given_names(args)
     if services and pods:
-        found = Networks(services, pods, (), names or _count(loaded))
+        found = Networks(services, pods, (), names or _count(args, loaded))
     else:
-        found = find_networks(config)
+        found = find_networks(config, args.output)
     plan = Plan(
         zones=_forward_zones(config.zones),
         external=_forward_zones(config.external_zones),
@@ -144,10 +144,11 @@ def _given_names(args: argparse.Namespace) -> Names | None:
         raise UserError(f"--names: {error}") from error
 
 
-def _count(loaded: Loaded) -> Names:
+def _count(args: argparse.Namespace, loaded: Loaded) -> Names:
     """Of a cluster that an option of ours names: kubectl's own default is no request to ask it."""
     ours = (loaded.origin[name] for name in ("manifests", "kubeconfig"))
-    return count_names(loaded.config) if not NOT_OURS.issuperset(ours) else Names()
+    known = not NOT_OURS.issuperset(ours)
+    return count_names(loaded.config, args.output) if known else Names()
 
 
 def _forward_zones(zones: Sequence[str]) -> tuple[str, ...]:
@@ -197,7 +198,7 @@ def _translate(args: argparse.Namespace, loaded: Loaded) -> int:
         _listen(args.listen) or loaded.config.listen,
         args.tls,
         _given_names(args),
-        lambda: _count(loaded),
+        lambda: _count(args, loaded),
         args,
     )
 
@@ -209,7 +210,7 @@ def _check(args: argparse.Namespace, loaded: Loaded) -> int:
     read = _read("--check", args.check)
     given = loaded.origin["zones"] != "default"
     served = (*_served_zones(args, loaded.config), *loaded.config.external_zones) if given else ()
-    names = _given_names(args) or _count(loaded)
+    names = _given_names(args) or _count(args, loaded)
     if names.source and not names.number:
         print(f"grpcdns corefile: names not counted: {names.source}", file=sys.stderr)
     backend = Backend(names.number, adaptive=loaded.config.ttl_mode == "adaptive")
@@ -228,7 +229,7 @@ def _served_zones(args: argparse.Namespace, config: Config) -> tuple[str, ...]:
     """Those of --zones; auto needs the networks of --service-cidr or of the cluster."""
     if AUTO not in config.zones:
         return config.zones
-    networks = _cidrs(args.service_cidr) or find_networks(config).services
+    networks = _cidrs(args.service_cidr) or find_networks(config, args.output).services
     return with_networks(config.policy(), networks).zones
 
 

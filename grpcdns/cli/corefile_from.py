@@ -44,7 +44,8 @@ def run(
     names where nothing else is read of it. Raises `UserError` for a text that cannot be translated.
     """
     try:
-        networks, missing, counted = _networks(config, given, needs_networks(read.text))
+        needed = needs_networks(read.text)
+        networks, missing, counted = _networks(config, given, needed, args.output)
         names = given_names or counted or count()
         made = translate(read.text, networks, sockets, tls, names.number)
     except SyntaxProblem as problem:
@@ -72,14 +73,14 @@ def run(
 
 
 def _networks(
-    config: Config, given: Networks, needed: bool
+    config: Config, given: Networks, needed: bool, form: str
 ) -> tuple[Networks, list[str], Names | None]:
     """The options' networks; what they do not say is read from the cluster, if it is needed, and
     its names are counted with it."""
     if not needed or (given.services and given.pods):
         return given, [], None
     try:
-        found = find_networks(config)
+        found = find_networks(config, form)
     except (NotDone, UserError) as error:
         why = f"the cluster's networks ({error}); give --service-cidr and --pod-cidr"
         return given, [why], Names(source=str(error))

@@ -27,6 +27,7 @@ from grpcdns.cli import question as arguments
 from grpcdns.cli.documents import DataAge, Explain, WorkersAnswer
 from grpcdns.cli.listed import Cluster
 from grpcdns.cli.output import Cell, Output, ago, plural
+from grpcdns.cli.progress import Progress
 from grpcdns.cli.readback import read_back
 from grpcdns.core.answers.cluster_zones import answer
 from grpcdns.core.dns.wire import Question, question_of
@@ -55,7 +56,8 @@ def run(args: argparse.Namespace) -> int:
     if args.server:
         from grpcdns.cli import attached
 
-        found = attached.read(servers.address(args.server), seconds)
+        with Progress("reading what the feed has", args.output):
+            found = attached.read(servers.address(args.server), seconds)
     else:
         found = listed.read(listed.settings(args).config, seconds, args.output)
     why = _as_read(explain(question, found.index, found.zones), question, found)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import io
 from typing import Any
 
 import pytest
+from rich.cells import cell_len
+from rich.console import Console
 
+from grpcdns.cli.top import _screen
 from grpcdns.cli.top_view import BARS, PLAIN_BARS, duration, rate_of, sections_of, span, sparkline
-from grpcdns.serve.status import Api, Names, Point, Process, Status, VainName, Worker
+from grpcdns.serve.status import Api, Names, ObjectChange, Point, Process, Status, VainName, Worker
 
 
 def worker(name: str, queries: int) -> Worker:
@@ -94,6 +98,24 @@ def test_names_in_vain_have_reasons() -> None:
         "2|b.|A|NXDOMAIN|no such Service; did you mean c.?\n"
         "1|a.|A|NXDOMAIN|no such Service\n" in text(status(1.0, names=names))
     )
+
+
+@pytest.mark.parametrize("size", [(40, 10), (80, 24), (200, 60)], ids=str)
+def test_a_screen_fits_and_has_no_control_characters(size: tuple[int, int]) -> None:
+    hostile = "\x1b[2J\x07\u202e<script>"
+    changes = [
+        ObjectChange(at=1.0, kind="Service", key=f"{hostile}-{at}", what="added", before="",
+                     after=hostile, detail="", workers=())
+        for at in range(100)
+    ]  # fmt: skip
+    now = status(2.0, 1, problems=(hostile,), changes=tuple(changes))
+    console = Console(width=size[0], height=size[1], file=io.StringIO())
+    lines = _screen(console, now, None, hostile).plain.split("\n")
+    assert len(lines) <= size[1]
+    assert max(map(cell_len, lines)) <= size[0]
+    assert all(line.isprintable() for line in lines)
+    if size[1] > 24:
+        assert len(lines) == size[1], "the list takes what room there is"
 
 
 def test_words() -> None:
