@@ -2,6 +2,7 @@
 folders.
 
     build         builds the Go servers once, into a cache
+    compiled      the compiled wheel of this checkout, built once
     compiling     `go build`, and how far it has come
     fixtures      the harness as pytest fixtures
 

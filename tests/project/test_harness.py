@@ -42,4 +42,5 @@ def test_paths_are_computed_in_one_module() -> None:
         for path, text in texts.items()
         if re.search(r"\b__file__\b", text) and path.name != "test_harness.py"
     }
-    assert computing == {"harness/paths.py", "tests/project/test_packaging.py"}
+    installed = {"tests/conftest.py", "tests/project/test_packaging.py"}
+    assert computing == {"harness/paths.py", *installed}

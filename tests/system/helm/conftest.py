@@ -16,6 +16,7 @@ from harness.cluster import Cluster
 from harness.coredns import CoreDNS
 from harness.kubeconfig import write_kubeconfig
 from harness.objects import namespace
+from harness.paths import ROOT
 from harness.waiting import wait_until
 from tests.system.deploy.conftest import STOCK
 from tests.system.helm.chart import CHART, Values
@@ -79,7 +80,7 @@ class Site:
 
 @pytest.fixture(scope="module")
 def site(helm: Path, own_cluster: Cluster) -> Site:
-    for text in (STOCK, Path(__file__).with_name("crds.yaml")):
+    for text in (STOCK, ROOT / "tests/system/helm/crds.yaml"):
         for obj in yaml.safe_load_all(text.read_text()):
             own_cluster.api.create(obj, manager="kubeadm")
     own_cluster.api.create(namespace("monitoring"))
