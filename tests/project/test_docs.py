@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
@@ -74,6 +75,15 @@ def test_command_lines_are_accepted(document: Path) -> None:
             words = shlex.split(line, comments=True)
             if words[:1] == ["grpcdns"] and words[1] in COMMANDS:
                 parser_of(words[1]).read(words[2:])
+
+
+@pytest.mark.parametrize(
+    "picture", sorted(ROOT.glob("docs/pictures/*.svg")), ids=lambda one: one.name
+)
+def test_pictures_load_nothing_from_elsewhere(picture: Path) -> None:
+    text = picture.read_text()
+    assert ElementTree.fromstring(text).tag.endswith("svg")  # noqa: S314 - it is ours
+    assert not re.search(r"@font-face|@import|url\(\W?http|href=|<script", text)
 
 
 def test_every_dependency_has_its_reason() -> None:
