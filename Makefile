@@ -102,8 +102,9 @@ format: install ## fix what ruff can fix
 proto: install ## generate grpcdns/pb from proto/dns.proto
 	$(PY) proto/generate.py
 
-docs: install ## write the option table of README.md, and docs/schemas
+docs: install ## write the option table, schemas and man page, and the site into build/site
 	$(PY) -m tools.generate_docs
+	$(PY) -m tools.site build/site
 
 pictures: install ## make the pictures of docs/pictures, of a real serve; a minute
 	$(PY) -m tools.pictures

@@ -1,7 +1,7 @@
 """Writes what the documentation has of the code: ``make docs``.
 
 The option table of README.md from grpcdns.config.options, docs/schemas from grpcdns.cli.documents;
-and the chart's copies of deploy/monitoring, as a chart holds all its files.
+the chart's copies of deploy/monitoring, as a chart holds all its files; and the man page.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import msgspec
 from grpcdns.cli.documents import DOCUMENTS
 from grpcdns.config.options import OPTIONS
 from harness.paths import ROOT
+from tools import man_page
 
 README: Final = ROOT / "README.md"
 COPIED: Final = {
@@ -81,6 +82,7 @@ def write() -> None:
     README.write_text(with_table(README.read_text()))
     for original, copy in COPIED.items():
         copy.write_bytes(original.read_bytes())
+    man_page.PAGE.write_text(man_page.page())
     SCHEMAS.mkdir(exist_ok=True)
     for path in SCHEMAS.glob("*.json"):
         path.unlink()

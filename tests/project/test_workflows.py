@@ -44,7 +44,7 @@ COSTLY: Final = ("test", "test-fast", "lint", "differential", "soak", "grpcio", 
 """Targets that this run is part of, or that take longer than it. The others have a test each."""
 TESTED: Final = {
     "dist": "tests/project/test_packaging.py",
-    "site": "tests/project/test_site.py",
+    "docs": "tests/project/test_site.py",
     "chart": "tests/system/helm",
 }
 
