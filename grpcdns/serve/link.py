@@ -162,16 +162,17 @@ def to_frame(message: Message) -> bytes:
     return frames.to_frame(message)
 
 
-class Reader(frames.Reader[Message]):
-    """Messages out of octets that come in pieces of any size."""
+class Reader:
+    """Messages out of octets that come in pieces of any size. It has a `frames.Reader` and is none:
+    a compiled class is no base of this one."""
 
     def __init__(self) -> None:
-        super().__init__(_decoder)
+        self._frames = frames.Reader(_decoder)
 
     def feed(self, data: bytes) -> Iterator[Message]:
         """The messages that ``data`` completes. Raises `LinkError`."""
         try:
-            yield from super().feed(data)
+            yield from self._frames.feed(data)
         except FrameError as error:
             raise LinkError(str(error)) from error
 

@@ -49,7 +49,6 @@ def test_the_changelog_has_its_form() -> None:
             "## [0.1.0] - 2026-10-01\n",
             "without a heading",
         ),
-        ("All of it", "All " * 40, "over 110"),
     ],
 )
 def test_a_changelog_in_another_form(old: str, new: str, said: str) -> None:
