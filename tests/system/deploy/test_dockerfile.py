@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 import pytest
+from packaging.utils import canonicalize_name
 
 from grpcdns import __version__
 from harness.fixtures import NOT_RUN
@@ -20,6 +21,7 @@ from harness.paths import EXAMPLES, ROOT
 from harness.process import Process
 from tests.system.deploy import dockerfile
 from tests.system.deploy.container import IMAGE_USER, skip_unless_possible
+from tools import audit
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 
@@ -113,8 +115,6 @@ print(os.getuid(), os.getgid(), *(p for p in ("/", "/opt/grpcdns", "/etc", "/run
 def test_it_has_what_is_locked_and_no_pip(
     image: dockerfile.Stage, volumes: dict[str, Path]
 ) -> None:
-    from tools import audit
-
     code = """
 import json, sys
 import grpcdns.preflight.kubernetes_client, grpcdns.source.api.kubeconfig
@@ -123,7 +123,7 @@ ours = [path for path in sys.path if "/opt/" in path]
 print(json.dumps([one.metadata["Name"] for one in distributions(path=ours)]))
 """
     found = run(image, volumes, "/opt/grpcdns/bin/python", "-c", code)
-    names = {audit.canonicalize_name(name) for name in json.loads(found.stdout)}
+    names = {canonicalize_name(name) for name in json.loads(found.stdout)}
     assert names == {"grpcdns", *audit.pins(audit.RUNTIME)}
 
 
