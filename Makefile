@@ -40,8 +40,9 @@ demo: install ## run CoreDNS in front of grpcdns on 127.0.0.1:1053; KEEP=1 stays
 	@$(PY) -m examples.demo
 
 # What answers are made by, and what is compiled beside it.
-TESTS_OF_COMPILED := tests/conformance tests/differential tests/unit/core tests/unit/serve/worker \
-	tests/unit/test_frames.py tests/system/e2e
+TESTS_OF_COMPILED := tests/conformance tests/differential tests/unit/core \
+	tests/unit/serve tests/unit/test_frames.py \
+	tests/system/processes tests/system/e2e
 
 test: install ## run all tests, with real servers; COMPILED=1: those of the compiled modules, on these
 	DIFFERENTIAL_EXAMPLES=$(or $(DIFFERENTIAL_EXAMPLES),30) $(RUN) -m pytest -n $(JOBS) \

@@ -38,6 +38,9 @@ from grpcdns.core.dns.names import (
 
 _PROTOCOLS: Final = frozenset({"_tcp", "_udp", "_sctp"})
 """Labels that stand where an endpoint's does and are not one."""
+# To look a member of an enumeration up takes longer than to use it.
+_CLUSTER_IP: Final = Origin.CLUSTER_IP
+_ENDPOINTS: Final = Origin.ENDPOINTS
 ALL: Final[Mapping[int, Choice]] = MappingProxyType({})
 """Every ready endpoint is given."""
 
@@ -163,7 +166,7 @@ class View:
             return None
         if service.headless or asked.endpoint:
             return self._find_endpoints(service, asked, target)
-        self.origins.add(Origin.CLUSTER_IP)
+        self.origins.add(_CLUSTER_IP)
         ports = service.ports or (NO_PORT,)
         found = cluster_hits(service.cluster_ips, ports, asked, target, self.hosts_only)
         if found is None:
@@ -184,6 +187,11 @@ class View:
         return [Hit(host, 0, target)] if host else None
 
     def _find_endpoints(self, service: Service, asked: Asked, target: Name) -> list[Hit] | None:
+        if self.hosts_only and self._is_plain(service, asked):
+            addresses = self.index.ready_addresses_of(asked.key)
+            if addresses:
+                self.origins.add(_ENDPOINTS)
+                return [Hit(address, 0, ()) for address in addresses]
         if not self.policy.endpoints:
             self.leave_out(Reason.NO_ENDPOINTS, service)
         slices = self.slices(asked) if self.policy.endpoints else []
@@ -195,7 +203,7 @@ class View:
             self.cheap = True  # the topology zone may have any name
             hits = self.endpoint_hits(slices, asked, target, "", ending=ending)
         if hits:
-            self.origins.add(Origin.ENDPOINTS)
+            self.origins.add(_ENDPOINTS)
             return hits
         if service.headless:
             self.origins.add(Origin.AWAITED)
@@ -207,6 +215,18 @@ class View:
             else service.ports
         )
         return [] if self._is_protocol(ports, asked) else None
+
+    def _is_plain(self, service: Service, asked: Asked) -> bool:
+        """Whether a headless Service is answered with each ready endpoint's addresses, and nobody
+        wants to know of the others."""
+        return (
+            service.headless
+            and not (asked.endpoint or asked.port or asked.protocol or asked.zone)
+            and self.policy.endpoints
+            and not self.policy.serve_terminating
+            and not (service.traffic_distribution and self.policy.topology)
+            and self.index.observer is None
+        )
 
     def _nearest(
         self,

@@ -43,6 +43,8 @@ HELD_TTL: Final = 1
 class Origin(enum.Enum):
     """What of the cluster an answer was made from."""
 
+    __hash__ = object.__hash__  # that of Enum is a call of Python, for each answer
+
     CLUSTER_IP = "cluster IPs of a Service or ServiceImport"
     ENDPOINTS = "ready endpoints"
     EXTERNAL_NAME = "an ExternalName"

@@ -31,6 +31,7 @@ from grpcdns.core.cluster.objects import (
     Service,
     ServiceCIDR,
     ServiceImport,
+    bare_slice,
     ports_of,
     unpack,
 )
@@ -136,6 +137,28 @@ class Index:
         (lower case, "" for any) are skipped without being unpacked.
         """
         return self._chosen(self._slices, key, endpoint, port, protocol)
+
+    def ready_addresses_of(self, key: str) -> list[bytes]:
+        """The addresses of the ready endpoints in `slices`, which observers are not notified of."""
+        found: list[bytes] = []
+        left = MAX_ENDPOINTS
+        bodies = self._bodies[_SLICE]
+        for count, slice_key in enumerate(self._slices.find(key)):
+            if count == MAX_SLICES or left <= 0:
+                break
+            slice_ = bare_slice(bodies[slice_key])
+            if slice_.held is not None:
+                self.held_used = True
+            left -= len(slice_.endpoints)
+            if slice_.address_type == "FQDN":
+                continue
+            for endpoint in slice_.endpoints:
+                if endpoint.ready:
+                    for text in endpoint.addresses:
+                        packed = address_from_text(text)
+                        if packed is not None:
+                            found.append(packed)
+        return found
 
     def imported_slices(
         self, key: str, endpoint: str = "", port: str = "", protocol: str = ""

@@ -226,6 +226,35 @@ def unpack(kind: Kind, body: bytes) -> Object:
         raise msgspec.DecodeError(f"text that is not UTF-8: {error.reason}") from error
 
 
+class _BareEndpoint(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What a look-up of addresses alone needs of an `Endpoint`."""
+
+    addresses: tuple[str, ...]
+    ready: bool = True
+
+
+class BareSlice(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """The same of an `EndpointSlice`: the other fields are not unpacked."""
+
+    namespace: msgspec.Raw
+    name: msgspec.Raw
+    service: msgspec.Raw
+    address_type: str
+    endpoints: tuple[_BareEndpoint, ...] = ()
+    ports: msgspec.Raw = msgspec.Raw()
+    imported_service: msgspec.Raw = msgspec.Raw()
+    cluster: msgspec.Raw = msgspec.Raw()
+    held: Held | None = None
+
+
+_bare_decoder: Final = msgspec.msgpack.Decoder(BareSlice)
+
+
+def bare_slice(body: bytes) -> BareSlice:
+    """A packed EndpointSlice that has been read before, without what only other look-ups need."""
+    return _bare_decoder.decode(body)
+
+
 class _Ports(msgspec.Struct, frozen=True, array_like=True):
     """An EndpointSlice of which only the ports are unpacked."""
 

@@ -2,7 +2,8 @@
 
 A handler takes random events: objects that come, change, go and come again; events that are lost
 until a relist; another policy. After each of them it must answer as a new handler with the same
-objects does. How a Service's slices are searched, as few or as many (``_MANY``), must not matter.
+objects does. How a Service's slices are searched, as few or as many (``_MANY``), must not matter,
+nor that the short ways of a look-up are not taken while somebody observes it.
 """
 
 from __future__ import annotations
@@ -69,6 +70,14 @@ def state_of(objects: list[Object]) -> State:
     return {(kind, key): body for kind, pairs in found.items() for key, body in pairs}
 
 
+class Bystander:
+    """An observer that keeps nothing: with one, no look-up takes a short way."""
+
+    def looked_up(self, kind: Kind, key: str, obj: object) -> None: ...
+
+    def left_out(self, reason: object, what: object, part: str = "") -> None: ...
+
+
 def fresh(state: State, policy: Policy) -> Handler:
     handler = Handler(policy, report=fail)
     for kind in Kind:
@@ -81,6 +90,7 @@ def fresh(state: State, policy: Policy) -> Handler:
 def check_same(handler: Handler, state: State, config: Config, asked: list[bytes]) -> None:
     other = fresh(state, config.policy())
     other.index.recent = handler.index.recent  # what changed lately is no part of the state
+    other.index.observer = Bystander()
     for number, message in enumerate(asked):
         with patch.object(index, "_MANY", 16 * (number % 2)):
             reply = reply_to(handler, message, OUTSIDE)

@@ -99,6 +99,7 @@ _QUIET_LIMIT: Final = 0.3
 def quiet(count: Callable[[], int]) -> None:
     """Wait until ``count`` no longer grows, `_QUIET_LIMIT` seconds at most."""
     deadline = time.monotonic() + _QUIET_LIMIT
-    seen = -1
-    while seen != (seen := count()) and time.monotonic() < deadline:
+    before, now = -1, count()
+    while now != before and time.monotonic() < deadline:
         time.sleep(_QUIET)
+        before, now = now, count()
