@@ -72,7 +72,7 @@ def live(form: str, folder: Path) -> str:
     write_manifests(manifests / "a.yaml")
     (manifests / "b.yaml").write_text(BROKEN)
     env = {
-        "PYTHONPATH": str(hooks),
+        "PYTHONPATH": os.pathsep.join(filter(None, (str(hooks), os.environ.get("PYTHONPATH")))),
         "PYTHONWARNINGS": "always::DeprecationWarning:sitecustomize",
         "SEEN": str(folder),
         "GRPC_VERBOSITY": "debug",
