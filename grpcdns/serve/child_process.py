@@ -32,8 +32,9 @@ def given_fds(arguments: list[str]) -> tuple[int | None, int | None]:
     return log_fd, beat_fd
 
 
-def main(name: str, run: Callable[[], int]) -> int:
-    """Run a child process; returns its exit code. A `UserError` is one line of the log."""
+def main(name: str, run: Callable[[], int], beat_fd: int | None) -> int:
+    """Run a child process; returns its exit code. A `UserError` is the supervisor's to log, as its
+    last line."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the supervisor decides what it means
     faulthandler.enable()  # of a crash in C, the log then has the stack of each thread
     die_with_parent()
@@ -41,7 +42,7 @@ def main(name: str, run: Callable[[], int]) -> int:
     try:
         return run()
     except UserError as error:
-        log.fail(str(error))
+        Heartbeat(beat_fd).refuse(str(error))
         return USER_ERROR
     except BrokenPipeError:
         return 1
@@ -84,6 +85,10 @@ REFUSED: Final = b"!"
 """Followed by the reason, in UTF-8: the last that a process writes."""
 
 
+_LONGEST: Final = 4000
+"""Bytes of a reason: the supervisor reads it with the heartbeats before it, at once."""
+
+
 class Heartbeat:
     """Shows the supervisor that we are alive, over the pipe it gave us. A no-op without one."""
 
@@ -109,7 +114,7 @@ class Heartbeat:
         if self._fd is None:
             log.fail(reason)
         else:
-            os.write(self._fd, REFUSED + reason.encode())
+            os.write(self._fd, REFUSED + reason.encode()[:_LONGEST])
 
 
 def read_config(run: RunDir) -> Config:

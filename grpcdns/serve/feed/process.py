@@ -129,4 +129,4 @@ def main() -> int:
         child_process.start_log("feed", config, log_fd)
         return FeedProcess(run, config, beat_fd).serve()
 
-    return child_process.main("feed", serve)
+    return child_process.main("feed", serve, beat_fd)

@@ -77,6 +77,8 @@ class Supervisor:
         """When the first SIGINT came (`time.monotonic`); 0.0: none has."""
         self._since = time.time()
         self._code = 0
+        self._why: tuple[str, ...] = ()
+        """Why it ends with ``USER_ERROR``: the last lines of the log."""
         self._selector = selectors.DefaultSelector()
         path = str(folder.path)
         log_fd = _inheritable_stderr()
@@ -115,6 +117,8 @@ class Supervisor:
             self._write_processes()
             self._supervise(reader)
             self._end()
+            for why in self._why:
+                log.fail(why)
         finally:
             for child in self._children:
                 child.send(signal.SIGKILL)
@@ -170,12 +174,13 @@ class Supervisor:
             if code is not None:
                 changed = True
                 if code == USER_ERROR and not child.was_up:
-                    self._code = code
+                    self._code, self._why = code, (child.refusal,)
                     return False
                 if code == NO_ADDRESS and self._has_no_address():
                     self._code = USER_ERROR
                     return False
-                why = child.refusal if code == NO_ADDRESS else _how(code)
+                refused = code in (NO_ADDRESS, USER_ERROR) and child.refusal
+                why = refused or _how(code)
                 _log.warning("%s %s: restarted in %.1f s", child.name, why, child.plan_restart())
             if not child.pid and now >= child.due:
                 changed = True
@@ -188,8 +193,7 @@ class Supervisor:
         """Whether every worker's address was refused, and none has ever served: one line each."""
         if any(worker.was_up or not worker.refusal for worker in self._workers):
             return False
-        for worker in self._workers:
-            log.fail(worker.refusal)
+        self._why = tuple(worker.refusal for worker in self._workers)
         return True
 
     def _reap(self, child: Child) -> int | None:

@@ -190,4 +190,4 @@ def main() -> int:
         child_process.start_log(f"{link.WORKER}{number}", config, log_fd)
         return WorkerProcess(run, number, config, beat_fd).serve()
 
-    return child_process.main("worker", serve)
+    return child_process.main("worker", serve, beat_fd)

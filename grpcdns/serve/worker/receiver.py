@@ -104,15 +104,17 @@ class Receiver:
                     self._take(sock, message)
             except (OSError, link.LinkError) as error:
                 if heard and not self._stopped.is_set():
-                    _log.warning(
-                        "connection to the feed lost (%s): answering from what is known", error
-                    )
+                    _log.warning("connection to the feed lost (%s)%s", error, self._goes_on)
             else:
                 if heard and not self._stopped.is_set():
-                    _log.warning("the feed has disconnected: answering from what is known")
+                    _log.warning("the feed has disconnected%s", self._goes_on)
             finally:
                 self._sock = None
         return heard
+
+    @property
+    def _goes_on(self) -> str:
+        return ": answering from what is known" if self._answerer.synced else ""
 
     def _take(self, sock: socket.socket, message: link.Message) -> None:
         if isinstance(message, link.Changes):

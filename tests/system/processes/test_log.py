@@ -224,7 +224,7 @@ STARTS: Final[dict[str, tuple[Start, str]]] = {
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("name", STARTS)
 def test_a_start_that_fails(name: str, form: str, tmp_path: Path) -> None:
-    """Exit code 2, and a line that says why, in the format that was asked for."""
+    """Exit code 2, and a last line that says why, in the format that was asked for."""
     make, why = STARTS[name]
     words, variables = make(tmp_path, form)
     command = [sys.executable, "-m", "grpcdns", "serve", *map(str, words)]
@@ -234,9 +234,12 @@ def test_a_start_that_fails(name: str, form: str, tmp_path: Path) -> None:
     run = subprocess.run(command, capture_output=True, text=True, env=env, timeout=60)
     assert run.returncode == 2
     assert run.stdout == ""
-    errors = [line for line in parse(run.stderr, form) if line.level == "error"]
+    found = parse(run.stderr, form)
+    errors = [line for line in found if line.level == "error"]
     assert errors[0].message.startswith(why.format(folder=tmp_path))
+    assert errors == found[-len(errors) :]
     assert all(line.trace == "" for line in errors)
+    assert "answering from what is known" not in run.stderr
 
 
 @pytest.mark.parametrize("form", FORMS)
