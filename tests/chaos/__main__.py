@@ -54,9 +54,10 @@ def _run(options: Options, folder: Path) -> Verdict:
     verdict = run(options, path)
     _print(verdict)
     if verdict.counts:
-        print(f"the history: {path}")
+        print(f"the history: {path}, and .log")
     else:
         path.unlink()
+        path.with_suffix(".log").unlink()
     return verdict
 
 

@@ -43,6 +43,11 @@ class History:
         self._questions: dict[tuple[str, str], int] = {}
         self._answers: dict[str, int] = {}
 
+    @property
+    def log(self) -> Path:
+        """Where the logs of grpcdns and CoreDNS are kept, after the run."""
+        return self.path.with_suffix(".log")
+
     def add(self, kind: str, /, **fields: Any) -> None:
         line = json.dumps({"r": kind, **fields}, separators=(",", ":"))
         with self._lock:

@@ -176,6 +176,9 @@ class World:
             self._meter.communicate()
         if self._own_cluster:
             self.cluster.stop()
+        with self.history.log.open("w") as kept:
+            for log in sorted(self.folder.glob("pair-*/*.log")):
+                kept.write(f"--- {log.parent.name}/{log.name}\n{log.read_text(errors='replace')}")
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def __enter__(self) -> Self:
