@@ -46,15 +46,19 @@ while True:
         due = now
 """
 _SITE: Final = """
-import mmap, os, struct, time
+import mmap, os, struct, sys, time
 _file = os.environ.get("CHAOS_CLOCK")
 if _file:
     with open(_file, "rb") as file:
         _offset = mmap.mmap(file.fileno(), 8, access=mmap.ACCESS_READ)
     _real = time.time
-    time.time = lambda: _real() + struct.unpack("d", _offset[:8])[0]
+    def _stepped():
+        # grpcio passes deadlines by the clock to its core, which has the real one.
+        if sys._getframe(1).f_globals["__name__"].startswith("grpc."):
+            return _real()
+        return _real() + struct.unpack("d", _offset[:8])[0]
+    time.time = _stepped
 
-import sys
 from importlib.abc import MetaPathFinder
 from importlib.util import find_spec
 plants = {}
