@@ -23,7 +23,15 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from grpcdns.source.api.client import ApiError, Client, Connection, Params, Stopped, Unreachable
+from grpcdns.source.api.client import (
+    METADATA,
+    ApiError,
+    Client,
+    Connection,
+    Params,
+    Stopped,
+    Unreachable,
+)
 from grpcdns.source.api.decode import number
 from grpcdns.source.api.envelope import ApiList, ApiListMeta
 from grpcdns.source.api.journal import Journal
@@ -40,7 +48,6 @@ second the wait for the next count) they are a minute and ten."""
 GRACE: Final = 10.0
 """Seconds a watch may lag behind the API before it counts as having lost something."""
 
-METADATA: Final = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 NAMED: Final = 5
 
 

@@ -33,6 +33,8 @@ from grpcdns.source.api.throttle import Throttle
 
 CONNECT_TIMEOUT: Final = 10.0
 READ_TIMEOUT: Final = 55.0
+METADATA: Final = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
+"""What to accept where no more than names and versions are needed."""
 BUFFER: Final = 1 << 18
 PIECE: Final = 1 << 16
 """Bytes read at once. The API sends a list in chunks of an object or less; handling each of them

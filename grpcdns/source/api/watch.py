@@ -20,8 +20,11 @@ import threading
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
+import msgspec
+
 from grpcdns.source.api import retry
 from grpcdns.source.api.client import (
+    METADATA,
     ApiError,
     Client,
     Connection,
@@ -31,6 +34,7 @@ from grpcdns.source.api.client import (
     Unreachable,
 )
 from grpcdns.source.api.decode import Decoder, Event, Item, ListReader, Page, Unreadable, number
+from grpcdns.source.api.envelope import ApiList, ApiListMeta
 from grpcdns.source.api.journal import Journal
 from grpcdns.source.api.listing import Listing
 from grpcdns.source.api.progress import Progress
@@ -40,6 +44,7 @@ from grpcdns.source.kinds import WATCHED, Fields
 from grpcdns.source.sink import Sink
 
 FAILURES: Final = (ApiError, Unreachable)
+_list: Final = msgspec.json.Decoder(ApiList)
 
 
 class Resource(NamedTuple):
@@ -192,18 +197,41 @@ class Watch:
 
     def _open(self, position: Position) -> Iterator[Event]:
         """Opens a stream at a position, retrying until the API allows it or a relist is due."""
+        away = False
         while True:
             began = self._clock.now()
             try:
+                if away:
+                    self._check_version(position)
+                    away = False
                 stream = self._connection.stream(self.resource.path, self._watch_params(position))
             except FAILURES as error:
                 self._journal.failed(self.kind, error)
-                if retry.after_watch(error) is not Next.WATCH:
+                if not away and retry.after_watch(error) is not Next.WATCH:
                     raise _Relist(position, str(error)) from error
+                away = away or isinstance(error, Unreachable)
                 self._pause(error)
                 continue
             self._journal.reached(self.kind)
             return self._events(stream, began)
+
+    def _check_version(self, position: Position) -> None:
+        """After an outage: the cluster may have been restored from a backup meanwhile. A watch at a
+        version of before says nothing of that: the API sends it no event up to that version."""
+        params = {**self.resource.selectors, "limit": "1"}
+        body = self._connection.get(self.resource.path, params, METADATA)
+        try:
+            found = (_list.decode(body).metadata or ApiListMeta()).resource_version or ""
+        except msgspec.DecodeError as error:
+            raise ApiError(500, "Unreadable", str(error)) from error
+        self._check_order(position, found)
+
+    def _check_order(self, position: Position, version: str) -> None:
+        if version and retry.went_back(position.version, version):
+            raise _Relist(
+                Position(position.version, lost=True),
+                f"versions run backwards, from {position.version} to {version}",
+            )
 
     def _follow(self, position: Position, events: Iterator[Event]) -> Position:
         """Follows one stream until it ends; returns where the next one starts."""
@@ -219,11 +247,7 @@ class Watch:
         return position
 
     def _take(self, position: Position, event: Event) -> Position:
-        if event.version and retry.went_back(position.version, event.version):
-            raise _Relist(
-                Position(position.version, lost=True),
-                f"versions run backwards, from {position.version} to {event.version}",
-            )
+        self._check_order(position, event.version)
         if event.item is not None:
             self._apply(event.type, event.item)
         self._sink.heard(self.kind)

@@ -13,12 +13,12 @@ from grpcdns.source.api.audit import (
     COMPARE_EVERY,
     COUNT_EVERY,
     GRACE,
-    METADATA,
     Audit,
     Difference,
     compare,
     still_wrong,
 )
+from grpcdns.source.api.client import METADATA
 from tests.unit.source.api.fake_api import Do, Step, bookmark, lists, refuses, service, watches
 from tests.unit.source.api.stage import Stage
 

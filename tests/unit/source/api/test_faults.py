@@ -105,6 +105,7 @@ def test_f13_deleted_while_nobody_watched() -> None:
         [
             lists(service("a"), service("b")),
             watches(end="down", lasting=5, tries=4),
+            lists(version="30"),
             refuses(410, *EXPIRED),
             lists(service("a"), version="30"),
         ]
@@ -115,7 +116,12 @@ def test_f13_deleted_while_nobody_watched() -> None:
 def test_f14_an_outage_changes_nothing_and_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO")
     outcome = play(
-        [lists(service("a")), watches(lasting=5, end="down", tries=10), watches(**QUIET)]
+        [
+            lists(service("a")),
+            watches(lasting=5, end="down", tries=10),
+            lists(version="10"),
+            watches(**QUIET),
+        ]
     )
     assert outcome.sink.calls == ["replace a"]
     assert len(outcome.sink.noted("api_lost")) == 1

@@ -98,11 +98,12 @@ ROWS: Final = {
         [FIRST, WATCH, "LIST at '12'", WATCH], sleeps=[0.8],
     ),
     "rf-09-refused-watch-is-made-again-without-list": Row(
-        [A, watches(bookmark("15"), end="down", tries=3)],
-        [FIRST, WATCH, "WATCH at '15'"], sleeps=[UNREACHABLE] * 4,
+        [A, watches(bookmark("15"), end="down", tries=3), lists(version="16")],
+        [FIRST, WATCH, "LIST limit 1", "WATCH at '15'"], sleeps=[UNREACHABLE] * 4,
     ),
     "rf-09-reset-too": Row(
-        [A, Reset(), Reset()], [FIRST, WATCH, WATCH, WATCH], sleeps=[UNREACHABLE],
+        [A, Reset(), Reset(), lists(version="10")],
+        [FIRST, WATCH, WATCH, "LIST limit 1", WATCH], sleeps=[UNREACHABLE],
     ),
     "rf-10-watch-429-four-times": Row(
         [A, *[refuses(429, "TooManyRequests")] * 4, watches(added("b", "11"))],
@@ -230,8 +231,15 @@ ROWS: Final = {
         [INITIAL, INITIAL], names="", calls=[], sleeps=[0.8], streaming=True,
     ),
     "rf-35-api-down-for-minutes": Row(
-        [A, watches(bookmark("15"), end="down", tries=7)],
-        [FIRST, WATCH, "WATCH at '15'"], sleeps=[UNREACHABLE] * 8,
+        [A, watches(bookmark("15"), end="down", tries=7), refuses(503), lists(version="15")],
+        [FIRST, WATCH, "LIST limit 1", "LIST limit 1", "WATCH at '15'"],
+        sleeps=[*[UNREACHABLE] * 8, 0.8],
+    ),
+    "rf-36-restored-from-a-backup-meanwhile": Row(
+        [A, watches(bookmark("15"), end="down", tries=1), lists(version="14"),
+         lists(service("b"), version="16")],
+        [FIRST, WATCH, "LIST limit 1", "LIST at '' limit 500", "WATCH at '16'"],
+        names="b", sleeps=[UNREACHABLE] * 2 + [0.8],
     ),
 }  # fmt: skip
 
@@ -305,6 +313,7 @@ def test_rf_36_api_restarted_with_other_objects() -> None:
         [
             lists(service("a"), service("b")),
             watches(bookmark("15"), end="down", tries=2),
+            lists(version="30"),
             refuses(410, *EXPIRED),
             lists(service("b"), service("c"), version="30"),
         ]
