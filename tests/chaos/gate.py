@@ -211,11 +211,13 @@ class _Link:
 
 
 class _Chunks:
-    """Cuts a chunked reply: its head, then whole chunks, each with its frame."""
+    """Cuts a chunked reply: its head, then whole chunks, each with its frame. Any other reply, such
+    as a refusal, is passed on as it comes."""
 
     def __init__(self) -> None:
         self._left = b""
         self._in_body = False
+        self._chunked = False
 
     def feed(self, data: bytes) -> Iterator[bytes]:
         self._left += data
@@ -224,13 +226,14 @@ class _Chunks:
             if end < 0:
                 return
             self._in_body = True
-            yield self._take(end + 4)
+            head = self._take(end + 4)
+            self._chunked = b"transfer-encoding: chunked" in head.lower()
+            yield head
+        if not self._chunked:
+            yield self._take(len(self._left))
+            return
         while (end := self._left.find(b"\r\n")) >= 0:
-            try:
-                size = end + 2 + int(self._left[:end], 16) + 2
-            except ValueError:  # no chunks: a reply with a length
-                yield self._take(len(self._left))
-                return
+            size = end + 2 + int(self._left[:end], 16) + 2
             if len(self._left) < size:
                 return
             yield self._take(size)

@@ -196,6 +196,7 @@ def _rolling_restart(context: Context) -> Iterator[None]:
     new.start()
     world.pair = new
     yield
+    context.pause(1.0, 1.5)  # as CoreDNS's lameduck: clients go on to ask it for a moment
     old.stop()
 
 

@@ -104,8 +104,7 @@ class Pair:
             folder=self.folder, env=world.env,
         )  # fmt: skip
         self.coredns = CoreDNS(
-            ". {\n    errors\n    health 127.0.0.1:0 {\n        lameduck 1s\n    }\n    "
-            f"{self.grpcdns.grpc_block}\n}}",
+            f". {{\n    errors\n    {self.grpcdns.grpc_block}\n}}",
             folder=self.folder,
         )
 
