@@ -15,6 +15,7 @@ from typing import Any, Final
 
 import msgspec
 
+from grpcdns.config import values as v
 from grpcdns.config.options import BY_NAME, OPTIONS, PREFIX, Config, Option, UserError
 from grpcdns.config.selector import SelectorError, parse_selector
 
@@ -40,6 +41,7 @@ _NEEDED: Final = (
     ("tls-cert", "tls-key"),
     ("tls-key", "tls-cert"),
     ("tls-client-ca", "tls-cert"),
+    ("admin-anywhere", "admin"),
 )
 
 
@@ -182,6 +184,9 @@ def _conflicts(config: Config) -> Iterator[tuple[str, str]]:
     for first, second in _NEEDED:
         if getattr(config, BY_NAME[first].field) and not getattr(config, BY_NAME[second].field):
             yield first, f"has no effect without {second}"
+    if config.admin and not (config.admin_anywhere or v.is_private(config.admin)):
+        why = "is no loopback address: others could read the page (admin-anywhere allows it)"
+        yield "admin", f"{config.admin} {why}"
     if not config.listen:
         yield "listen", "no address to listen on"
     if all(map(_is_reverse, config.zones)):

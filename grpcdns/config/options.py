@@ -40,6 +40,8 @@ class Config(AnswerOptions, frozen=True, kw_only=True):
     tls_key: str = ""
     tls_client_ca: str = ""
     metrics: str = ""
+    admin: str = ""
+    admin_anywhere: bool = False
     kubeconfig: str = ""
     context: str = ""
     manifests: tuple[str, ...] = ()
@@ -135,6 +137,11 @@ OPTIONS: Final = (
            "CA (PEM) that must have signed each client's certificate"),
     Option("metrics", _SERVE, v.host_port, "ADDR",
            "address of Prometheus metrics over HTTP; none by default"),
+    Option("admin", _SERVE, v.listen_address, "ADDR",
+           "loopback address or unix socket of a read-only page that shows how all is, and of the"
+           " same as JSON; none by default"),
+    Option("admin-anywhere", _SERVE, v.boolean, "",
+           "let --admin be an address that others can reach: the page asks nobody who they are"),
     Option("kubeconfig", _SOURCE, v.text, "FILE",
            "kubeconfig of the cluster; by default a Pod's own account, else as kubectl finds it"),
     Option("context", _SOURCE, v.text, "NAME",

@@ -232,6 +232,20 @@ def host_port(value: Any) -> str:
     return f"{host or '[::]'}:{int(port)}"
 
 
+def is_private(address: str) -> bool:
+    """Whether an address that `listen_address` has read is one that only this machine reaches: a
+    unix socket, or a loopback address."""
+    if address.startswith("unix:"):
+        return True
+    import ipaddress
+
+    host = address.rpartition(":")[0].strip("[]")
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
+
+
 def upstream_address(value: Any) -> str:
     """IP, IP:PORT or [v6]:PORT, returned with a port (53 by default); "none" gives ""."""
     address = text(value)

@@ -16,7 +16,7 @@ import time
 from grpcdns.config.options import Config, UserError
 from grpcdns.serve import child_process
 from grpcdns.serve.feed.broadcast import Broadcast
-from grpcdns.serve.feed.http import MetricsServer
+from grpcdns.serve.feed.http import HttpServer
 from grpcdns.serve.feed.loop import FeedLoop
 from grpcdns.serve.feed.metrics import Metrics
 from grpcdns.serve.feed.networks import ServiceNetworks
@@ -55,12 +55,16 @@ class FeedProcess:
             self._networks,
         )  # fmt: skip
         self._status = StatusKeeper(run, config, self._broadcast, self._loop, metrics)
-        self._http = MetricsServer(config.metrics, metrics.routes()) if config.metrics else None
+        self._http = [HttpServer(config.metrics, metrics.routes())] if config.metrics else []
+        if config.admin:
+            from grpcdns.serve.feed.admin import make_server
+
+            self._http.append(make_server(config.admin, self._status))
 
     def serve(self) -> int:
         self._snapshots.restore()
-        if self._http is not None:
-            self._http.start()
+        for server in self._http:
+            server.start()
         self._status.start()
         starter = threading.Thread(target=self._start_source, name="source", daemon=True)
         starter.start()
@@ -72,8 +76,8 @@ class FeedProcess:
             self._status.stop()
             self._source.stop()
             self._snapshots.stop()
-            if self._http is not None:
-                self._http.stop()
+            for server in self._http:
+                server.stop()
         if self._refused is not None:
             raise self._refused
         return child_process.DRAINED
@@ -117,6 +121,7 @@ class FeedProcess:
         self._snapshots.use(self._config)
         self._source.set_policy(self._config.policy())
         self._networks.use(self._config.policy())
+        self._status.use(self._config)
         _log.info("configuration reloaded")
 
 

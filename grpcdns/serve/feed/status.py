@@ -21,6 +21,7 @@ from grpcdns.serve.feed.asked_names import names_of
 from grpcdns.serve.feed.broadcast import Broadcast
 from grpcdns.serve.feed.changed_objects import changes_of
 from grpcdns.serve.feed.history import EVERY, History, label_of
+from grpcdns.serve.feed.inspector import Inspector
 from grpcdns.serve.feed.loop import FeedLoop
 from grpcdns.serve.feed.metrics import Metrics
 from grpcdns.serve.feed.subscriber import Subscriber
@@ -53,6 +54,7 @@ class StatusKeeper:
         self._broadcast = broadcast
         self._loop = loop
         self._metrics = metrics
+        self.inspector = Inspector(config.policy(), broadcast)
         self._history = History()
         self._lock = threading.Lock()
         self._latest: Status | None = None
@@ -66,6 +68,11 @@ class StatusKeeper:
 
     def stop(self) -> None:
         self._ask(None)
+
+    def use(self, config: Config) -> None:
+        """The configuration was reloaded."""
+        self._config = config
+        self.inspector.use(config.policy())
 
     def status(self) -> Status:
         """How everything is; from any thread but the loop's."""
@@ -92,6 +99,7 @@ class StatusKeeper:
                 self._broadcast.push(subscriber, link.to_frame(report))
             except queue.Empty:
                 due = max(due + EVERY, time.monotonic())
+                self.inspector.tick()
                 reports = self._loop.reports(PATIENCE)
                 samples = {name: report.samples for name, report in reports.items()}
                 with self._lock:
@@ -120,7 +128,7 @@ class StatusKeeper:
             api=self._api(now),
             history=tuple(self._history.points),
             changes=changes_of(self._broadcast, [worker.name for worker in workers], reports),
-            names=names_of(reports),
+            names=names_of(reports, self.inspector.whys),
         )
 
     def _problems(self, reports: Reports) -> Iterator[str]:

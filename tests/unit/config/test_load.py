@@ -65,6 +65,13 @@ WRONG = [
         env={"GRPCDNS_NAMESPACE_LABELS": "=b"},
     ),
     Wrong("--listen: no address to listen on", {"listen": ","}),
+    Wrong("--admin: 0.0.0.0:80 is no loopback address: others could read the page"
+          " (admin-anywhere allows it)", {"admin": "0.0.0.0:80"}),
+    Wrong("--admin: [::]:80 is no loopback address: others could read the page"
+          " (admin-anywhere allows it)", {"admin": ":80"}),
+    Wrong("--admin: admin.example:80 is no loopback address: others could read the page"
+          " (admin-anywhere allows it)", {"admin": "admin.example:80"}),
+    Wrong("--admin-anywhere: has no effect without admin", {"admin-anywhere": "true"}),
 ]  # fmt: skip
 
 
@@ -208,3 +215,13 @@ def test_importing_it_loads_nothing_heavy() -> None:
     modules = set(run.stdout.split())
     heavy = {"grpc", "kubernetes", "dnslib", "dns", "asyncio", "argparse", "rich", "yaml", "google"}
     assert not heavy & modules
+
+
+@pytest.mark.parametrize(
+    ("admin", "anywhere"),
+    [("127.0.0.2:80", ""), ("[::1]:80", ""), ("localhost:80", ""), ("unix:///a/b", ""),
+     ("0.0.0.0:80", "true")],
+)  # fmt: skip
+def test_where_the_page_may_be(admin: str, anywhere: str) -> None:
+    flags = {"admin": admin} | ({"admin-anywhere": anywhere} if anywhere else {})
+    assert load(flags, {}).config.admin == admin

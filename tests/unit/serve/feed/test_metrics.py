@@ -16,7 +16,7 @@ from grpcdns.core.cluster.objects import Kind, Namespace, pack
 from grpcdns.histogram import histogram
 from grpcdns.serve import link
 from grpcdns.serve.feed.broadcast import Broadcast
-from grpcdns.serve.feed.http import MetricsServer, Response
+from grpcdns.serve.feed.http import HttpServer, Response
 from grpcdns.serve.feed.loop import FeedLoop
 from grpcdns.serve.feed.metrics import FAMILIES, Metrics, to_text
 from grpcdns.serve.feed.snapshots import Snapshots
@@ -178,7 +178,7 @@ def server() -> Iterator[Address]:
         raise RuntimeError("on purpose")
 
     at = free_address()
-    made = MetricsServer(str(at), {"/ok": echo, "/broken": broken})
+    made = HttpServer(str(at), {"/ok": echo, "/broken": broken})
     made.start()
     yield at
     made.stop()
@@ -229,5 +229,5 @@ def test_an_address_in_use() -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         at = f"127.0.0.1:{other.getsockname()[1]}"
         with pytest.raises(UserError) as caught:
-            MetricsServer(at, {})
+            HttpServer(at, {})
     assert str(caught.value) == f"--metrics {at}: address already in use"
