@@ -18,7 +18,7 @@ COMPILE := env -u PIP_FIND_LINKS CUSTOM_COMPILE_COMMAND="make lock" $(PY) -m pip
 	--no-emit-trusted-host --no-emit-options
 
 .DEFAULT_GOAL := help
-.PHONY: help install compiled demo test test-fast test-pythons grpcio differential soak chaos bench fuzz dist chart lint format proto docs pictures lock coverage clean
+.PHONY: help install compiled demo test test-fast test-pythons grpcio matrix differential soak chaos bench fuzz dist chart lint format proto docs pictures lock coverage clean
 
 help:           ## list the targets
 	@sed -n 's/^\([a-z-]*\): .*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -56,6 +56,9 @@ test-pythons: install ## run what test-fast runs on each supported Python that i
 
 grpcio: install ## try grpcio's minor versions with the lane, into docs/support.md; GRPCIO="1.84 1.85"
 	$(PY) -m tools.grpcio_versions --write $(GRPCIO)
+
+matrix: install ## try other versions of CoreDNS and Kubernetes, into docs/support.md; VERSIONS="coredns@1.12.0"
+	DIFFERENTIAL_EXAMPLES=10 $(PY) -m tools.matrix $(VERSIONS)
 
 differential: install ## compare many more answers and Corefiles with CoreDNS; DIFFERENTIAL_CLUSTERS=, _COREFILES=, _SEED=
 	DIFFERENTIAL_QUESTIONS=$(or $(DIFFERENTIAL_QUESTIONS),40000) DIFFERENTIAL_EXAMPLES=$(or $(DIFFERENTIAL_EXAMPLES),500) \

