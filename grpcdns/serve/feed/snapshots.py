@@ -10,6 +10,7 @@ from itertools import chain
 from pathlib import Path
 
 from grpcdns.config.options import Config
+from grpcdns.core.answers.policy import kept_kinds
 from grpcdns.core.cluster.objects import Kind
 from grpcdns.frames import PackedObject
 from grpcdns.serve.feed.broadcast import Broadcast
@@ -131,5 +132,5 @@ class Snapshots:
     def _objects(self) -> Iterator[PackedObject]:
         """All objects that answers need, while Changes go on."""
         store = self._broadcast.store
-        kinds = sorted(store.listed & self._broadcast.needed)
+        kinds = sorted(store.listed & kept_kinds(self._policy))
         return chain.from_iterable(map(store.objects, kinds))

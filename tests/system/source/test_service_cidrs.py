@@ -37,6 +37,7 @@ RULES: Final[Rules] = (
 OUTSIDE: Final = "grpcdns_service_networks_outside_zones"
 API: Final = "1.0.96.10.in-addr.arpa."
 """The reverse name of the Service kubernetes, which every cluster has."""
+ELSEWHERE: Final = "1.0.0.9.in-addr.arpa."
 
 
 @pytest.fixture
@@ -124,18 +125,27 @@ def test_commands_follow(cluster: Cluster, capsys: pytest.CaptureFixture[str]) -
 
 
 def test_auto_by_a_reload(cluster: Cluster, kubeconfig: str, tmp_path: Path) -> None:
-    """No query in between goes without an answer."""
+    """Followed from then on, and after a start from the snapshot that was written then."""
     file = tmp_path / "grpcdns.toml"
     file.write_text("zones = ['cluster.local']\n")
-    options: tuple[Any, ...] = ("--kubeconfig", kubeconfig, "--config", file, "--upstream", "none")
+    options: tuple[Any, ...] = ("--kubeconfig", kubeconfig, "--config", file, "--upstream", "none",
+                                "--snapshot", tmp_path / "snapshot")  # fmt: skip
     with Grpcdns(*options) as server:
         assert rcodes(server, API) == {"REFUSED"}
-        file.write_text("zones = ['auto']\n")
-        wait_until(lambda: rcodes(server, API) == {"NOERROR"}, "reloaded")
-        wait_until(lambda: rcodes(server, "1.0.0.9.in-addr.arpa.") == {"REFUSED"}, "followed")
         file.write_text(f"zones = {ZONES.split(',')}\n")
         with added(cluster, "10.207.0.0/16"):
             wait_until(lambda: lines(server, "10.207.0.0/16 is not in --zones"), "noticed")
+        file.write_text("zones = ['auto']\n")
+        wait_until(lambda: lines(server, "--zones auto: reverse zones of"), "reloaded")
+        wait_until(lambda: rcodes(server, ELSEWHERE) == {"REFUSED"}, "followed")
+        assert rcodes(server, API) == {"NOERROR"}
+    cluster.apiserver.freeze()
+    try:
+        with Grpcdns(*options) as server:
+            assert rcodes(server, API) == {"NOERROR"}
+            wait_until(lambda: rcodes(server, ELSEWHERE) == {"REFUSED"}, "the networks, restored")
+    finally:
+        cluster.apiserver.thaw()
 
 
 @pytest.mark.parametrize(
@@ -150,7 +160,7 @@ def test_without_the_right(cluster: Cluster, metrics: Address, zones: str, elsew
         wait_until(lambda: refused in get(metrics, "/metrics").body, "refused")
         wait_until(lambda: sample(metrics, refused) > 1, "refused again")
         assert rcodes(server, API) == {"NOERROR"}
-        assert rcodes(server, "1.0.0.9.in-addr.arpa.") == {elsewhere}
+        assert rcodes(server, ELSEWHERE) == {elsewhere}
         assert get(metrics, "/readyz?all").status == 200
         text = get(metrics, "/metrics").body
         (line,) = lines(server, "ServiceCIDR:")
