@@ -61,7 +61,7 @@ def programs(name: str, version: str) -> Iterator[Program]:
     (folder / "go.mod").write_text("\n".join(lines))
     text = (_module(folder, "k8s.io/kubernetes") / "go.mod").read_text()
     names = re.findall(r"^\s*(k8s\.io/\S+) => \./staging", text, re.MULTILINE)
-    names += re.findall(r"^\s*(k8s\.io/\S+) v0\.0\.0", text, re.MULTILINE)
+    names += re.findall(r"^\s*(k8s\.io/\S+) v0\.0\.0(?:\s|$)", text, re.MULTILINE)
     lines += [f"replace {one} => {one} {staged}" for one in dict.fromkeys(names)]
     (folder / "go.mod").write_text("\n".join(lines))
     _go(folder, "mod", "tidy")
