@@ -97,6 +97,27 @@ def test_the_notes_are_commands_that_work(site: Site, kubectl: Path) -> None:
         assert site.api.get("Service", "kube-dns", NAMESPACE)["spec"] == stock
 
 
+def test_the_way_back_is_what_was_found(site: Site) -> None:
+    """Of a DNS Service with another name, another selector and no release before."""
+    other = {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": "rke2-coredns", "namespace": NAMESPACE},
+        "spec": {"selector": {"app": "rke2"}, "ports": [{"port": 53, "protocol": "UDP"}]},
+    }
+    made = site.api.create(other)
+    values = {"grpcdns": {"dnsService": f"{NAMESPACE}/rke2-coredns"}}
+    with site.release(values) as notes:
+        there, back = (
+            line for line in notes.splitlines() if " patch service rke2-coredns " in line
+        )
+        assert back.endswith('"value":{"app":"rke2"}}]\'')
+        site.api.patch(made, {"spec": {"selector": {"app": None, **OWN}}})
+        again = site.done("upgrade", "grpcdns", CHART, values=values)
+        assert there in again
+    site.api.delete(made)
+
+
 def run(site: Site, kubectl: Path, line: str) -> None:
     program, *words = shlex.split(line)
     assert program == "kubectl"

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -104,16 +106,25 @@ def base(key: str) -> Mapping[str, Any]:
     return next((BASES[one] for one in (key, key.partition(".")[0]) if one in BASES), EVERYTHING)
 
 
+def base_text(key: str) -> str:
+    return _base_text(json.dumps(base(key)))
+
+
+@cache
+def _base_text(values: str) -> str:
+    done = render(json.loads(values))
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
 def changes(path: tuple[str, ...]) -> bool:
     key = ".".join(path)
     value: Any = merged(defaults(), base(key))
     for word in path:
         value = value[word]
-    before = render(base(key))
     after = render(merged(base(key), at(path, other(key, value))))
-    assert before.returncode == 0, before.stderr
     assert after.returncode == 0, f"{key}: {after.stderr}"
-    return before.stdout != after.stdout
+    return base_text(key) != after.stdout
 
 
 @pytest.mark.slow
@@ -137,6 +148,16 @@ def test_lint_of_mode_sidecar(helm: Path) -> None:
     said = run_helm("lint", CHART, "--strict", values=SIDECAR).stdout
     (error,) = (line for line in said.splitlines() if "[ERROR]" in line or "[WARNING]" in line)
     assert "templates/sidecar.yaml: a Deployment must contain matchLabels" in error
+
+
+def test_a_package_has_all_of_it(helm: Path, tmp_path: Path) -> None:
+    """What is published renders what the folder does."""
+    done = run_helm("package", CHART, "--destination", tmp_path)
+    assert done.returncode == 0, done.stderr
+    (package,) = tmp_path.glob("*.tgz")
+    values = merged(EVERYTHING, {"mode": "beside"})
+    of_package = run_helm("template", "grpcdns", package, "-n", "kube-system", values=values)
+    assert of_package.stdout == render(values).stdout != ""
 
 
 def test_the_chart_is_of_this_version() -> None:
