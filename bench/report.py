@@ -19,6 +19,7 @@ from typing import Final
 
 from bench import summary, targets
 from bench.samples import Results
+from grpcdns.revision import code
 from harness.paths import ROOT
 
 PAGE: Final = ROOT / "docs" / "benchmarks.md"
@@ -90,11 +91,12 @@ def fill(page: str, blocks: dict[str, str]) -> str:
 
 
 def notes(size: int, rounds: int, seconds: float, load: float) -> list[str]:
-    """How the results were measured; ``load``: the load average before the servers started."""
+    """What was measured and how; ``load``: the load average before the servers started."""
     before = f"load average before the start {load:.1f}"
     if load > BUSY:
         before = f"**on a busy machine** ({before})"
-    return [f"{size:,} Services", f"{rounds} rounds", f"{seconds:g} s a run", before]
+    form = "grpcdns compiled" if code() == "compiled" else "grpcdns as Python"
+    return [f"{size:,} Services", f"{rounds} rounds", f"{seconds:g} s a run", form, before]
 
 
 def note_machine() -> None:
