@@ -11,6 +11,7 @@ folders.
     grpcdns       `grpcdns serve`                                with Grpcdns(*options) as grpcdns:
     metrics       its HTTP pages: /metrics, /readyz, /healthz
     grpcurl       one gRPC call by reflection
+    chromium      a headless browser
 
     api           a Kubernetes API client
     accounts      service accounts, their rights and credentials

@@ -9,6 +9,7 @@
     kubectl          the path of kubectl
     kustomize        the path of kustomize
     kubectl_reader   the path of kubectl's reader of manifests (tests/servers/manifests)
+    chromium         a headless browser
     promql           the path of Prometheus's parser (tests/servers/promql)
     promrules        the path of its rule engine (tests/servers/promql/rules)
 
@@ -29,6 +30,8 @@ import pytest
 
 from harness import grpcurl as grpcurl_module
 from harness.build import Unavailable, binary
+from harness.chromium import Chromium
+from harness.chromium import find as find_chromium
 from harness.cluster import Cluster
 from harness.coredns import CoreDNS
 from harness.dns_server import DnsServer, Reply
@@ -53,6 +56,7 @@ NEEDS: Final = {
     "promql": ("promql",),
     "promrules": ("promrules",),
     "actionlint": ("actionlint",),
+    "chromium": (),
 }
 """Fixture -> the servers behind it."""
 
@@ -65,6 +69,17 @@ def cluster() -> Iterator[Cluster]:
     skip_unless_built("cluster")
     with Cluster() as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Chromium]:
+    """A headless browser for the whole run."""
+    try:
+        find_chromium()
+    except Unavailable as error:
+        pytest.skip(f"{MISSING}: {error}")
+    with Chromium() as browser:
+        yield browser
 
 
 @pytest.fixture(scope="module")

@@ -1,9 +1,9 @@
-"""Makes the pictures of docs/pictures: what ``top`` and ``explain`` print on a terminal.
+"""Makes the pictures of docs/pictures: `top` and `explain` on a terminal, the page in a browser.
 
     python -m tools.pictures
 
 A real ``grpcdns serve`` of examples/cluster is queried for a minute, and one of its objects changes
-meanwhile. What the commands write is drawn by rich.
+meanwhile. What the commands write is drawn by rich; the page is taken in a headless Chromium.
 """
 
 from __future__ import annotations
@@ -22,8 +22,10 @@ from typing import Final
 from rich.console import Console
 from rich.text import Text
 
+from harness.chromium import Chromium
 from harness.grpcdns import Grpcdns
 from harness.paths import EXAMPLES, ROOT
+from harness.ports import free_address
 from harness.terminal import Terminal
 from harness.waiting import wait_until
 
@@ -47,13 +49,34 @@ def main() -> None:
     PICTURES.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="grpcdns-pictures-") as folder:
         manifests = Path(shutil.copytree(EXAMPLES, Path(folder, "cluster")))
+        pods = manifests / "headless.yaml"  # one of them is not ready
+        pods.write_text(pods.read_text().replace('status: "True"', 'status: "False"', 1))
         listen = tuple(f"unix://{folder}/{number}.sock" for number in (0, 1))
-        with Grpcdns("--manifests", manifests, "--upstream", "none", listen=listen) as serve:
+        at = free_address()
+        options = ("--manifests", manifests, "--upstream", "none", "--admin", str(at))
+        with Grpcdns(*options, listen=listen) as serve:
             draw("top", _top(serve, manifests), folder)
+            _take_pages(f"http://{at}", str(manifests))
     words = ("explain", WEB, "--manifests", EXAMPLES.relative_to(ROOT), "--upstream", "none")
     with Terminal([*GRPCDNS, *words], width=WIDTH, height=40) as terminal:
         terminal.wait()
         draw("explain", terminal.coloured(), "")
+
+
+def _take_pages(url: str, folder: str) -> None:
+    """``folder`` is shown as one that people have."""
+    asked = "headless.default.svc.cluster.local."
+    with Chromium() as browser:
+        page = browser.page(width=800, height=300)
+        for name, path, height in (
+            ("page", "/", 1150),
+            ("page-explain", f"/explain?name={asked}&type=A", 0),
+        ):
+            page.open(url)  # the reasons are worked out now
+            page.open(url + path)
+            shown = f"document.body.innerHTML.replaceAll('{folder}', '/etc/grpcdns/manifests')"
+            page.run(f"document.body.innerHTML = {shown}")
+            (PICTURES / f"{name}.png").write_bytes(page.screenshot(height=height))
 
 
 def _top(serve: Grpcdns, manifests: Path) -> str:

@@ -38,7 +38,7 @@ from grpcdns.core.dns.wire import (
     options_fit,
 )
 from grpcdns.core.memo import CHEAP_BYTES, MEMO_BYTES, Counts, Entry, Memo, Part
-from grpcdns.core.sketch import AskedNames, outcome_of
+from grpcdns.core.sketch import NODATA, AskedNames
 
 ZERO_TTL_RATE: Final = 500
 """Answers of TTL 0 a second. A StatefulSet that starts needs a few; a storm of names that are not
@@ -181,7 +181,7 @@ class Handler:
             if entry.serial_at >= 0:
                 entry.renew_serial(self.index.serials[entry.zone])
         self.stats.answers[qtype, entry.rcode] += 1
-        self.names.add(key, outcome_of(entry.rcode, entry.counts[0]))
+        self.names.add(key, entry.rcode or (NOERROR if entry.counts[0] else NODATA))
         if entry.ttl_class is not None:
             if entry.ttl_class == TtlClass.ZERO:
                 return self._answer_zero(query, entry)
@@ -336,7 +336,8 @@ class Handler:
         self.stats.answers[int.from_bytes(key[-4:-2], "big"), entry.rcode] += entry.hits
         self._count_ttl(entry.ttl_class, entry.hits)
         if entry.hits:
-            self.names.add(key, outcome_of(entry.rcode, entry.counts[0]), entry.hits)
+            outcome = entry.rcode or (NOERROR if entry.counts[0] else NODATA)
+            self.names.add(key, outcome, entry.hits)
         entry.hits = 0
 
 

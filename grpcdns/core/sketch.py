@@ -21,7 +21,9 @@ from typing import Final, NamedTuple
 from grpcdns.core.dns.wire import NOERROR, NXDOMAIN, REFUSED, SERVFAIL
 
 KEPT: Final = 512
-"""Keys that a batch leaves; twice as many are held at most."""
+"""Keys that a batch leaves."""
+MOST: Final = 3 * KEPT
+"""Keys that are held, at most."""
 NODATA: Final = -1
 """Stands for NOERROR without records."""
 OUTCOMES: Final[Mapping[int, str]] = {
@@ -46,39 +48,41 @@ class Top(NamedTuple):
 
 
 class Sketch:
-    """The keys that came most often. ``kept``: how many a batch leaves."""
+    """The keys that came most often. ``kept``: how many a batch leaves; ``most``: how many are held
+    at most."""
 
-    __slots__ = ("_counts", "_kept", "_most", "floor")
+    __slots__ = ("_kept", "_most", "counts", "floor")
 
-    def __init__(self, kept: int = KEPT) -> None:
+    def __init__(self, kept: int = KEPT, most: int = MOST) -> None:
         self._kept = kept
-        self._most = 2 * kept
-        self._counts: dict[bytes, int] = {}
+        self._most = most
+        self.counts: dict[bytes, int] = {}
         self.floor = 0
         """The highest count that was dropped."""
 
     def add(self, key: bytes, count: int = 1) -> None:
         """The key came ``count`` times."""
-        counts = self._counts
+        counts = self.counts
         if key in counts:
             counts[key] += count
             return
-        counts[key] = self.floor + count
-        if len(counts) > self._most:
+        if len(counts) >= self._most:
             self._drop()
+            counts = self.counts
+        counts[key] = self.floor + count
 
     def top(self, most: int) -> Counts:
         """The keys with the highest counts."""
-        return sorted(self._counts.items(), key=_order)[:most]
+        return sorted(self.counts.items(), key=_order)[:most]
 
     def __len__(self) -> int:
-        return len(self._counts)
+        return len(self.counts)
 
     def _drop(self) -> None:
         """Keep the highest counts; the highest that goes is the floor."""
-        order = sorted(self._counts.items(), key=_count, reverse=True)
+        order = sorted(self.counts.items(), key=_count, reverse=True)
         self.floor = order[self._kept][1]
-        self._counts = dict(order[: self._kept])
+        self.counts = dict(order[: self._kept])
 
 
 class AskedNames:
@@ -95,7 +99,15 @@ class AskedNames:
     def add(self, key: bytes, outcome: int, count: int = 1) -> None:
         """A question had this outcome so many times. Others than `OUTCOMES` are not counted."""
         sketch = self._now.get(outcome)
-        if sketch is not None:
+        if sketch is None:
+            return
+        # As in `Sketch.add`, which would be one call more for each query.
+        counts = sketch.counts
+        if key in counts:
+            counts[key] += count
+        elif len(counts) < MOST:
+            counts[key] = sketch.floor + count
+        else:
             sketch.add(key, count)
 
     def turn(self) -> None:
@@ -116,11 +128,6 @@ def merged(lists: Iterable[Iterable[tuple[bytes, int]]], most: int) -> Counts:
         for key, count in counts:
             found[key] = found.get(key, 0) + count
     return sorted(found.items(), key=_order)[:most]
-
-
-def outcome_of(rcode: int, answers: int) -> int:
-    """The outcome of an answer with so many records."""
-    return NODATA if rcode == NOERROR and not answers else rcode
 
 
 def _sketches() -> dict[int, Sketch]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 import msgspec
@@ -50,10 +50,16 @@ class Explained(msgspec.Struct, frozen=True):
 
 
 class Inspector:
-    """Explains; from any thread but the loop's."""
+    """Explains; from any thread but the loop's. ``clock`` gives steady seconds."""
 
-    def __init__(self, policy: Policy, broadcast: Broadcast) -> None:
+    def __init__(
+        self,
+        policy: Policy,
+        broadcast: Broadcast,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._policy = policy
+        self._clock = clock
         self._broadcast = broadcast
         self._lock = threading.Lock()
         self._index: Index | None = None
@@ -71,7 +77,7 @@ class Inspector:
 
     def tick(self) -> None:
         """Drop what nobody has used lately; to be called now and then."""
-        if time.monotonic() - self._used > KEPT and self._lock.acquire(blocking=False):
+        if self._clock() - self._used > KEPT and self._lock.acquire(blocking=False):
             self._index = None
             self._whys.clear()
             self._lock.release()
@@ -87,14 +93,14 @@ class Inspector:
     def whys(self, keys: Iterable[bytes]) -> dict[bytes, Why]:
         """Why questions (`core.sketch`) are asked in vain: those that are worked out already, or
         can be at once."""
-        end = time.monotonic() + _WAIT
+        end = self._clock() + _WAIT
         builder = self._builder
         if builder is None or not builder.is_alive():
             builder = threading.Thread(target=self._refresh, name="inspector", daemon=True)
             self._builder = builder
             builder.start()
         builder.join(_WAIT)
-        if builder.is_alive() or not self._lock.acquire(timeout=max(0.0, end - time.monotonic())):
+        if builder.is_alive() or not self._lock.acquire(timeout=max(0.0, end - self._clock())):
             return {key: self._whys[key][1] for key in keys if key in self._whys}
         try:
             return self._work_out(keys, end)
@@ -106,7 +112,7 @@ class Inspector:
         zones = self._zones(index)
         found: dict[bytes, Why] = {}
         for key in keys:
-            now = time.monotonic()
+            now = self._clock()
             at, why = self._whys.get(key, (0.0, None))
             if (why is None or now - at > _FRESH) and now < end:
                 why = why_in_vain(_question(key), index, zones)
@@ -126,7 +132,7 @@ class Inspector:
 
     def _ready(self) -> Index:
         """The index, with all that the feed has."""
-        self._used = time.monotonic()
+        self._used = self._clock()
         broadcast, changes = self._broadcast, self._broadcast.changes
         if self._index is not None and self._seen == changes:
             return self._index

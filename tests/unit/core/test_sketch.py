@@ -14,7 +14,7 @@ import pytest
 from grpcdns.core.cluster.objects import Kind
 from grpcdns.core.dns.names import name_from_wire, name_to_text
 from grpcdns.core.dns.wire import AAAA, NOERROR, NXDOMAIN, SERVFAIL, A
-from grpcdns.core.sketch import KEPT, OUTCOMES, AskedNames, Sketch, merged
+from grpcdns.core.sketch import KEPT, MOST, OUTCOMES, AskedNames, Sketch, merged
 from tests.unit.core.making import SVC, T, change, get, made, with_
 
 NAMES: Final = 1_000_000
@@ -38,7 +38,7 @@ def test_the_true_top_20_of_a_million_names(s: float) -> None:
     assert sketch.floor <= QUERIES / KEPT
     for key, count in sketch.top(KEPT):
         assert truth[key] <= count <= truth[key] + sketch.floor
-    assert len(sketch) <= 2 * KEPT
+    assert len(sketch) <= MOST
 
 
 def ordered(truth: Counter[bytes]) -> list[tuple[bytes, int]]:
@@ -47,7 +47,7 @@ def ordered(truth: Counter[bytes]) -> list[tuple[bytes, int]]:
 
 def test_counts_of_entries_come_at_once() -> None:
     """As the memo's do: a key with all hits that it had."""
-    one, many = Sketch(8), Sketch(8)
+    one, many = Sketch(8, 16), Sketch(8, 16)
     draw = random.Random(3)
     for _ in range(500):
         key, count = b"%d" % draw.randrange(8), draw.randrange(1, 30)
@@ -62,7 +62,7 @@ def test_memory_is_flat_over_names_of_full_length() -> None:
     names = AskedNames()
 
     def flood(start: int) -> int:
-        for number in range(start, start + 20_000):
+        for number in range(start, start + 20 * (MOST - KEPT)):
             for outcome in OUTCOMES:
                 names.add(b"%d" % number + b"x" * 240, outcome)
         gc.collect()
@@ -71,8 +71,8 @@ def test_memory_is_flat_over_names_of_full_length() -> None:
     tracemalloc.start()
     try:
         first = flood(0)
-        assert flood(20_000) < first * 1.1
-        assert first < 4 << 20
+        assert flood(20 * (MOST - KEPT)) < first * 1.1
+        assert first < 6 << 20
     finally:
         tracemalloc.stop()
 

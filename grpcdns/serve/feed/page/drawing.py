@@ -40,7 +40,6 @@ def drawing(found: Explained, now: float) -> Markup:
             h("strong", why.rcode, class_="good" if good else "bad"),
             f", {len(why.answer)} record{'' if len(why.answer) == 1 else 's'}. Asks for {why.asks}",
             [", in zone ", name(why.zone)] if why.zone else None,
-            ".",
         ),
         _records(why),
         h("h3", "Made from" if good else "Looked at"),

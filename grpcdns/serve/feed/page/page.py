@@ -83,7 +83,7 @@ def _document(title: str, body: Child, status: Status) -> str:
             h(
                 "header",
                 h("h1", h("a", "grpcdns", href="/")),
-                h("p", f"{status.version} {status.revision}".strip(), class_="quiet"),
+                h("p", f"{status.version} {status.revision[:12]}".strip(), class_="quiet"),
                 h("p", class_="live", id="live", role="status"),
             ),
             h("main", body, id="main"),
@@ -154,10 +154,10 @@ def _processes(status: Status) -> Child:
         (
             Column("Process", lambda one: one.name),
             Column("State", lambda one: _word(one.state, one.state in ("running", "serving"))),
-            Column("Restarts", lambda one: one.restarts, number=True),
-            Column("Started", last_start, number=True),
-            Column("CPU", lambda one: f"{one.cpu:.1f} s", number=True),
-            Column("Memory", lambda one: f"{one.memory / (1 << 20):.0f} MB", number=True),
+            Column("Restarts", lambda one: one.restarts, short=True),
+            Column("Started", last_start, short=True),
+            Column("CPU", lambda one: f"{one.cpu:.1f} s", short=True),
+            Column("Memory", lambda one: f"{one.memory / (1 << 20):.0f} MB", short=True),
         ),
         status.processes,
     )
@@ -185,12 +185,12 @@ def _cluster(status: Status) -> Child:
         "Kinds",
         (
             Column("Kind", lambda one: one.name),
-            Column("Objects", lambda one: f"{one.objects:,}", number=True),
+            Column("Objects", lambda one: f"{one.objects:,}", short=True),
             Column("State", state),
             Column(
                 "Last event",
                 lambda one: "never" if one.heard is None else f"{ago(one.heard)} ago",
-                number=True,
+                short=True,
             ),
         ),
         status.kinds,
@@ -204,8 +204,8 @@ def _vain(status: Status) -> Child:
         "Names asked in vain",
         (
             Column("Name", lambda one: [explain_link(one.name, one.type), f" {one.type}"]),
-            Column("Outcome", lambda one: one.outcome),
-            Column("Times", lambda one: f"{one.count:,}", number=True),
+            Column("Outcome", lambda one: one.outcome, short=True),
+            Column("Times", lambda one: f"{one.count:,}", short=True),
             Column("Why", _why),
         ),
         status.names.vain,
@@ -226,7 +226,7 @@ def _why(one: VainName) -> Child:
 def _asked(status: Status) -> Child:
     columns: tuple[Column[AskedName], ...] = (
         Column("Name", lambda one: [explain_link(one.name, one.type), f" {one.type}"]),
-        Column("Times", lambda one: f"{one.count:,}", number=True),
+        Column("Times", lambda one: f"{one.count:,}", short=True),
     )
     if not status.names.asked:
         return h("p", "None.")
@@ -268,11 +268,11 @@ def _reached(one: Reached) -> Markup:
 
 
 class Column(NamedTuple, Generic[T]):
-    """A column: its heading, and what a row's cell holds."""
+    """A column: its heading, and what a row's cell holds. ``short``: it does not wrap."""
 
     title: str
     cell: Callable[[T], Child]
-    number: bool = False
+    short: bool = False
 
 
 def _table(caption: str, columns: Sequence[Column[T]], rows: Iterable[T]) -> Markup:
@@ -301,7 +301,7 @@ def _table(caption: str, columns: Sequence[Column[T]], rows: Iterable[T]) -> Mar
                             h("div", one.cell(row)),
                             role="cell",
                             data_title=one.title,
-                            class_="number" if one.number else None,
+                            class_="short" if one.short else None,
                         )
                         for one in columns
                     ],
