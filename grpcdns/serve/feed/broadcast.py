@@ -321,10 +321,11 @@ class Broadcast:
     def _apply(self, kind: Kind, entries: Entries, at: int, triggered: float) -> int:
         taken = list(self.store.take(kind, entries))
         if taken:
+            now = self._clock()
             changes = [Change(kind, key, after, at, triggered) for key, _, after in taken]
             self._send(tuple(changes), kind)
             if kind in self.store.listed:
-                number, now = self.changes, self._clock()
+                number = self.changes
                 self.recent.extend(Sent(number, now, kind, *one) for one in taken[-RECENT:])
         return len(taken)
 
