@@ -30,6 +30,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--only", type=_numbers, help="numbers of faults, separated by commas")
     parser.add_argument("--burst", type=int, default=5000, help="changes in a burst")
+    parser.add_argument("--batches", type=float, default=14.0, help="of a reader in a second")
     parser.add_argument("--summary", type=Path, help="append the last line to this file")
     parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()))
     args = parser.parse_args()
@@ -37,7 +38,7 @@ def main() -> int:
         verdict = checker.check(read(args.file))
         _print(verdict)
         return bool(verdict.counts)
-    options = Options(seed=args.seed, seconds=args.seconds, only=args.only, burst=args.burst)
+    options = Options(args.seed, args.seconds, args.only, args.burst, batches=args.batches)
     if args.command == "shrink":
         return _shrink(options, args.folder)
     verdict = _run(options, args.folder)

@@ -76,6 +76,10 @@ class Gate:
     def expire(self) -> None:
         self._each(lambda link: link.watching, lambda link: link.expire())
 
+    def watching(self) -> int:
+        """How many connections have a watch."""
+        return sum(link.watching for link in set(self._links))
+
     def silence(self) -> int:
         """Returns how many of the connections have a watch."""
         watches = 0

@@ -349,6 +349,7 @@ def _watch_expired(context: Context) -> Iterator[None]:
 def _watch_silent(context: Context) -> Iterator[None]:
     """Half-open connections: nothing more comes, and nobody ends them. New ones work."""
     gate = context.world.gate
+    wait_until(lambda: gate.watching() >= 3, "every kind is watched", timeout=60)
     before, watches = gate.watches, gate.silence()
     yield
     wait_until(lambda: gate.watches >= before + watches, "silence noticed", timeout=62)
