@@ -31,7 +31,8 @@ def _in(cluster: Cluster, plant: str = "") -> Callable[[History], World]:
     return lambda history: World(history, cluster, plant=plant)
 
 
-@pytest.mark.parametrize("seed", [1, 2])
+# Together they have most kinds of faults; `etcd restored` alone takes too long.
+@pytest.mark.parametrize("seed", [29, 221])
 def test_every_answer_was_true(cluster: Cluster, tmp_path: Path, seed: int) -> None:
     path = tmp_path / "history.jsonl"
     verdict = run(Options(seed=seed, seconds=45, burst=400), path, world=_in(cluster))
