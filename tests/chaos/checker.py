@@ -283,9 +283,11 @@ class _Checker:
             self._verdict.add(Violation("gap", f"{write['key']} {write['rev']}", end))
 
     def _build(self) -> None:
-        writes: dict[tuple[str, str], Interval] = {}
-        for one in self._of["write"]:  # the first: a later one with this version changed nothing
-            writes.setdefault((one["key"], one["rev"]), one["at"])
+        # One version may be of several: of later ones that changed nothing, and of one before etcd
+        # was restored. So it was accepted between the first and the last of that time.
+        writes: dict[tuple[str, str], list[Interval]] = defaultdict(list)
+        for one in self._of["write"]:
+            writes[one["key"], one["rev"]].append(one["at"])
         cuts = [
             one["at"]
             for one in self._faults
@@ -308,9 +310,13 @@ class _Checker:
                     if start <= one["t"] and stop + EARLY >= begin:
                         begin = min(begin, start - EARLY)
                 at = begin, one["t"]
-                if (key, str(one["rev"])) in writes:
-                    known = writes[key, str(one["rev"])]
-                    at = max(begin, known[0]), min(one["t"], known[1])
+                known = [
+                    each
+                    for each in writes.get((key, str(one["rev"])), ())
+                    if each[0] <= one["t"] and begin <= each[1]
+                ]
+                if known:
+                    at = max(begin, known[0][0]), min(one["t"], known[-1][1])
             states[key].append(one["obj"])
             times[key].append(at)
         self._states = {key: states[key] for key in states}
