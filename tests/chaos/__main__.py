@@ -15,7 +15,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.chaos import checker
+from tests.chaos import checker, nemesis
 from tests.chaos.checker import Verdict
 from tests.chaos.history import read
 from tests.chaos.runs import Options, run, summary
@@ -71,23 +71,19 @@ def _print(verdict: Verdict) -> None:
 
 
 def _shrink(options: Options, folder: Path) -> int:
-    """Halves the list of faults while a half of it still fails."""
+    """Runs halves of the faults while one of them still fails."""
     path = folder / f"chaos-{options.seed}-{options.seconds:.0f}.jsonl"
     if not run(options, path).counts:
         print("it does not fail")
         return 1
     numbers = sorted({one["n"] for one in read(path) if one["r"] == "fault"})
-    while len(numbers) > 1:
-        half = len(numbers) // 2
-        for part in (numbers[:half], numbers[half:]):
-            verdict = run(options._replace(only=part), path)
-            print(f"--only {','.join(map(str, part))}: {dict(verdict.counts) or 'nothing'}")
-            if verdict.counts:
-                numbers = part
-                break
-        else:
-            break
-    only = ",".join(map(str, numbers))
+
+    def fails(part: list[int]) -> bool:
+        verdict = run(options._replace(only=part), path)
+        print(f"--only {','.join(map(str, part))}: {dict(verdict.counts) or 'nothing'}")
+        return bool(verdict.counts)
+
+    only = ",".join(map(str, nemesis.shrunk(numbers, fails)))
     print(f"--seconds {options.seconds:.0f} --seed {options.seed} --only {only}")
     return 0
 

@@ -110,6 +110,18 @@ def run(
     return count
 
 
+def shrunk(numbers: list[int], fails: Callable[[list[int]], bool]) -> list[int]:
+    """Those of a failing schedule that still fail: a half of them, of that a half, and so on."""
+    while len(numbers) > 1:
+        half = len(numbers) // 2
+        failing = (part for part in (numbers[:half], numbers[half:]) if fails(part))
+        part = next(failing, None)
+        if part is None:
+            break
+        numbers = part
+    return numbers
+
+
 @contextmanager
 def _injected(number: int, kind: str, context: Context) -> Iterator[None]:
     world, began = context.world, now()
