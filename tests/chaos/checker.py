@@ -27,7 +27,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
-from tests.chaos.history import ERRORS, Interval, Record
+from tests.chaos.history import ERRORS, UNAVAILABLE, Interval, Record
 from tests.chaos.model import Object, Question, depends_on, evaluate
 
 BOUND: Final = 2.0
@@ -41,6 +41,8 @@ SNAPSHOT: Final = 12.0
 MOST: Final = 20_000
 """States of one question at one instant that are tried; more are not checked, and counted."""
 
+OVERLOAD: Final = 0.1
+"""Seconds that the machine must have stood still for a worker to refuse calls."""
 _SHOWN: Final = 4
 TARGETS: Final = ("worker 0", "worker 1", "coredns")
 
@@ -356,7 +358,7 @@ class _Checker:
             for question, answer in zip(batch["q"], batch["a"], strict=True):
                 self._verdict.answers += 1
                 if self._is_error[answer]:
-                    if _within(at, failing[to]):
+                    if _within(at, failing[to]) or self._is_shed(answer, at):
                         self._verdict.errors_promised += 1
                     else:
                         self._found("error", to, question, answer, at, reported)
@@ -401,6 +403,11 @@ class _Checker:
                 detail.append(f"  and {len(allowed) - _SHOWN} more")
         what = f"{asked.name} {asked.qtype} of {to}, asked {at[0]:.3f}"
         self._verdict.add(Violation(kind, what, at[1], "\n".join(detail), self._near(at)))
+
+    def _is_shed(self, answer: int, at: Interval) -> bool:
+        """Whether a worker refused a call because calls had piled up while it could not run."""
+        still = self._windows[TARGETS[0]].stood_still(at[0] - 0.5, at[1])
+        return self._answers[answer] == UNAVAILABLE and still >= OVERLOAD
 
     def _near(self, at: Interval) -> str:
         """The faults of that time."""

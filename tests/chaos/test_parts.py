@@ -100,6 +100,10 @@ ROWS: dict[str, tuple[list[Record], dict[str, int]]] = {
         {"error": 1}),
     "a clock is no reason to be stale": ([fault("clock stepped", 19, 40), asked(30, ONE)],
                                          {"wrong": 1}),
+    "calls had piled up": (
+        [{"r": "stall", "at": [14.9, 15.005]}, asked(15, "UNAVAILABLE")], {}),
+    "calls were refused": (
+        [{"r": "stall", "at": [14.9, 14.95]}, asked(15, "UNAVAILABLE")], {"error": 1}),
     "a leak": ([{"r": "leaked", "t": 50, "what": "feed 7"}], {"leaked": 1}),
     "memory": (
         [{"r": "rss", "t": at, "what": "feed", "pid": 7, "kb": 50_000 + at * 500}
