@@ -284,8 +284,10 @@ def burst(api: Api, history: History, count: int) -> None:
         began = now()
         try:
             done = api.apply(made)
-        except (ApiError, urllib3.exceptions.HTTPError, OSError):
+        except ApiError:
             continue
+        except (urllib3.exceptions.HTTPError, OSError):
+            return  # the API is away, and whoever waits for us may have to heal it
         key = f"slice/{name}/many-{at}"
         rev = done["metadata"]["resourceVersion"]
         history.add("write", at=[began, now()], key=key, rev=rev, error="")
