@@ -1,6 +1,7 @@
 """The fixtures that every test may ask for."""
 
 import os
+import signal
 
 import pytest
 
@@ -14,3 +15,7 @@ def pytest_configure() -> None:
     """Raises UsageError where compiled modules are expected, and others are found."""
     if os.environ.get(VARIABLE) and revision.code() != "compiled":
         raise pytest.UsageError(f"{VARIABLE} is set, and {revision.__file__} is not compiled")
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        # A shell starts what it runs in the background like that, and every process that a test
+        # ends with Ctrl-C would inherit it.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
