@@ -13,11 +13,10 @@ import random
 import socket
 import tempfile
 from pathlib import Path
-from typing import IO, Final, NamedTuple
+from typing import Final, NamedTuple
 
 LOOPBACK: Final = "127.0.0.1"
 _RANGE: Final = range(12000, 30000)
-_held: list[IO[str]] = []
 
 
 class Address(NamedTuple):
@@ -46,13 +45,13 @@ def free_port() -> int:
 
 
 def _hold(path: Path) -> bool:
-    lock = path.open("w")
+    """Whether the lock is ours now. Its descriptor stays open: the end of the process closes it."""
+    lock = os.open(path, os.O_WRONLY | os.O_CREAT, 0o600)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        lock.close()
+        os.close(lock)
         return False
-    _held.append(lock)
     return True
 
 
