@@ -65,8 +65,13 @@ class Accounts:
         self, name: str, rules: Rules = READ_DNS, *, namespace: str = "default"
     ) -> Path:
         """A kubeconfig of a service account that has the rights in `rules` and no others."""
-        token = self.service_account_token(name, rules, namespace=namespace)
+        self._put_account(name, rules, namespace)
+        return self.kubeconfig_of(name, namespace=namespace)
+
+    def kubeconfig_of(self, name: str, *, namespace: str = "default") -> Path:
+        """A kubeconfig of a service account that exists."""
         path = self.folder / f"{namespace}-{name}.kubeconfig"
+        token = self._token(name, namespace)
         return write_kubeconfig(path, self.address, self.ca, token=token)
 
     def in_cluster_files(
@@ -94,8 +99,10 @@ class Accounts:
         self, name: str, rules: Rules = READ_DNS, *, namespace: str = "default", hours: int = 24
     ) -> str:
         """Creates the ServiceAccount, its ClusterRole and binding, or updates them; a new token."""
-        for obj in _account(name, namespace, rules):
-            self._put(obj)
+        self._put_account(name, rules, namespace)
+        return self._token(name, namespace, hours)
+
+    def _token(self, name: str, namespace: str, hours: int = 24) -> str:
         request = {
             "apiVersion": "authentication.k8s.io/v1",
             "kind": "TokenRequest",
@@ -103,6 +110,10 @@ class Accounts:
         }
         path = f"/api/v1/namespaces/{namespace}/serviceaccounts/{name}/token"
         return str(self.api.request("POST", path, request)["status"]["token"])
+
+    def _put_account(self, name: str, rules: Rules, namespace: str) -> None:
+        for obj in _account(name, namespace, rules):
+            self._put(obj)
 
     def _put(self, obj: Object) -> None:
         try:

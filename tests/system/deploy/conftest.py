@@ -11,16 +11,17 @@ import yaml
 
 from harness.cluster import Cluster
 from harness.coredns import CoreDNS
-from harness.kubeconfig import write_kubeconfig
 from harness.paths import ROOT
 from tests.system.deploy.kustomize import DEPLOY, built
 
 STOCK: Final = ROOT / "tests" / "system" / "deploy" / "stock.yaml"
 Apply = Callable[..., list[dict[str, Any]]]
-TOKEN = "/api/v1/namespaces/kube-system/serviceaccounts/coredns/token"
 UPSTREAM = """. {
     template IN A {
         answer "{{ .Name }} 60 IN A 192.0.2.80"
+    }
+    template IN AAAA {
+        rcode NOERROR
     }
     template IN PTR {
         answer "{{ .Name }} 60 IN PTR outside.example."
@@ -55,11 +56,4 @@ def upstream() -> Iterator[CoreDNS]:
 def kubeconfig(kubeadm: Cluster, apply: Apply) -> Path:
     """Of the service account `coredns`, with the rights that the overlay grants."""
     apply(built(DEPLOY / "kubeadm"))
-    request = {
-        "apiVersion": "authentication.k8s.io/v1",
-        "kind": "TokenRequest",
-        "spec": {"expirationSeconds": 3600},
-    }
-    token = kubeadm.api.request("POST", TOKEN, request)["status"]["token"]
-    path = kubeadm.folder / "coredns.kubeconfig"
-    return write_kubeconfig(path, kubeadm.address, kubeadm.ca, token=token)
+    return kubeadm.kubeconfig_of("coredns", namespace="kube-system")

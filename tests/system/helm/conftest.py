@@ -13,27 +13,16 @@ import yaml
 
 from harness.api import ApiError
 from harness.cluster import Cluster
-from harness.coredns import CoreDNS
-from harness.kubeconfig import write_kubeconfig
 from harness.objects import namespace
 from harness.paths import ROOT
 from harness.waiting import wait_until
-from tests.system.deploy.conftest import STOCK
+from tests.system.deploy.conftest import STOCK, upstream
 from tests.system.helm.chart import CHART, Values
 from tests.system.helm.chart import helm as run_helm
 
+__all__ = ["site", "upstream"]
+
 NAMESPACE: Final = "kube-system"
-UPSTREAM: Final = """. {
-    template IN A {
-        answer "{{ .Name }} 60 IN A 192.0.2.80"
-    }
-    template IN AAAA {
-        rcode NOERROR
-    }
-    template IN PTR {
-        answer "{{ .Name }} 60 IN PTR outside.example."
-    }
-}"""
 MONITORING: Final = "/apis/monitoring.coreos.com/v1"
 
 
@@ -65,18 +54,6 @@ class Site:
         finally:
             self.done("uninstall", name)
 
-    def kubeconfig(self, account: str) -> Path:
-        """Of a service account in kube-system."""
-        request = {
-            "apiVersion": "authentication.k8s.io/v1",
-            "kind": "TokenRequest",
-            "spec": {"expirationSeconds": 3600},
-        }
-        path = f"/api/v1/namespaces/{NAMESPACE}/serviceaccounts/{account}/token"
-        token = self.api.request("POST", path, request)["status"]["token"]
-        config = self.folder / f"{account}.kubeconfig"
-        return write_kubeconfig(config, self.cluster.address, self.cluster.ca, token=token)
-
 
 @pytest.fixture(scope="module")
 def site(helm: Path, own_cluster: Cluster) -> Site:
@@ -94,9 +71,3 @@ def _has_kinds(cluster: Cluster) -> bool:
     except ApiError:
         return False
     return {one["kind"] for one in found} >= {"ServiceMonitor", "PrometheusRule"}
-
-
-@pytest.fixture(scope="module")
-def upstream() -> Iterator[CoreDNS]:
-    with CoreDNS(UPSTREAM) as running:
-        yield running

@@ -39,7 +39,7 @@ def test_the_api_accepts_it(about: str, site: Site) -> None:
 
 
 def found(site: Site, objects: list[Object]) -> dict[tuple[str, str], Any]:
-    """The spec of those that are there."""
+    """Those that are there."""
     out = {}
     for one in objects:
         name, kind = one["metadata"]["name"], one["kind"]

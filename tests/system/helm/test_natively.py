@@ -21,7 +21,7 @@ from harness.dns import ask, section
 from harness.ports import Address
 from harness.waiting import wait_until
 from tests.system.deploy.pod import GRPCDNS, Pod
-from tests.system.helm.chart import Values, merged, rendered
+from tests.system.helm.chart import Values, rendered
 from tests.system.helm.conftest import NAMESPACE, Site
 
 pytestmark = pytest.mark.servers
@@ -36,7 +36,8 @@ def running(
 ) -> Iterator[tuple[Pod, CoreDNS]]:
     """The Pod of an installed release: grpcdns first, CoreDNS after its startup probe."""
     with site.release(values):
-        pod = Pod(rendered(values), site.kubeconfig("grpcdns"), folder)
+        kubeconfig = site.cluster.kubeconfig_of("grpcdns", namespace=NAMESPACE)
+        pod = Pod(rendered(values), kubeconfig, folder)
         with pod.grpcdns:
             wait_until(pod.probe("startupProbe"), "the startup probe", timeout=60)
             assert pod.probe("readinessProbe")()
@@ -147,5 +148,5 @@ OPTIONS: Final[dict[str, Values]] = {
 
 @pytest.mark.parametrize("about", OPTIONS)
 def test_options_and_rights_fit(about: str, site: Site, upstream: CoreDNS, tmp_path: Path) -> None:
-    with running(merged(OPTIONS[about]), site, upstream, tmp_path) as (_, coredns):
+    with running(OPTIONS[about], site, upstream, tmp_path) as (_, coredns):
         assert section(ask(coredns.address, NAME))[0].endswith("IN A 10.96.0.10")
