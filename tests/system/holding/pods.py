@@ -51,6 +51,11 @@ class Setup:
                 f"{expected} of worker {worker}",
             )
 
+    def fail(self) -> None:
+        """No Pod is ready any more."""
+        for one in self.pods:
+            self.cluster.kubelet.set_ready(one, False)
+
     def held(self) -> float:
         return sample(self.metrics, HELD)
 

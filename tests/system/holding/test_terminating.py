@@ -4,21 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from harness.cluster import Cluster
 from harness.grpcdns import Grpcdns
 from harness.objects import pod
-from harness.ports import free_address
 from harness.waiting import wait_until
 from tests.system.holding.pods import IPS, Setup
 
 pytestmark = [pytest.mark.servers, pytest.mark.slow]
 
 NEW = "172.17.9.3"
-
-
-@pytest.fixture
-def setup(cluster: Cluster, namespace: str) -> Setup:
-    return Setup(cluster, namespace, free_address())
 
 
 def test_the_last_pods_end_in_order_and_new_ones_follow(setup: Setup) -> None:
