@@ -62,10 +62,8 @@ class Stage:
 
     def prefix(self, *, read_only: bool, volumes: Mapping[str, Path] | None = None) -> list[str]:
         """Before a command: it then runs in this root, as this stage's user."""
-        there, python = (
-            shlex.quote(str(self.folder)),
-            shlex.quote(str(self.folder.parent / "python")),
-        )
+        there = shlex.quote(str(self.folder))
+        python = shlex.quote(str(self.folder.parent / "python"))
         script = [
             f"mount --bind {there} {there}",
             f"mount --rbind /usr {there}/usr",
@@ -85,17 +83,10 @@ class Stage:
         words = [f"cd {there}", f'exec chroot {user} {there} env -i "$@"']
         kept = [f"{name}={value}" for name, value in self.env.items()]
         return [
-            *(
-                "unshare",
-                "--mount",
-                "--propagation=private",
-                "--",
-                "sh",
-                "-ec",
-                "\n".join([*script, *words]),
-                "stage",
-                *kept,
-            ),
+            *("unshare", "--mount", "--propagation=private", "--", "sh", "-ec"),
+            "\n".join([*script, *words]),
+            "stage",
+            *kept,
         ]
 
     def run(self, *words: str) -> str:

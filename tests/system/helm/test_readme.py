@@ -41,9 +41,3 @@ def test_a_command(words: list[str], helm: Path) -> None:
     else:
         done = run_helm(command, *rest, "--help")
     assert done.returncode == 0, done.stderr
-
-
-def test_links_lead_somewhere() -> None:
-    links = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", (CHART / "README.md").read_text())
-    assert links
-    assert [link for link in links if not (CHART / link).exists()] == []
