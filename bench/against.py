@@ -80,11 +80,8 @@ def _started(setup: Setup, python: Path) -> Iterator[tuple[Grpcdns, float]]:
     )
     waiting = load.wait(ours.listen[0], setup.names)
     began = time.time()
-    ours.start(ready=False)
-    try:
+    with ours.start(ready=False):
         yield ours, load.waited(waiting) - began
-    finally:
-        ours.__exit__()
 
 
 if __name__ == "__main__":

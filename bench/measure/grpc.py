@@ -42,7 +42,15 @@ def measure(setup: Setup) -> Results:
     return results
 
 
-def ask(server: Server, setup: Setup, *, callers: int, seconds: float, count: int = 0) -> load.Run:
+def ask(
+    server: Server,
+    setup: Setup,
+    *,
+    callers: int,
+    seconds: float,
+    count: int = 0,
+    udp: bool = False,
+) -> load.Run:
     return load.run(
         server.targets,
         setup.names,
@@ -51,6 +59,7 @@ def ask(server: Server, setup: Setup, *, callers: int, seconds: float, count: in
         warmup=0 if count else WARMUP,
         count=count,
         echo=server.name == ECHO,
+        udp=udp,
         pids=server.pids,
         tolerate=SHED,
     )

@@ -7,12 +7,11 @@ are measured beside them. Memory is that of all processes, with every name asked
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from contextlib import ExitStack
 from typing import Final, NamedTuple
 
 from bench import load, servers, usage
-from bench.measure.grpc import SHED, WARMUP
+from bench.measure.grpc import ask
 from bench.samples import Results, rounds
 from bench.servers import COREDNS, Server
 from bench.setup import Setup, say
@@ -36,8 +35,8 @@ def measure(setup: Setup) -> Results:
             Other(stack.enter_context(servers.ours(setup.place)), GRPC),
             Other(stack.enter_context(servers.coredns(setup.place, names=setup.names)), GRPC),
             Other(stack.enter_context(servers.one_day(setup.place, setup.names)), GRPC),
-            Other(_inside(stack, setup, INSIDE, ()), UDP),
-            Other(_inside(stack, setup, SOCKETS, ("multisocket 2",)), UDP),
+            Other(_inside(stack, setup, INSIDE), UDP),
+            Other(_inside(stack, setup, SOCKETS, "multisocket 2"), UDP),
         ]
         for other in others:  # every name, to warm up the memo and everything else
             _run(other, setup, seconds=120, count=20 * setup.size)
@@ -50,25 +49,16 @@ def measure(setup: Setup) -> Results:
     return results
 
 
-def _inside(stack: ExitStack, setup: Setup, name: str, lines: Iterable[str]) -> Server:
+def _inside(stack: ExitStack, setup: Setup, name: str, *lines: str) -> Server:
     stanza = servers.kubernetes(setup.place)
-    running = stack.enter_context(servers.front(stanza, setup.place, lines=tuple(lines)))
+    running = stack.enter_context(servers.front(stanza, setup.place, lines=lines))
     servers.answering(running.address, setup.names)
     return Server(name, [str(running.address)], running.process.pid, running)
 
 
 def _run(other: Other, setup: Setup, *, seconds: float, count: int = 0) -> load.Run:
-    return load.run(
-        other.server.targets,
-        setup.names,
-        callers=CALLERS,
-        seconds=seconds,
-        warmup=0 if count else WARMUP,
-        count=count,
-        udp=other.over == UDP,
-        pids=other.server.pids,
-        tolerate=SHED,
-    )
+    udp = other.over == UDP
+    return ask(other.server, setup, callers=CALLERS, seconds=seconds, count=count, udp=udp)
 
 
 def table(results: Results) -> str:
