@@ -22,7 +22,7 @@ from tests.system.deploy.kustomize import DEPLOY, find
 pytestmark = pytest.mark.servers
 
 Object = dict[str, Any]
-OTHER_NAME: Final = "rke2-coredns"
+OTHER_NAME: Final = "cluster-dns"
 KEPT: Final = "coredns-before-grpcdns"
 KINDS: Final = [
     ("Deployment", "apps/v1"), ("Service", "v1"), ("ConfigMap", "v1"), ("ServiceAccount", "v1"),
