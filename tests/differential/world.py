@@ -16,7 +16,8 @@ from grpcdns.core.cluster.objects import Kind
 from grpcdns.core.dns.names import address_from_text, name_from_text
 from grpcdns.core.dns.wire import AAAA, CNAME, A, Record
 from grpcdns.core.handler import Deferred, Handler
-from grpcdns.source.api.source import resources_of
+from grpcdns.source.api.source import resource_of
+from grpcdns.source.scope import kinds_of
 from harness.api import Api, ApiError, Object
 from harness.cluster import Cluster
 from harness.coredns import CoreDNS
@@ -119,7 +120,8 @@ class World:
     def lists(self, config: Config) -> Lists:
         """The API's lists for a config, with the source's selectors; kept until ``settle``."""
         found: dict[Kind, bytes] = dict.fromkeys(Kind, b'{"items": []}')
-        for kind, resource in resources_of(config).items():
+        for kind in kinds_of(config.policy()):
+            resource = resource_of(kind, config)
             path = f"{resource.path}?{urlencode(resource.selectors)}"
             if path not in self._listed:
                 self._listed[path] = json.dumps(self.cluster.api.request("GET", path)).encode()

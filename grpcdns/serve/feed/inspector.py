@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection
 from typing import Final
 
 import msgspec
@@ -90,10 +90,13 @@ class Inspector:
             found = explain(question, index, zones)
             return Explained(found, picture(found, index), tuple(self._broadcast.missing))
 
-    def whys(self, keys: Iterable[bytes]) -> dict[bytes, Why]:
+    def whys(self, keys: Collection[bytes]) -> dict[bytes, Why]:
         """Why questions (`core.sketch`) are asked in vain: those that are worked out already, or
-        can be at once."""
-        end = self._clock() + _WAIT
+        can be at once. Needs the index only if one of them is due."""
+        now, known = self._clock(), dict(self._whys)  # another thread may clear it
+        if all(key in known and now - known[key][0] <= _FRESH for key in keys):
+            return {key: known[key][1] for key in keys}
+        end = now + _WAIT
         builder = self._builder
         if builder is None or not builder.is_alive():
             builder = threading.Thread(target=self._refresh, name="inspector", daemon=True)
@@ -101,13 +104,13 @@ class Inspector:
             builder.start()
         builder.join(_WAIT)
         if builder.is_alive() or not self._lock.acquire(timeout=max(0.0, end - self._clock())):
-            return {key: self._whys[key][1] for key in keys if key in self._whys}
+            return {key: known[key][1] for key in keys if key in known}
         try:
             return self._work_out(keys, end)
         finally:
             self._lock.release()
 
-    def _work_out(self, keys: Iterable[bytes], end: float) -> dict[bytes, Why]:
+    def _work_out(self, keys: Collection[bytes], end: float) -> dict[bytes, Why]:
         index = self._ready()
         zones = self._zones(index)
         found: dict[bytes, Why] = {}

@@ -26,10 +26,11 @@ from grpcdns.serve.rundir import RunDir, Supervision
 
 PREFIX: Final = "grpcdns_"
 _CONTENT: Final = "text/plain; version=0.0.4; charset=utf-8"
-_PATIENCE: Final = 0.5
+PATIENCE: Final = 0.5
 """Seconds that workers have for their Reports."""
 
-_BUILD: Final = f'version="{__version__}",revision="{revision()}",code="{code()}"'
+REVISION: Final = revision()
+_BUILD: Final = f'version="{__version__}",revision="{REVISION}",code="{code()}"'
 
 FAMILIES: Final[Mapping[str, tuple[str, str]]] = {
     # of each worker
@@ -150,7 +151,7 @@ class Metrics:
         return {"/metrics": self._metrics, "/healthz": self._healthz, "/readyz": self._readyz}
 
     def _metrics(self, _query: str) -> Response:
-        return Response(200, self.text(self._loop.reports(_PATIENCE)), _CONTENT)
+        return Response(200, self.text(self._loop.reports(PATIENCE)), _CONTENT)
 
     def text(self, reports: Mapping[str, link.Report]) -> str:
         """Every sample: the feed's own, and those of the workers that reported theirs."""
@@ -164,7 +165,7 @@ class Metrics:
         return Response(200, "ok\n")
 
     def _readyz(self, query: str) -> Response:
-        return self.readiness(self._loop.reports(_PATIENCE), every="all" in parse_qs(query, True))
+        return self.readiness(self._loop.reports(PATIENCE), every="all" in parse_qs(query, True))
 
     def readiness(self, reports: Mapping[str, link.Report], *, every: bool) -> Response:
         """Ready is 200: one worker serves, with ``every`` nothing is missing. CoreDNS needs no more

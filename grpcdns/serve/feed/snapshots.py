@@ -33,6 +33,7 @@ class Snapshots:
         self._fingerprint = snapshot.fingerprint(config) if config.snapshot else ""
         self._policy = config.policy()
         self._awaited: dict[Kind, int] = {}
+        """Kinds that are to be listed again, each with how often it had been."""
         self._broadcast = broadcast
         self._last: float | None = None
         self._written = -1
@@ -96,11 +97,10 @@ class Snapshots:
     @property
     def _is_complete(self) -> bool:
         """Whether everything is there as the options need it."""
-        awaited = self._awaited
-        if awaited:
-            awaited = {kind: count for kind, count in awaited.items() if self._lists(kind) == count}
-            self._awaited = awaited
-        return self._broadcast.is_live and not awaited
+        self._awaited = {
+            kind: count for kind, count in self._awaited.items() if self._lists(kind) == count
+        }
+        return self._broadcast.is_live and not self._awaited
 
     def _lists(self, kind: Kind) -> int:
         return self._broadcast.notes.get(("list", kind), 0)

@@ -1,7 +1,8 @@
 """The `Status`: collected from the supervisor's file, the feed's state and the workers' Reports.
 
 One thread asks the workers for a point of the plots every 10 s, and answers the commands that ask
-over the link. A Status is made at most twice a second, however many look at it.
+over the link. A Status is made at most twice a second, however many look at it. What explains names
+and changes is imported when somebody first looks: it would be half of the feed's start.
 """
 
 from __future__ import annotations
@@ -10,31 +11,28 @@ import logging
 import queue
 import threading
 import time
-from collections.abc import Iterator, Mapping
-from typing import Final
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Final
 
 from grpcdns import __version__
 from grpcdns.config.options import Config
-from grpcdns.revision import revision
 from grpcdns.serve import link, procfs, status
-from grpcdns.serve.feed.asked_names import names_of
 from grpcdns.serve.feed.broadcast import Broadcast
-from grpcdns.serve.feed.changed_objects import changes_of
 from grpcdns.serve.feed.history import EVERY, History, label_of
-from grpcdns.serve.feed.inspector import Inspector
 from grpcdns.serve.feed.loop import FeedLoop
-from grpcdns.serve.feed.metrics import Metrics
+from grpcdns.serve.feed.metrics import PATIENCE, REVISION, Metrics
 from grpcdns.serve.feed.subscriber import Subscriber
-from grpcdns.serve.rundir import RunDir
+from grpcdns.serve.rundir import RunDir, Supervision
 from grpcdns.serve.status import Api, KindState, Process, Status, Worker
 from grpcdns.source.kinds import WATCHED
+
+if TYPE_CHECKING:
+    from grpcdns.serve.feed.inspector import Inspector
 
 _log = logging.getLogger(__name__)
 
 FRESH: Final = 0.5
 """Seconds for which a Status is given out again."""
-PATIENCE: Final = 0.5
-"""Seconds that workers have for their Reports."""
 NAMES: Final = 128
 """Names of each outcome that a worker is asked for."""
 _WAITING: Final = 16
@@ -54,7 +52,8 @@ class StatusKeeper:
         self._broadcast = broadcast
         self._loop = loop
         self._metrics = metrics
-        self.inspector = Inspector(config.policy(), broadcast)
+        self._inspector: Inspector | None = None
+        self._making = threading.Lock()
         self._history = History()
         self._lock = threading.Lock()
         self._latest: Status | None = None
@@ -71,8 +70,20 @@ class StatusKeeper:
 
     def use(self, config: Config) -> None:
         """The configuration was reloaded."""
-        self._config = config
-        self.inspector.use(config.policy())
+        with self._making:
+            self._config = config
+            if self._inspector is not None:
+                self._inspector.use(config.policy())
+
+    @property
+    def inspector(self) -> Inspector:
+        """Made when it is first used."""
+        with self._making:
+            if self._inspector is None:
+                from grpcdns.serve.feed.inspector import Inspector
+
+                self._inspector = Inspector(self._config.policy(), self._broadcast)
+            return self._inspector
 
     def status(self) -> Status:
         """How everything is; from any thread but the loop's."""
@@ -99,7 +110,8 @@ class StatusKeeper:
                 self._broadcast.push(subscriber, link.to_frame(report))
             except queue.Empty:
                 due = max(due + EVERY, time.monotonic())
-                self.inspector.tick()
+                if self._inspector is not None:
+                    self._inspector.tick()
                 reports = self._loop.reports(PATIENCE)
                 samples = {name: report.samples for name, report in reports.items()}
                 with self._lock:
@@ -110,6 +122,10 @@ class StatusKeeper:
     # -- the parts
 
     def _make(self) -> Status:
+        from grpcdns.serve.feed.asked_names import names_of
+        from grpcdns.serve.feed.changed_objects import changes_of
+
+        supervision = self._run.supervision()
         reports = self._loop.reports(PATIENCE, NAMES)
         now = time.time()
         workers = tuple(
@@ -119,10 +135,10 @@ class StatusKeeper:
         return Status(
             at=now,
             version=__version__,
-            revision=revision(),
+            revision=REVISION,
             ready=any(worker.serving for worker in workers),
-            problems=tuple(self._problems(reports)),
-            processes=tuple(self._processes(reports)),
+            problems=tuple(self._problems(reports, supervision)),
+            processes=tuple(_processes(supervision, reports, workers)),
             workers=workers,
             kinds=tuple(self._kinds(now)),
             api=self._api(now),
@@ -131,7 +147,7 @@ class StatusKeeper:
             names=names_of(reports, self.inspector.whys),
         )
 
-    def _problems(self, reports: Reports) -> Iterator[str]:
+    def _problems(self, reports: Reports, supervision: Supervision) -> Iterator[str]:
         broadcast = self._broadcast
         yield from self._metrics.missing(reports)
         with broadcast.lock:
@@ -141,27 +157,8 @@ class StatusKeeper:
             yield "answers are from a snapshot: the API has not answered yet"
         if guard := broadcast.guarded[1]:
             yield f"the guard holds the old answers: {guard}"
-        if not self._run.supervision().reload_successful:
+        if not supervision.reload_successful:
             yield "the latest reload did not take the configuration: the log says why"
-
-    def _processes(self, reports: Reports) -> Iterator[Process]:
-        for name, process in self._run.supervision().processes.items():
-            state = "running"
-            if not process.pid:
-                state = "down"
-            elif name.startswith(link.WORKER):
-                report = reports.get(name)
-                serves = report is not None and "ready" in _values(report)
-                state = "silent" if report is None else "serving" if serves else "not serving"
-            yield Process(
-                name=name,
-                state=state,
-                pid=process.pid,
-                restarts=process.restarts,
-                since=process.since,
-                cpu=procfs.cpu_used(process.pid) if process.pid else 0.0,
-                memory=procfs.resident_memory(process.pid) if process.pid else 0,
-            )
 
     def _kinds(self, now: float) -> Iterator[KindState]:
         broadcast = self._broadcast
@@ -192,6 +189,28 @@ class StatusKeeper:
             restored=broadcast.restored,
             guard=broadcast.guarded[1],
             held_services=sum(broadcast.held_services.values()),
+        )
+
+
+def _processes(
+    supervision: Supervision, reports: Reports, workers: Iterable[Worker]
+) -> Iterator[Process]:
+    serving = {worker.name for worker in workers if worker.serving}
+    for name, process in supervision.processes.items():
+        state = "running"
+        if not process.pid:
+            state = "down"
+        elif name.startswith(link.WORKER):
+            answered = "serving" if name in serving else "not serving"
+            state = answered if name in reports else "silent"
+        yield Process(
+            name=name,
+            state=state,
+            pid=process.pid,
+            restarts=process.restarts,
+            since=process.since,
+            cpu=procfs.cpu_used(process.pid) if process.pid else 0.0,
+            memory=procfs.resident_memory(process.pid) if process.pid else 0,
         )
 
 

@@ -23,17 +23,9 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from grpcdns.source.api.client import (
-    METADATA,
-    ApiError,
-    Client,
-    Connection,
-    Params,
-    Stopped,
-    Unreachable,
-)
+from grpcdns.source.api.client import ApiError, Client, Connection, Stopped, Unreachable
 from grpcdns.source.api.decode import number
-from grpcdns.source.api.envelope import ApiList, ApiListMeta
+from grpcdns.source.api.envelope import ApiListMeta
 from grpcdns.source.api.journal import Journal
 from grpcdns.source.api.retry import PAGE_SIZE
 from grpcdns.source.api.watch import Watch
@@ -136,7 +128,7 @@ class Audit:
     def _count_is_right(self, watch: Watch) -> bool:
         if watch.resource.selectors:
             return True
-        page = self._page(watch, {"limit": "1"})
+        page = watch.resource.metadata(self._connection, {"limit": "1"})
         self._journal.checked(watch.kind, 1)
         remaining = (page.metadata or ApiListMeta()).remaining_item_count or 0
         return len(page.items or ()) + remaining == len(watch.versions)
@@ -160,7 +152,7 @@ class Audit:
             params = {"limit": str(PAGE_SIZE)}
             if token:
                 params["continue"] = token
-            page = self._page(watch, params)
+            page = watch.resource.metadata(self._connection, params)
             requests += 1
             for raw in page.items or ():
                 meta = _object.decode(raw).metadata or ApiMeta()
@@ -173,18 +165,8 @@ class Audit:
                 self._journal.checked(watch.kind, requests)
                 return
 
-    def _page(self, watch: Watch, params: Params) -> ApiList:
-        resource = watch.resource
-        wanted = {**resource.selectors, **params}
-        body = self._connection.get(resource.path, wanted, accept=METADATA)
-        try:
-            return _list.decode(body)
-        except msgspec.DecodeError as error:
-            raise ApiError(500, "Unreadable", str(error)) from error
-
     def _jittered(self, seconds: float) -> float:
         return seconds * (1.0 - self._clock.random() / 2.0)
 
 
-_list: Final = msgspec.json.Decoder(ApiList)
 _object: Final = msgspec.json.Decoder(ApiAny)

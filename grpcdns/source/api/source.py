@@ -29,7 +29,7 @@ from grpcdns.source.api.login import Login, from_kubeconfig, in_cluster
 from grpcdns.source.api.throttle import Throttle
 from grpcdns.source.api.watch import Resource, Watch
 from grpcdns.source.clock import Clock, WallClock
-from grpcdns.source.kinds import WATCHED, Watched
+from grpcdns.source.kinds import WATCHED
 from grpcdns.source.scope import fields_of, kinds_of
 from grpcdns.source.sink import Sink
 
@@ -100,7 +100,7 @@ class KubernetesApi:
         """Begins to watch a kind; does nothing before `start`."""
         if self._client is None or self._sink is None or self._journal is None:
             return
-        resource, decoder = _resource(WATCHED[kind], self._config), Decoder(kind, fields_of(policy))
+        resource, decoder = resource_of(kind, self._config), Decoder(kind, fields_of(policy))
         watch = Watch(resource, decoder, self._client, self._sink, self._journal, self._clock)
         before = self._watches[-1] if self._watches else None
         self._watches.append(watch)
@@ -152,13 +152,9 @@ def _run_in_turn(watch: Watch, before: Watch | None) -> None:
     watch.run()
 
 
-def resources_of(config: Config) -> dict[Kind, Resource]:
-    """The kinds to watch, each with its path and selectors."""
-    return {kind: _resource(WATCHED[kind], config) for kind in kinds_of(config.policy())}
-
-
-def _resource(watched: Watched, config: Config) -> Resource:
+def resource_of(kind: Kind, config: Config) -> Resource:
     """What is watched of a kind: its path and selectors."""
+    watched = WATCHED[kind]
     selectors = {
         "labelSelector": str(watched.selector(config)),
         "fieldSelector": watched.field_selector,

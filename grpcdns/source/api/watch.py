@@ -60,6 +60,15 @@ class Resource(NamedTuple):
         path, *others = (*self.others, self.path)
         return Resource(path, self.selectors, tuple(others))
 
+    def metadata(self, connection: Connection, params: Params) -> ApiList:
+        """A page of the list, with no more than the names and versions of the objects. Raises
+        ApiError, Unreachable, Stopped."""
+        body = connection.get(self.path, {**self.selectors, **params}, METADATA)
+        try:
+            return _list.decode(body)
+        except msgspec.DecodeError as error:
+            raise ApiError(500, "Unreadable", str(error)) from error
+
 
 class Position(NamedTuple):
     """The last version seen; ``lost`` if the API can no longer use it."""
@@ -218,13 +227,8 @@ class Watch:
     def _check_version(self, position: Position) -> None:
         """After an outage: the cluster may have been restored from a backup meanwhile. A watch at a
         version of before says nothing of that: the API sends it no event up to that version."""
-        params = {**self.resource.selectors, "limit": "1"}
-        body = self._connection.get(self.resource.path, params, METADATA)
-        try:
-            found = (_list.decode(body).metadata or ApiListMeta()).resource_version or ""
-        except msgspec.DecodeError as error:
-            raise ApiError(500, "Unreadable", str(error)) from error
-        self._check_order(position, found)
+        page = self.resource.metadata(self._connection, {"limit": "1"})
+        self._check_order(position, (page.metadata or ApiListMeta()).resource_version or "")
 
     def _check_order(self, position: Position, version: str) -> None:
         if version and retry.went_back(position.version, version):

@@ -19,10 +19,11 @@ from grpcdns.source.api.client import Client
 from grpcdns.source.api.decode import Decoder
 from grpcdns.source.api.journal import Journal
 from grpcdns.source.api.login import from_kubeconfig, in_cluster
-from grpcdns.source.api.source import KubernetesApi, resources_of
+from grpcdns.source.api.source import KubernetesApi
 from grpcdns.source.api.throttle import Throttle
 from grpcdns.source.api.watch import Position, Resource, Watch
 from grpcdns.source.kinds import WATCHED
+from grpcdns.source.scope import kinds_of
 from harness.accounts import READ_DNS
 from harness.cluster import Cluster
 from harness.objects import endpoints, pod, port, service, service_import
@@ -40,7 +41,7 @@ def watching(config: Config, login: Any = None) -> Iterator[RecordingSink]:
     source = KubernetesApi(config, login)
     source.start(sink)
     try:
-        wait_until(lambda: set(resources_of(config)) <= sink.store.listed, "all listed")
+        wait_until(lambda: set(kinds_of(config.policy())) <= sink.store.listed, "all listed")
         yield sink
     finally:
         source.stop()

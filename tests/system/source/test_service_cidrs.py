@@ -69,6 +69,18 @@ def lines(server: Grpcdns, text: str) -> list[str]:
     return [line for line in server.process.log.read_text().splitlines() if text in line]
 
 
+def assert_restored(cluster: Cluster, options: tuple[Any, ...], outside: str) -> None:
+    """A start from the snapshot, while the API does not answer, has the networks: a reverse name
+    outside them is refused."""
+    cluster.apiserver.freeze()
+    try:
+        with Grpcdns(*options) as server:
+            assert rcodes(server, API) == {"NOERROR"}
+            wait_until(lambda: rcodes(server, outside) == {"REFUSED"}, "the networks, restored")
+    finally:
+        cluster.apiserver.thaw()
+
+
 def test_one_outside_the_zones(cluster: Cluster, kubeconfig: str, metrics: Address) -> None:
     options: tuple[Any, ...] = ("--kubeconfig", kubeconfig, "--zones", ZONES)
     with Grpcdns(*options, "--upstream", "none", "--metrics", str(metrics)) as server:
@@ -107,13 +119,7 @@ def test_auto_follows(cluster: Cluster, kubeconfig: str, tmp_path: Path) -> None
             (line,) = lines(server, "ServiceCIDR 10.205.0.0/16")
             assert "warning" in line
         wait_until(lambda: rcodes(server, inside) == {"REFUSED"}, "followed back")
-    cluster.apiserver.freeze()
-    try:
-        with Grpcdns(*options) as server:
-            assert rcodes(server, API) == {"NOERROR"}
-            wait_until(lambda: rcodes(server, inside) == {"REFUSED"}, "the networks, restored")
-    finally:
-        cluster.apiserver.thaw()
+    assert_restored(cluster, options, inside)
 
 
 def test_commands_follow(cluster: Cluster, capsys: pytest.CaptureFixture[str]) -> None:
@@ -139,13 +145,7 @@ def test_auto_by_a_reload(cluster: Cluster, kubeconfig: str, tmp_path: Path) -> 
         wait_until(lambda: lines(server, "--zones auto: reverse zones of"), "reloaded")
         wait_until(lambda: rcodes(server, ELSEWHERE) == {"REFUSED"}, "followed")
         assert rcodes(server, API) == {"NOERROR"}
-    cluster.apiserver.freeze()
-    try:
-        with Grpcdns(*options) as server:
-            assert rcodes(server, API) == {"NOERROR"}
-            wait_until(lambda: rcodes(server, ELSEWHERE) == {"REFUSED"}, "the networks, restored")
-    finally:
-        cluster.apiserver.thaw()
+    assert_restored(cluster, options, ELSEWHERE)
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import Final
+from urllib.parse import urlencode
 
 from grpcdns.core.inspect import picture
 from grpcdns.core.inspect.explain import Explanation
@@ -160,6 +161,4 @@ def _suggestions(why: Explanation) -> Child:
 
 def explain_link(text: str, qtype: str) -> Markup:
     """The name, as a link to its explanation."""
-    from urllib.parse import urlencode
-
     return h("a", name(text), href=f"/explain?{urlencode({'name': text, 'type': qtype})}")

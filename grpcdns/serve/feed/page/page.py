@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import Final, Generic, NamedTuple, TypeVar
+from typing import Final
 
 from grpcdns.core.dns.wire import TYPES
 from grpcdns.serve.feed.inspector import Explained
@@ -19,6 +18,7 @@ from grpcdns.serve.feed.page.markup import (
     name,
 )
 from grpcdns.serve.feed.page.plots import plots
+from grpcdns.serve.feed.page.tables import Column, table
 from grpcdns.serve.status import (
     AskedName,
     KindState,
@@ -34,7 +34,6 @@ _CACHED: Final = (
     " often clients did."
 )
 _CHANGES: Final = 30
-T = TypeVar("T")
 
 
 def status_page(status: Status) -> str:
@@ -149,7 +148,7 @@ def _processes(status: Status) -> Child:
     def last_start(one: Process) -> str:
         return f"{ago(now - one.since)} ago" if one.pid else "-"
 
-    return _table(
+    return table(
         "Processes",
         (
             Column("Process", lambda one: one.name),
@@ -181,7 +180,7 @@ def _cluster(status: Status) -> Child:
             return _word(one.problem, good=False)
         return _word("listed" if one.listed else "not listed yet", one.listed)
 
-    table = _table(
+    kinds = table(
         "Kinds",
         (
             Column("Kind", lambda one: one.name),
@@ -196,11 +195,11 @@ def _cluster(status: Status) -> Child:
         status.kinds,
     )
     line = [name(api.source), " ", _word(words[api.state], api.state == "up")]
-    return [h("p", line, f"{since}{saved}{heard}{held}."), table]
+    return [h("p", line, f"{since}{saved}{heard}{held}."), kinds]
 
 
 def _vain(status: Status) -> Child:
-    shown = _table(
+    shown = table(
         "Names asked in vain",
         (
             Column("Name", lambda one: [explain_link(one.name, one.type), f" {one.type}"]),
@@ -230,14 +229,13 @@ def _asked(status: Status) -> Child:
     )
     if not status.names.asked:
         return h("p", "None.")
-    table = _table("Names asked most", columns, status.names.asked)
-    return [h("p", _CACHED, class_="quiet"), table]
+    return [h("p", _CACHED, class_="quiet"), table("Names asked most", columns, status.names.asked)]
 
 
 def _changes(status: Status) -> Child:
     if not status.changes:
         return h("p", "Nothing since the start.")
-    return _table(
+    return table(
         "Changes",
         (
             Column("When", lambda one: [ago(status.at - one.at), " ago"]),
@@ -262,57 +260,6 @@ def _reached(one: Reached) -> Markup:
     how = {"change": "", "list": " with a list"}.get(one.how)
     text = one.how if how is None else f"after {duration(one.seconds)}{how}"
     return h("div", h("span", f"{one.worker} ", class_="quiet"), text)
-
-
-# -- tables
-
-
-class Column(NamedTuple, Generic[T]):
-    """A column: its heading, and what a row's cell holds. ``short``: it does not wrap."""
-
-    title: str
-    cell: Callable[[T], Child]
-    short: bool = False
-
-
-def _table(caption: str, columns: Sequence[Column[T]], rows: Iterable[T]) -> Markup:
-    """On a narrow screen each row is a block and each cell has its heading before it (style.css);
-    the roles keep it a table for a screen reader."""
-    return h(
-        "table",
-        h("caption", caption, class_="unseen"),
-        h(
-            "thead",
-            h(
-                "tr",
-                [h("th", one.title, scope="col", role="columnheader") for one in columns],
-                role="row",
-            ),
-            role="rowgroup",
-        ),
-        h(
-            "tbody",
-            [
-                h(
-                    "tr",
-                    [
-                        h(
-                            "td",
-                            h("div", one.cell(row)),
-                            role="cell",
-                            data_title=one.title,
-                            class_="short" if one.short else None,
-                        )
-                        for one in columns
-                    ],
-                    role="row",
-                )
-                for row in rows
-            ],
-            role="rowgroup",
-        ),
-        role="table",
-    )
 
 
 def _word(text: str, good: bool) -> Markup:

@@ -11,6 +11,7 @@ from grpcdns.serve.feed.broadcast import Broadcast
 from grpcdns.serve.feed.inspector import Inspector, read_question
 
 WEB = read_question("web.default.svc.cluster.local", "A")
+WEP = b"\x03wep\x07default\x03svc\x07cluster\x05local\0\0\1\0\1"
 
 
 def packed(*objects: Object) -> list[tuple[str, bytes, float]]:
@@ -49,12 +50,22 @@ def test_it_follows_the_feed(broadcast: Broadcast) -> None:
 def test_reasons_follow_a_little_later(broadcast: Broadcast) -> None:
     now = [1000.0]
     made = Inspector(Policy(), broadcast, lambda: now[0])
-    key = b"\x03wep\x07default\x03svc\x07cluster\x05local\0\0\1\0\1"
-    assert made.whys([key])[key].suggestion == "web.default.svc.cluster.local."
+    assert made.whys([WEP])[WEP].suggestion == "web.default.svc.cluster.local."
     broadcast.delete(Kind.SERVICE, "default/web")
-    assert made.whys([key])[key].suggestion
+    assert made.whys([WEP])[WEP].suggestion
     now[0] += 20
-    assert not made.whys([key])[key].suggestion
+    assert not made.whys([WEP])[WEP].suggestion
+
+
+def test_the_index_is_made_for_reasons_that_are_not_known(broadcast: Broadcast) -> None:
+    made = Inspector(Policy(), broadcast, lambda: 1000.0)
+    assert not made.whys([])
+    assert made._index is None
+    made.whys([WEP])
+    assert made._seen == broadcast.changes
+    broadcast.delete(Kind.SERVICE, "default/web")
+    made.whys([WEP])
+    assert made._seen < broadcast.changes
 
 
 def test_the_index_is_dropped_when_nobody_looks(broadcast: Broadcast) -> None:

@@ -118,7 +118,7 @@ def test_f14_an_outage_changes_nothing_and_is_logged_once(caplog: pytest.LogCapt
     outcome = play(
         [
             lists(service("a")),
-            watches(lasting=5, end="down", tries=10),
+            watches(lasting=5, end="down", tries=125),
             lists(version="10"),
             watches(**QUIET),
         ]
@@ -128,7 +128,7 @@ def test_f14_an_outage_changes_nothing_and_is_logged_once(caplog: pytest.LogCapt
     (back,) = outcome.sink.noted("api_back")
     assert isinstance(back["seconds"], float)
     assert back["seconds"] > 60
-    assert outcome.sleeps == [UNREACHABLE] * 11
+    assert outcome.sleeps == [UNREACHABLE] * 126
     away = [record for record in caplog.records if "unreachable" in record.message]
     again = [record for record in caplog.records if "answers again" in record.message]
     assert len(away) == len(again) == 1
