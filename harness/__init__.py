@@ -3,7 +3,7 @@ folders.
 
     build         builds the Go servers once, into a cache
     compiled      the compiled wheel of this checkout, built once
-    compiling     `go build`, and how far it has come
+    go_build      `go build`, and how far it has come
     fixtures      the harness as pytest fixtures
 
     cluster       etcd, kube-apiserver and the controllers       with Cluster() as cluster:

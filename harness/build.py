@@ -28,7 +28,7 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
-from harness.compiling import Meter, go_build
+from harness.go_build import Meter, go_build
 from harness.paths import SERVERS
 
 RECIPE: Final = "1"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from harness import build, compiling
+from harness import build, go_build
 from harness.build import Program, Unavailable
 
 MAIN = 'package main\n\nfunc main() { println("hello") }\n'
@@ -33,7 +33,7 @@ def test_is_built_once(program: Program, capfd: pytest.CaptureFixture[str]) -> N
 def test_a_build_says_how_far_it_has_come(
     program: Program, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(compiling, "EVERY", 0.01)
+    monkeypatch.setattr(go_build, "EVERY", 0.01)
     monkeypatch.setenv("GOCACHE", str(program.folder.parent / "gocache"))  # nothing is compiled
     build.build(program)
     counts = re.findall(
