@@ -28,6 +28,7 @@ from grpcdns.core.dns import wire
 from grpcdns.core.dns.wire import (
     IN,
     NOERROR,
+    ONE_QUESTION,
     REFUSED,
     SERVFAIL,
     Packer,
@@ -51,8 +52,6 @@ _TYPE_IN: Final = {
     qtype: struct.pack("!2H", qtype, IN) for qtype in (*wire.TYPE_NAMES, _OTHER_TYPE)
 }
 """Type and class of a question, as octets."""
-_PLAIN_COUNTS: Final = b"\0\1\0\0\0\0\0"
-"""Octets 4 to 11 of a plain query: one question, nothing else; the OPT is counted in octet 11."""
 _OPT_START: Final = b"\0\0\x29"
 """The root and the type OPT."""
 _OPTS: Final = (wire.opt_record(False, NOERROR), wire.opt_record(True, NOERROR))
@@ -194,12 +193,7 @@ class Handler:
         if ours is None:
             reply = _reply(query, entry.rcode, entry.counts, entry.tail)
             # Only what a plain query can vary in is kept: RD, AD, CD, and whether there is an OPT.
-            if (
-                plain
-                and head[2] & 0xFE == 0
-                and head[3] & 0xCF == 0
-                and head[4:11] == _PLAIN_COUNTS
-            ):
+            if plain and head[2] & 0xFE == 0 and head[3] & 0xCF == 0 and head[4:11] == ONE_QUESTION:
                 entry.heads[varied] = reply[2:12]
         else:
             opt = _OPTS[query.dnssec_ok] if query.edns else b""

@@ -64,7 +64,7 @@ _POINTER_LIMIT: Final = 0x4000
 _TO_QUESTION: Final = b"\xc0\x0c"
 """A pointer to the question's name."""
 _OPT_SIZE: Final = 11
-_ONE_QUESTION: Final = b"\0\1\0\0\0\0\0"
+ONE_QUESTION: Final = b"\0\1\0\0\0\0\0"
 """Octets 4 to 10 of a query that has nothing but a question, and up to 255 additional records."""
 _UDP_SIZE: Final = 65535  # what we would take in one message; CoreDNS puts its own figure over it
 
@@ -184,7 +184,7 @@ def parse_query(message: bytes) -> Query:
     query = Query(message[:HEADER])
     skipped, additional = 0, message[11]
     fits = True
-    if message[4:11] != _ONE_QUESTION or additional > 2 or message[2] & 0x80:
+    if message[4:11] != ONE_QUESTION or additional > 2 or message[2] & 0x80:
         questions, answers, authorities, additional = struct.unpack_from("!4H", message, 4)
         fits = questions == 1 and answers <= 1 and authorities <= 1 and additional <= 2
         if message[2] & 0x80:
