@@ -22,7 +22,14 @@ from grpcdns.core.answers.topology import (
     too_few,
 )
 from grpcdns.core.answers.ttl import Origin
-from grpcdns.core.cluster.endpoints import NO_PORT, any_ready, endpoint_label, port_matches, ready
+from grpcdns.core.cluster.endpoints import (
+    NO_PORT,
+    any_ready,
+    endpoint_label,
+    is_ready,
+    port_matches,
+    ready,
+)
 from grpcdns.core.cluster.index import Index, Tag, pod_tag
 from grpcdns.core.cluster.objects import Endpoint, EndpointSlice, Port, Service, ServiceImport
 from grpcdns.core.cluster.reasons import Reason
@@ -240,7 +247,7 @@ class View:
         """By the length of an address, which endpoints a Service itself, or a port of it, is
         answered with. The names of one endpoint or one zone are answered with what they name."""
         if not distribution or asked.endpoint or asked.zone or not self.policy.topology:
-            return {}
+            return ALL
         families: dict[int, list[Endpoint]] = {}
         for slice_ in slices:
             if port_numbers(slice_.ports or (NO_PORT,), asked):
@@ -264,7 +271,7 @@ class View:
             for slice_ in slices
             if slice_.cluster.lower() == own
             and port_numbers(slice_.ports or (NO_PORT,), asked)
-            and any_ready([slice_], ending=ending)
+            and is_ready(slice_, ending=ending)
         }
         kept: list[EndpointSlice] = []
         for slice_ in slices:

@@ -54,8 +54,12 @@ def ready(
 def _why_not(endpoint: Endpoint) -> Reason:
     if endpoint.ready:
         return Reason.NO_ADDRESS
-    terminating = endpoint.details is not None and endpoint.details.terminating
-    return Reason.TERMINATING if terminating else Reason.NOT_READY
+    return Reason.TERMINATING if is_terminating(endpoint) else Reason.NOT_READY
+
+
+def is_terminating(endpoint: Endpoint) -> bool:
+    """Whether an endpoint is terminating (which is known only where an option needs it)."""
+    return endpoint.details is not None and endpoint.details.terminating
 
 
 def serves_while_ending(endpoint: Endpoint) -> bool:

@@ -23,6 +23,7 @@ from typing import Final, NamedTuple, cast
 
 import msgspec
 
+from grpcdns.core.cluster.endpoints import is_terminating
 from grpcdns.core.cluster.objects import Endpoint, EndpointSlice, Held, Kind, pack, unpack
 from grpcdns.core.cluster.store import Entries
 from grpcdns.core.holding.losses import Key, Taken, owners_of, ready_count
@@ -145,12 +146,12 @@ class EmptyHold:
             for one in old.endpoints:
                 found = there.get(one.addresses)
                 kept = one.addresses in ending or (found is not None and found.ready)
-                if one.ready and not _is_terminating(one) and not kept:
+                if one.ready and not is_terminating(one) and not kept:
                     faded[one.addresses] = _Faded(one, old, key, now)
         if new is not None and after is not None:
             self._ready[owner] += ready_count(after)
             for one in new.endpoints:
-                if one.ready or _is_terminating(one):
+                if one.ready or is_terminating(one):
                     faded.pop(one.addresses, None)
         if not self._ready[owner]:
             del self._ready[owner]
@@ -165,7 +166,7 @@ class EmptyHold:
         for addresses in [name for name, of in ending.items() if of == key]:
             del ending[addresses]
         for one in () if slice_ is None else slice_.endpoints:
-            if _is_terminating(one):
+            if is_terminating(one):
                 ending[one.addresses] = key
         if ending:
             self._ending[owner] = ending
@@ -241,7 +242,3 @@ class EmptyHold:
 
 def _slice(body: bytes) -> EndpointSlice:
     return cast("EndpointSlice", unpack(_SLICE, body))
-
-
-def _is_terminating(endpoint: Endpoint) -> bool:
-    return endpoint.details is not None and endpoint.details.terminating

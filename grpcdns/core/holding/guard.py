@@ -154,7 +154,7 @@ class Guard:
     def truth(self, kind: Kind, key: str) -> bytes | None:
         """What the API says of an object."""
         found = self._truth.get((kind, key), b"")
-        return self._store.bodies[kind].get(key) if found == b"" else found
+        return self._store.get(kind, key) if found == b"" else found
 
     # -- what is lost
 
@@ -373,7 +373,7 @@ class Guard:
             else:
                 shown = _held(kind, loss.before, self.since or at)
                 self._truth[kind, key] = truth
-            if shown != self._store.bodies[kind].get(key):
+            if shown != self._store.get(kind, key):
                 taken.setdefault(kind, []).append((key, shown))
         self._unsettled.clear()
         return taken

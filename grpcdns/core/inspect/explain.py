@@ -159,9 +159,9 @@ def says(obj: Object | None) -> str:
         near = f"; {obj.traffic_distribution}" if obj.traffic_distribution else ""
         return f"{kind}{_ports(obj.ports)}{outside}{near}"
     if isinstance(obj, EndpointSlice):
-        is_ready = sum(1 for _ in ready(obj))
+        is_ready = len(ready(obj))
         count = sum(len(endpoint.addresses) for endpoint in obj.endpoints)
-        ending = sum(1 for _ in ready(obj, ending=True)) - is_ready
+        ending = len(ready(obj, ending=True)) - is_ready
         also = f", {ending} serving while terminating" if ending else ""
         return f"{obj.address_type}, {is_ready} of {count} addresses ready{also}{_ports(obj.ports)}"
     if isinstance(obj, ServiceImport):
