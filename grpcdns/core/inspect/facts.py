@@ -125,16 +125,22 @@ def _slices(index: Index) -> Iterator[EndpointSlice]:
             yield slice_
 
 
-def _addresses(index: Index) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """Owners, and the addresses of one object of theirs."""
+def _services(index: Index) -> Iterator[tuple[str, Service | ServiceImport]]:
+    """Services and ServiceImports, each with its name as an owner."""
     for kind in (Kind.SERVICE, Kind.SERVICE_IMPORT):
         for body in index.store.bodies[kind].values():
             obj = unpack(kind, body)
-            if isinstance(obj, Service):
-                texts = (*obj.cluster_ips, *obj.external_ips)
-                yield f"{obj.name}.{obj.namespace}".lower(), texts
-            elif isinstance(obj, ServiceImport):
-                yield f"{obj.name}.{obj.namespace}".lower(), obj.ips
+            if isinstance(obj, Service | ServiceImport):
+                yield f"{obj.name}.{obj.namespace}".lower(), obj
+
+
+def _addresses(index: Index) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Owners, and the addresses of one object of theirs."""
+    for owner, obj in _services(index):
+        if isinstance(obj, Service):
+            yield owner, (*obj.cluster_ips, *obj.external_ips)
+        else:
+            yield owner, obj.ips
     for slice_ in _slices(index):
         if slice_.address_type != "FQDN":
             for endpoint in slice_.endpoints:
@@ -148,22 +154,17 @@ def _with_ending(index: Index) -> Iterator[str]:
 
 
 def _with_distribution(index: Index) -> Iterator[str]:
-    for kind in (Kind.SERVICE, Kind.SERVICE_IMPORT):
-        for body in index.store.bodies[kind].values():
-            obj = unpack(kind, body)
-            if not isinstance(obj, Service | ServiceImport):
-                continue
-            if obj.headless and obj.traffic_distribution:
-                yield f"{obj.name}.{obj.namespace}".lower()
+    for owner, obj in _services(index):
+        if obj.headless and obj.traffic_distribution:
+            yield owner
 
 
 def _with_name_among_others(index: Index) -> Iterator[str]:
-    for body in index.store.bodies[Kind.SERVICE].values():
-        service = unpack(Kind.SERVICE, body)
-        if not isinstance(service, Service) or len(set(service.external_ips)) == 1:
+    for owner, obj in _services(index):
+        if not isinstance(obj, Service) or len(set(obj.external_ips)) == 1:
             continue
-        if not all(map(address_from_text, service.external_ips)):
-            yield f"{service.name}.{service.namespace}".lower()
+        if not all(map(address_from_text, obj.external_ips)):
+            yield owner
 
 
 def _is_odd(text: str) -> bool:

@@ -17,7 +17,7 @@ from grpcdns.core.answers.policy import Zones
 from grpcdns.core.cluster.index import Index
 from grpcdns.core.cluster.reasons import Reason
 from grpcdns.core.dns.names import BadName, Name, is_reverse, longest_match, name_to_text
-from grpcdns.core.dns.wire import Question, question_of
+from grpcdns.core.dns.wire import AAAA, A, Question, question_of
 from grpcdns.core.inspect.explain import Explanation, explain
 from grpcdns.core.inspect.suggest import has_records
 
@@ -48,8 +48,8 @@ def why_in_vain(question: Question, index: Index, zones: Zones) -> Why:
     searched = _search_path(question.name, index, zones)
     if searched is None:
         return Why(_reason(found), suggestion)
-    words = f"search path: {len(searched.domain)} labels too many"
-    words = f"{words} ({name_to_text(searched.domain).removesuffix('.')})"
+    domain = name_to_text(searched.domain).removesuffix(".")
+    words = f"search path: {len(searched.domain)} labels too many ({domain})"
     if searched.certain:
         return Why(words, name_to_text(searched.meant))
     return Why(_reason(found) if suggestion else f"{_reason(found)}; or {words}", suggestion)
@@ -129,6 +129,8 @@ def _is_there(name: Name, index: Index, zones: Zones) -> bool:
     if longest_match(name, zones.cluster) is None:
         return False
     try:
-        return any(has_records(answer(question_of(name, qtype), index, zones)) for qtype in (1, 28))
+        return any(
+            has_records(answer(question_of(name, qtype), index, zones)) for qtype in (A, AAAA)
+        )
     except BadName:
         return False
