@@ -7,13 +7,13 @@ is what `explain` says.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Final, cast
 
 import msgspec
 
 from grpcdns.core.cluster.index import Index
-from grpcdns.core.cluster.objects import EndpointSlice, Kind, Service, key_of, unpack
+from grpcdns.core.cluster.objects import EndpointSlice, Kind, key_of, unpack
 from grpcdns.core.dns.names import (
     address_from_reverse,
     address_from_text,
@@ -54,6 +54,7 @@ class _Painter:
     def __init__(self, why: Explanation, index: Index) -> None:
         self._why = why
         self._index = index
+        self._slices = dict(self._found_slices())
         self._answered = _addresses_in(why)
         self._left_out: dict[tuple[str, str], str] = {}
         for one in why.left_out:
@@ -73,11 +74,12 @@ class _Painter:
                 children.setdefault(_namespace_of(one.key), []).append(node)
         for one in self._why.sources[:MOST]:
             if one.kind in ("EndpointSlice", "Pod") and one.found and one.key not in shown:
-                node = (
-                    Node(one.kind, one.key, USED, one.says)
-                    if one.kind == "Pod"
-                    else self._slice_at(one.key)
-                )
+                if one.kind == "Pod":
+                    node = Node(one.kind, one.key, USED, one.says)
+                elif one.key in self._slices:
+                    node = self._slice(self._slices[one.key], USED)
+                else:
+                    node = Node(one.kind, one.key, MISSING, reason="there is none")
                 children.setdefault(one.key.partition("/")[0], []).append(node)
         return tuple(self._namespaces(children))
 
@@ -93,18 +95,14 @@ class _Painter:
             yield Node("Namespace", name, state, reason=reason, children=tuple(nodes))
 
     def _service(self, kind: str, key: str, text: str, shown: set[str]) -> Node:
-        slices = [
-            one
-            for one in self._why.sources
-            if one.kind == "EndpointSlice" and one.found and self._belongs(one.key, kind, key)
-        ]
-        shown.update(one.key for one in slices)
-        nodes = [self._slice_at(one.key) for one in slices]
+        slices = [one for one in self._slices.values() if _owner(one, kind) == key]
+        shown.update(map(key_of, slices))
+        nodes = [self._slice(one, USED) for one in slices]
         reason = self._left_out.get((f"{kind} {key}", ""), "")
         state = OUT if reason else USED
         service = self._index.service(key) if kind == "Service" else None
         if service is not None and not service.headless:
-            if self._has_an_address(service):
+            if self._why.answer:
                 state = IN
             if not nodes and not service.external_name:
                 behind = sorted(self._index.all_slices(key), key=key_of)[:MOST]
@@ -113,23 +111,13 @@ class _Painter:
             nodes = [Node("EndpointSlice", f"of {key}", MISSING, reason="there is none")]
         return Node(kind, key, state, text, reason, tuple(nodes))
 
-    def _has_an_address(self, service: Service) -> bool:
-        texts = (*service.cluster_ips, *service.external_ips)
-        return not self._answered.isdisjoint(map(_canonical, texts)) or bool(self._why.answer)
-
-    def _belongs(self, key: str, kind: str, service: str) -> bool:
-        body = self._index.store.get(Kind.ENDPOINT_SLICE, key)
-        if body is None:
-            return False
-        one = cast("EndpointSlice", unpack(Kind.ENDPOINT_SLICE, body))
-        label = one.service if kind == "Service" else one.imported_service
-        return f"{one.namespace}/{label}" == service
-
-    def _slice_at(self, key: str) -> Node:
-        body = self._index.store.get(Kind.ENDPOINT_SLICE, key)
-        if body is None:
-            return Node("EndpointSlice", key, MISSING, reason="there is none")
-        return self._slice(cast("EndpointSlice", unpack(Kind.ENDPOINT_SLICE, body)), USED)
+    def _found_slices(self) -> Iterator[tuple[str, EndpointSlice]]:
+        """The slices among the sources, by key; one may have gone since."""
+        for one in self._why.sources:
+            if one.kind == "EndpointSlice" and one.found:
+                body = self._index.store.get(Kind.ENDPOINT_SLICE, one.key)
+                if body is not None:
+                    yield one.key, cast("EndpointSlice", unpack(Kind.ENDPOINT_SLICE, body))
 
     def _slice(self, one: EndpointSlice, state: str) -> Node:
         title = f"EndpointSlice {key_of(one)}"
@@ -173,11 +161,13 @@ def _addresses_in(why: Explanation) -> frozenset[str]:
         address = address_from_reverse(name_from_text(why.name))
         if address is not None:
             found.add(address_to_text(address))
-    return frozenset(_canonicals(found))
+    return frozenset(map(_canonical, found))
 
 
-def _canonicals(texts: Iterable[str]) -> Iterator[str]:
-    return map(_canonical, texts)
+def _owner(slice_: EndpointSlice, kind: str) -> str:
+    """The key of the Service or ServiceImport that a slice is labelled with."""
+    label = slice_.service if kind == "Service" else slice_.imported_service
+    return f"{slice_.namespace}/{label}"
 
 
 def _canonical(text: str) -> str:

@@ -6,8 +6,11 @@ from collections.abc import Iterable, Iterator
 
 import pytest
 
-from grpcdns.core.answers.policy import Policy
+from grpcdns.core.answers.policy import Policy, Zones
 from grpcdns.core.cluster.objects import Endpoint, EndpointSlice, Service
+from grpcdns.core.dns.names import name_from_text
+from grpcdns.core.dns.wire import A, question_of
+from grpcdns.core.inspect.explain import explain
 from grpcdns.core.inspect.picture import MOST_ENDPOINTS, Node, picture
 from tests.system.cli.objects import OBJECTS, index, why
 
@@ -102,11 +105,6 @@ def test_a_large_slice_shows_what_is_in_the_answer_first() -> None:
     ]
     policy = Policy()
     made = index(policy, objects)
-    from grpcdns.core.answers.policy import Zones
-    from grpcdns.core.dns.names import name_from_text
-    from grpcdns.core.dns.wire import A, question_of
-    from grpcdns.core.inspect.explain import explain
-
     question = question_of(name_from_text(f"many.default.{IN}"), A)
     (namespace,) = picture(explain(question, made, Zones(policy)), made)
     (slice_,) = namespace.children[0].children
