@@ -23,7 +23,7 @@ from grpcdns.core.dns.names import (
 from grpcdns.core.inspect.explain import Explanation, says
 
 MOST: Final = 200
-"""Objects of one drawing."""
+"""Sources of one drawing, and slices of one Service."""
 MOST_ENDPOINTS: Final = 30
 """Endpoints of one slice: those in the answer first."""
 
@@ -46,7 +46,7 @@ class Node(msgspec.Struct, frozen=True):
 
 
 def picture(why: Explanation, index: Index) -> tuple[Node, ...]:
-    """The trees, one for each Namespace. `MOST` objects at most."""
+    """The trees, one for each Namespace, bounded by `MOST` and `MOST_ENDPOINTS`."""
     return _Painter(why, index).paint()
 
 
@@ -97,7 +97,8 @@ class _Painter:
     def _service(self, kind: str, key: str, text: str, shown: set[str]) -> Node:
         slices = [one for one in self._slices.values() if _owner(one, kind) == key]
         shown.update(map(key_of, slices))
-        nodes = [self._slice(one, USED) for one in slices]
+        nodes = [self._slice(one, USED) for one in slices[:MOST]]
+        more = max(0, len(slices) - MOST)
         reason = self._left_out.get((f"{kind} {key}", ""), "")
         state = OUT if reason else USED
         service = self._index.service(key) if kind == "Service" else None
@@ -105,11 +106,12 @@ class _Painter:
             if self._why.answer:
                 state = IN
             if not nodes and not service.external_name:
-                behind = sorted(self._index.all_slices(key), key=key_of)[:MOST]
-                nodes = [self._slice(one, BEHIND) for one in behind]
+                behind = sorted(self._index.all_slices(key), key=key_of)
+                nodes = [self._slice(one, BEHIND) for one in behind[:MOST]]
+                more = max(0, len(behind) - MOST)
         elif not nodes and state == USED:
             nodes = [Node("EndpointSlice", f"of {key}", MISSING, reason="there is none")]
-        return Node(kind, key, state, text, reason, tuple(nodes))
+        return Node(kind, key, state, text, reason, tuple(nodes), more)
 
     def _found_slices(self) -> Iterator[tuple[str, EndpointSlice]]:
         """The slices among the sources, by key; one may have gone since."""

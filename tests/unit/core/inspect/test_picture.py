@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 import pytest
 
 from grpcdns.core.answers.policy import Policy, Zones
-from grpcdns.core.cluster.objects import Endpoint, EndpointSlice, Service
+from grpcdns.core.cluster.objects import Endpoint, EndpointSlice, Object, Service
 from grpcdns.core.dns.names import name_from_text
 from grpcdns.core.dns.wire import A, question_of
 from grpcdns.core.inspect.explain import explain
-from grpcdns.core.inspect.picture import MOST_ENDPOINTS, Node, picture
+from grpcdns.core.inspect.picture import MOST, MOST_ENDPOINTS, Node, picture
 from tests.system.cli.objects import OBJECTS, index, why
 
 IN = "svc.cluster.local"
@@ -103,10 +103,27 @@ def test_a_large_slice_shows_what_is_in_the_answer_first() -> None:
         Service("default", "many", cluster_ips=("None",)),
         EndpointSlice("default", "many-a", "many", endpoints=points),
     ]
-    policy = Policy()
-    made = index(policy, objects)
-    question = question_of(name_from_text(f"many.default.{IN}"), A)
-    (namespace,) = picture(explain(question, made, Zones(policy)), made)
-    (slice_,) = namespace.children[0].children
+    (slice_,) = service_of(objects, "many").children
     assert (len(slice_.children), slice_.more) == (MOST_ENDPOINTS, 100 - MOST_ENDPOINTS)
     assert [one.state for one in slice_.children[:11]] == ["in"] * 10 + ["out"]
+
+
+@pytest.mark.parametrize("ips", [("None",), ("10.96.0.9",)], ids=["headless", "cluster IP"])
+def test_of_a_service_with_many_slices_some_are_counted_only(ips: tuple[str, ...]) -> None:
+    slices = [
+        EndpointSlice("default", f"many-{at}", "many", endpoints=(Endpoint((f"10.8.{at}.1",)),))
+        for at in range(MOST + 5)
+    ]
+    objects = [*OBJECTS, Service("default", "many", cluster_ips=ips), *slices]
+    service = service_of(objects, "many")
+    assert (len(service.children), service.more) == (MOST, 5)
+
+
+def service_of(objects: Sequence[Object], name: str) -> Node:
+    """The drawing of a Service in the namespace default, of whose name the addresses are asked."""
+    policy = Policy()
+    made = index(policy, objects)
+    question = question_of(name_from_text(f"{name}.default.{IN}"), A)
+    (namespace,) = picture(explain(question, made, Zones(policy)), made)
+    (service,) = namespace.children
+    return service
