@@ -19,7 +19,6 @@ from grpcdns import __version__
 from grpcdns.cli import output
 from grpcdns.config.load import unknown
 from grpcdns.config.options import UserError
-from grpcdns.revision import code
 
 COMMANDS: Final = {
     "serve": "answer CoreDNS's grpc plugin",
@@ -149,6 +148,8 @@ def _dispatch(words: list[str]) -> int:
         print(_usage())
         return 0
     if first in ("-V", "--version"):
+        from grpcdns.revision import code
+
         print(f"grpcdns {__version__} ({code()})")
         return 0
     if first not in COMMANDS:

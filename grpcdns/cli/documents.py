@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import msgspec
 
-from grpcdns.core.inspect.explain import Explanation
+from grpcdns.core.inspect.explanation import Explanation
 from grpcdns.preflight.report import Report
 from grpcdns.serve.status import Status
 

@@ -32,7 +32,8 @@ from grpcdns.cli.readback import read_back
 from grpcdns.core.answers.cluster_zones import answer
 from grpcdns.core.dns.wire import Question, question_of
 from grpcdns.core.holding import guard
-from grpcdns.core.inspect.explain import Explanation, explain
+from grpcdns.core.inspect.explain import explain
+from grpcdns.core.inspect.explanation import Explanation
 from grpcdns.dnsclient.messages import BadMessage, make_query, parse_message, rcode_to_text
 
 _COLOURS: Final = {"NOERROR": "bold green", "NXDOMAIN": "bold yellow"}

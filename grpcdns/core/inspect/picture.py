@@ -20,7 +20,8 @@ from grpcdns.core.dns.names import (
     address_to_text,
     name_from_text,
 )
-from grpcdns.core.inspect.explain import Explanation, says
+from grpcdns.core.inspect.explain import says
+from grpcdns.core.inspect.explanation import Explanation
 
 MOST: Final = 200
 """Sources of one drawing, and slices of one Service."""

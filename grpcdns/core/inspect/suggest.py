@@ -10,8 +10,6 @@ import difflib
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-import msgspec
-
 from grpcdns.core.answers.answer import Answer
 from grpcdns.core.answers.asked import POD, SVC, parse_name
 from grpcdns.core.answers.cluster_zones import TYPES, answer
@@ -27,19 +25,11 @@ from grpcdns.core.dns.names import (
     name_to_text,
 )
 from grpcdns.core.dns.wire import Question, question_of
+from grpcdns.core.inspect.explanation import Suggestion
 
 MOST: Final = 5
 _CLOSE: Final = 0.6
 _CANDIDATES: Final = 200
-
-
-class Suggestion(msgspec.Struct, frozen=True):
-    """A name and type with records, and how it differs from the question."""
-
-    name: str
-    qtype: str
-    why: str
-
 
 Candidate = tuple[Name, str]
 """A name, and why it may have been meant."""

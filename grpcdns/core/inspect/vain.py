@@ -18,7 +18,8 @@ from grpcdns.core.cluster.index import Index
 from grpcdns.core.cluster.reasons import Reason
 from grpcdns.core.dns.names import BadName, Name, is_reverse, longest_match, name_to_text
 from grpcdns.core.dns.wire import AAAA, A, Question, question_of
-from grpcdns.core.inspect.explain import Explanation, explain
+from grpcdns.core.inspect.explain import explain
+from grpcdns.core.inspect.explanation import Explanation
 from grpcdns.core.inspect.suggest import has_records
 
 _PROTOCOLS: Final = ("tcp", "udp", "sctp")

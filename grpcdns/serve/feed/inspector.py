@@ -25,7 +25,8 @@ from grpcdns.core.dns.names import (
     reverse_from_address,
 )
 from grpcdns.core.dns.wire import IN, PTR, TYPES, Question, question_of
-from grpcdns.core.inspect.explain import Explanation, explain
+from grpcdns.core.inspect.explain import explain
+from grpcdns.core.inspect.explanation import Explanation
 from grpcdns.core.inspect.picture import Node, picture
 from grpcdns.core.inspect.vain import Why, why_in_vain
 from grpcdns.serve.feed.broadcast import Broadcast

@@ -23,7 +23,8 @@ from grpcdns.core.cluster.objects import (
 )
 from grpcdns.core.dns.names import name_from_text
 from grpcdns.core.dns.wire import TYPES, question_of
-from grpcdns.core.inspect.explain import Explanation, explain
+from grpcdns.core.inspect.explain import explain
+from grpcdns.core.inspect.explanation import Explanation
 from tests.conformance.loading import KINDS
 
 AT: Final = 1_700_000_000

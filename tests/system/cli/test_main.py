@@ -152,7 +152,10 @@ class Loads(NamedTuple):
     forbidden: set[str]
 
 
+RULES = {f"grpcdns.core.{name}" for name in ("answers.answer", "cluster.index")}
 PROCESSES = [
+    Loads("grpcdns.cli.check", {"kubernetes", "dnslib", "rich", "yaml", *RULES}),
+    Loads("grpcdns.cli.query", {"kubernetes", "rich", "yaml", *RULES}),
     Loads("grpcdns.cli.serve", {"grpc", "kubernetes", "dnslib", "google", "rich", "yaml"}),
     Loads(
         "grpcdns.serve.supervisor.supervisor",

@@ -7,7 +7,7 @@ from typing import Final
 from urllib.parse import urlencode
 
 from grpcdns.core.inspect import picture
-from grpcdns.core.inspect.explain import Explanation
+from grpcdns.core.inspect.explanation import Explanation
 from grpcdns.core.inspect.picture import Node
 from grpcdns.serve.feed.inspector import Explained
 from grpcdns.serve.feed.page.markup import Child, Markup, ago, h, name

@@ -12,7 +12,8 @@ from grpcdns.core.cluster.objects import Held, Namespace, Service
 from grpcdns.core.cluster.reasons import Reason
 from grpcdns.core.dns.names import name_from_text
 from grpcdns.core.dns.wire import A, question_of
-from grpcdns.core.inspect.explain import HeldObject, LeftOut, explain
+from grpcdns.core.inspect.explain import explain
+from grpcdns.core.inspect.explanation import HeldObject, LeftOut
 from grpcdns.core.inspect.suggest import MOST
 from tests.system.cli.objects import AT, index, why
 
