@@ -27,17 +27,16 @@ from collections.abc import Sequence
 from typing import Final
 
 from grpcdns.cli import NotDone, grpc_client, listed, live, output, servers
-from grpcdns.cli.comparer import DELIBERATE, DIFFERENT, FAILED, SAME, Comparer, Settings
+from grpcdns.cli.comparer import DELIBERATE, SAME, Comparer, Settings
 from grpcdns.cli.documents import Compare, Compared
 from grpcdns.cli.listed import Cluster
-from grpcdns.cli.live_summary import show_difference
-from grpcdns.cli.output import Output, plural
+from grpcdns.cli.outcomes import counts, exit_code, first_of, show_counts, show_one
+from grpcdns.cli.output import Output
 from grpcdns.cli.progress import Progress
 from grpcdns.config import values
 from grpcdns.config.options import UserError
 from grpcdns.core.dns.wire import Question
 from grpcdns.core.inspect.differences import DIFFERENCES
-from grpcdns.core.inspect.facts import facts_of
 from grpcdns.core.inspect.zone import all_questions
 
 _SHOWN: Final = 3
@@ -78,11 +77,8 @@ def run(args: argparse.Namespace) -> int:
     compared = asyncio.run(_compare(args, settings, found, questions))
     took = time.monotonic() - began
     document = _document(compared, settings, took)
-    output.emit(args, document, lambda out: _show(out, compared, settings, took))
-    if any(one.outcome == FAILED for one in compared):
-        return 2
-    counted = (DIFFERENT, DELIBERATE) if args.strict else (DIFFERENT,)
-    return 1 if any(one.outcome in counted for one in compared) else 0
+    output.emit(args, document, lambda out: _show(out, document))
+    return exit_code(document, strict=args.strict)
 
 
 def _settings(args: argparse.Namespace) -> Settings:
@@ -110,8 +106,7 @@ async def _compare(
     args: argparse.Namespace, settings: Settings, found: Cluster, questions: Sequence[Question]
 ) -> list[Compared]:
     async with grpc_client.Asker(args, settings.server, settings.seconds) as asker:
-        facts = facts_of(found.index, found.zones.policy)
-        comparer = Comparer(settings, asker.ask, found.zones, facts)
+        comparer = Comparer(settings, asker.ask, found)
         with Progress("comparing", args.output, len(questions)) as progress:
             compared = await comparer.all(questions, progress.advance)
         for _ in range(_AGAIN):
@@ -127,43 +122,24 @@ async def _compare(
 # -- output
 
 
-def _counts(compared: Sequence[Compared]) -> dict[str, int]:
-    return {
-        outcome: sum(one.outcome == outcome for one in compared)
-        for outcome in (SAME, DELIBERATE, DIFFERENT, FAILED)
-    }
-
-
 def _document(compared: Sequence[Compared], settings: Settings, took: float) -> Compare:
     return Compare(
         dns=f"{settings.host}#{settings.port}",
         grpcdns=settings.server,
         questions=len(compared),
         seconds=round(took, 3),
-        **_counts(compared),
+        **counts(compared),
         differences=[one for one in compared if one.outcome != SAME],
     )
 
 
-def _show(out: Output, compared: Sequence[Compared], settings: Settings, took: float) -> None:
-    for one in compared:
-        if one.outcome == DIFFERENT:
-            show_difference(out, one)
-        elif one.outcome == FAILED:
-            out.line((f"{one.name} {one.qtype}", "bold"), ": ", (one.error, "red"))
-    _show_deliberate(out, compared)
-    counts = _counts(compared)
-    dns = f"{settings.host}#{settings.port}"
-    out.line(f"{dns} (DNS) and {settings.server} (grpcdns), {took:.1f} s:")
-    out.line(
-        f"{plural(len(compared), 'question')}: ",
-        (f"{counts[SAME]:,} same", "green"),
-        *((", ", f"{counts[DELIBERATE]:,} deliberately different") if counts[DELIBERATE] else ()),
-        ", ",
-        (f"{counts[DIFFERENT]:,} different", "bold red" if counts[DIFFERENT] else ""),
-        ", ",
-        (f"{counts[FAILED]:,} without answer", "bold red" if counts[FAILED] else ""),
-    )
+def _show(out: Output, said: Compare) -> None:
+    for one in said.differences:
+        if one.outcome != DELIBERATE:
+            show_one(out, one)
+    _show_deliberate(out, said.differences)
+    out.line(f"{said.dns} (DNS) and {said.grpcdns} (grpcdns), {said.seconds:.1f} s:")
+    show_counts(out, said)
 
 
 def _show_deliberate(out: Output, compared: Sequence[Compared]) -> None:
@@ -175,7 +151,5 @@ def _show_deliberate(out: Output, compared: Sequence[Compared]) -> None:
     if by_id:
         out.line(("Deliberate differences (docs/differences.md):", "bold"))
     for id_ in sorted(by_id, key=lambda text: int(text[1:])):
-        names = by_id[id_]
-        rest = f", {len(names) - _SHOWN:,} more" if len(names) > _SHOWN else ""
         title = f"{id_}, {DIFFERENCES[id_].title}"
-        out.line((title, "cyan"), f": {', '.join(names[:_SHOWN])}{rest}", indent=2)
+        out.line((title, "cyan"), f": {first_of(by_id[id_], _SHOWN)}", indent=2)

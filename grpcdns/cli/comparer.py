@@ -10,11 +10,11 @@ import msgspec
 
 from grpcdns.cli import NotDone
 from grpcdns.cli.documents import Compared
-from grpcdns.core.answers.policy import Zones
+from grpcdns.cli.listed import Cluster
 from grpcdns.core.dns.names import longest_match, name_to_text
 from grpcdns.core.dns.wire import SOA, Question, type_to_text
 from grpcdns.core.inspect.differences import Said, Seen, find_difference
-from grpcdns.core.inspect.facts import Facts
+from grpcdns.core.inspect.facts import facts_of
 from grpcdns.dnsclient.exchange import NoReply, TimedOut, exchange
 from grpcdns.dnsclient.messages import (
     BadMessage,
@@ -55,15 +55,15 @@ class Comparer:
         self,
         settings: Settings,
         ask: Ask,
-        zones: Zones,
-        facts: Facts,
+        cluster: Cluster,
         turn: Callable[[], Awaitable[None]] | None = None,
         sent: Callable[[Question, bytes], None] = lambda *_: None,
     ) -> None:
         self._settings = settings
         self._ask = ask
+        zones = cluster.zones
         self._policy = zones.policy
-        self._facts = facts
+        self._facts = facts_of(cluster.index, zones.policy)
         self._zones = {**zones.cluster, **zones.external}
         self._due = 0.0
         self._turn = turn or self._wait_turn

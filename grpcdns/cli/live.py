@@ -27,13 +27,13 @@ from grpcdns.cli import grpc_client, listed, output
 from grpcdns.cli.comparer import SAME, Ask, Comparer, Settings
 from grpcdns.cli.documents import Compared
 from grpcdns.cli.listed import Cluster
-from grpcdns.cli.live_summary import Counts, Heard, document, show, show_one
+from grpcdns.cli.live_summary import Counts, Heard, document, show
 from grpcdns.cli.log_lines import BadFormat, Logged, LogLines
+from grpcdns.cli.outcomes import exit_code, show_one
 from grpcdns.cli.output import TEXT, Output
 from grpcdns.config.options import UserError
 from grpcdns.core.dns.names import Name, longest_match
 from grpcdns.core.dns.wire import Question
-from grpcdns.core.inspect.facts import facts_of
 
 RATE: Final = "100"
 """Questions a second, unless --rate says otherwise: the servers have clients to serve."""
@@ -75,9 +75,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     mirror = asyncio.run(_mirror(args, Mirror(found, settings, _shower(args)), lines))
     said = document(mirror.counts, mirror.heard.values(), settings, time.monotonic() - began)
     output.emit(args, said, lambda out: show(out, said))
-    if said.failed:
-        return 2
-    return 1 if said.different or (args.strict and said.deliberate) else 0
+    return exit_code(said, strict=args.strict)
 
 
 def _shower(args: argparse.Namespace) -> Callable[[Compared], None]:
@@ -230,9 +228,7 @@ class Mirror:
 
     async def run(self, ask: Ask) -> None:
         """Until all is asked."""
-        facts = facts_of(self._cluster.index, self._cluster.config.policy())
-        zones = self._cluster.zones
-        comparer = Comparer(self.settings, ask, zones, facts, self._turn, self._sent)
+        comparer = Comparer(self.settings, ask, self._cluster, self._turn, self._sent)
         async with asyncio.TaskGroup() as group:
             while (question := await self._next()) is not None:
                 await self._free.acquire()

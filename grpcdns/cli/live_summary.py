@@ -7,8 +7,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
-from grpcdns.cli.comparer import DELIBERATE, DIFFERENT, FAILED, SAME, Settings
+from grpcdns.cli.comparer import DELIBERATE, DIFFERENT, SAME, Settings
 from grpcdns.cli.documents import Compared, CompareLive, LiveChange
+from grpcdns.cli.outcomes import counts, first_of, show_counts
 from grpcdns.cli.output import Output, plural
 from grpcdns.core.inspect.differences import DIFFERENCES
 
@@ -51,9 +52,7 @@ class Heard:
         return False
 
 
-def document(
-    counts: Counts, heard: Iterable[Heard], settings: Settings, took: float
-) -> CompareLive:
+def document(read: Counts, heard: Iterable[Heard], settings: Settings, took: float) -> CompareLive:
     every = list(heard)
     asked = [one for one in every if one.outcome is not None]
     outcomes = [one.outcome for one in asked if one.outcome is not None]
@@ -61,18 +60,15 @@ def document(
         dns=f"{settings.host}#{settings.port}",
         grpcdns=settings.server,
         seconds=round(took, 3),
-        lines=counts.lines,
-        rubbish=counts.rubbish,
-        outside=counts.outside,
-        own=counts.own,
-        left_out=counts.left_out,
+        lines=read.lines,
+        rubbish=read.rubbish,
+        outside=read.outside,
+        own=read.own,
+        left_out=read.left_out,
         queries=sum(one.queries for one in every),
         questions=len(asked),
         not_asked=len(every) - len(asked),
-        same=sum(one.outcome == SAME for one in outcomes),
-        deliberate=sum(one.outcome == DELIBERATE for one in outcomes),
-        different=sum(one.outcome == DIFFERENT for one in outcomes),
-        failed=sum(one.outcome == FAILED for one in outcomes),
+        **counts(outcomes),
         changes=_changes(asked),
         differences=[one for one in outcomes if one.outcome != SAME],
     )
@@ -110,32 +106,6 @@ def _kind(one: Compared) -> str:
     return "other records" if one.only_dns else "more records"
 
 
-def show_one(out: Output, one: Compared) -> None:
-    """An outcome that is another than before."""
-    about = (f"{one.name} {one.qtype}", "bold")
-    if one.outcome == SAME:
-        out.line(about, ": the same again")
-    elif one.outcome == FAILED:
-        out.line(about, ": ", (one.error, "red"))
-    else:
-        show_difference(out, one)
-
-
-def show_difference(out: Output, one: Compared) -> None:
-    rcode = one.dns_rcode if one.dns_rcode == one.grpcdns_rcode else ""
-    id_ = one.difference
-    title = f" ({id_}, {DIFFERENCES[id_].title})" if id_ else ""
-    said = (f": {rcode}" if rcode else "") + title
-    out.line((f"{one.name} {one.qtype}", "bold"), said)
-    if not rcode:
-        out.line(("- DNS      ", "red"), one.dns_rcode or one.error, indent=2)
-        out.line(("+ grpcdns  ", "green"), one.grpcdns_rcode, indent=2)
-    for record in one.only_dns:
-        out.line(("- DNS      ", "red"), record, indent=2)
-    for record in one.only_grpcdns:
-        out.line(("+ grpcdns  ", "green"), record, indent=2)
-
-
 def show(out: Output, said: CompareLive) -> None:
     out.line(f"{said.dns} (DNS) and {said.grpcdns} (grpcdns), {said.seconds:.1f} s:")
     out.line(
@@ -143,16 +113,7 @@ def show(out: Output, said: CompareLive) -> None:
         f"outside them, {said.own:,} of this comparison, {said.rubbish:,} without a question",
         *((f", {said.left_out:,} left out", "red") if said.left_out else ()),
     )
-    out.line(
-        f"{plural(said.questions, 'question')}: ",
-        (f"{said.same:,} same", "green"),
-        *((", ", f"{said.deliberate:,} deliberately different") if said.deliberate else ()),
-        ", ",
-        (f"{said.different:,} different", "bold red" if said.different else ""),
-        ", ",
-        (f"{said.failed:,} without answer", "bold red" if said.failed else ""),
-        *((", ", f"{said.not_asked:,} not asked") if said.not_asked else ()),
-    )
+    show_counts(out, said, *((", ", f"{said.not_asked:,} not asked") if said.not_asked else ()))
     if not said.changes:
         out.line(("A switch would change no answer that was asked for.", "green"))
         return
@@ -170,6 +131,5 @@ def show(out: Output, said: CompareLive) -> None:
 
 
 def _names(one: LiveChange) -> str:
-    rest = f", {len(one.names) - _SHOWN:,} more" if len(one.names) > _SHOWN else ""
-    names = f"{', '.join(one.names[:_SHOWN])}{rest}"
+    names = first_of(one.names, _SHOWN)
     return f"{DIFFERENCES[one.kind].title}: {names}" if one.deliberate else names
