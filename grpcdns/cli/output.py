@@ -182,13 +182,15 @@ def plural(count: int, word: str) -> str:
 
 
 def ago(seconds: float) -> str:
+    return "just now" if seconds < 1 else f"{span(seconds)} ago"
+
+
+def span(seconds: float) -> str:
     """A span of time in its largest fitting unit."""
-    if seconds < 1:
-        return "just now"
     for size, word in ((86400, "d"), (3600, "h"), (60, "min")):
         if seconds >= 2 * size:
-            return f"{seconds / size:.0f} {word} ago"
-    return f"{seconds:.0f} s ago"
+            return f"{seconds / size:.0f} {word}"
+    return f"{max(0.0, seconds):.0f} s"
 
 
 def printable(text: str) -> str:

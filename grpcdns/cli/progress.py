@@ -36,10 +36,9 @@ class Progress:
         self._end = threading.Event()
         self._thread = threading.Thread(target=self._run, name="progress", daemon=True)
 
-    def advance(self, detail: str = "") -> None:
-        """One more is done; ``detail`` is next."""
+    def advance(self) -> None:
+        """One more is done."""
         self.done += 1
-        self.detail = detail
 
     def at(self, done: int, total: int, detail: str) -> None:
         """So many of so many are done; ``detail`` is next."""

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, NamedTuple
 
-from grpcdns.cli.output import Cell, ago
+from grpcdns.cli.output import Cell, ago, span
 from grpcdns.serve.status import AskedName, ObjectChange, Point, Process, Status, VainName
 
 BARS: Final = "▁▂▃▄▅▆▇█"
@@ -202,11 +202,3 @@ def duration(seconds: float) -> str:
         if seconds >= size:
             return f"{seconds / size:.3g} {word}"
     return f"{seconds * 1e6:.0f} us"
-
-
-def span(seconds: float) -> str:
-    """How long something runs."""
-    for size, word in ((86400, "d"), (3600, "h"), (60, "min")):
-        if seconds >= 2 * size:
-            return f"{seconds / size:.0f} {word}"
-    return f"{max(0.0, seconds):.0f} s"

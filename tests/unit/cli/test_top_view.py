@@ -9,8 +9,9 @@ import pytest
 from rich.cells import cell_len
 from rich.console import Console
 
+from grpcdns.cli.output import span
 from grpcdns.cli.top import _screen
-from grpcdns.cli.top_view import BARS, PLAIN_BARS, duration, rate_of, sections_of, span, sparkline
+from grpcdns.cli.top_view import BARS, PLAIN_BARS, duration, rate_of, sections_of, sparkline
 from grpcdns.serve.status import Api, Names, ObjectChange, Point, Process, Status, VainName, Worker
 
 
