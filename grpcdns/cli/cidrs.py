@@ -5,7 +5,7 @@ of the cache. Only ``corefile`` needs them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -20,6 +20,7 @@ from grpcdns.corefile.cache import Names
 from grpcdns.corefile.networks import node_cidrs, service_cidrs
 from grpcdns.corefile.write import pod_networks
 from grpcdns.preflight import names
+from grpcdns.preflight.resources import Resource
 from grpcdns.source.api.client import ApiError, Client, Connection, Unreachable
 from grpcdns.source.api.login import Login, from_kubeconfig, in_cluster
 from grpcdns.source.api.source import expect_answer
@@ -31,8 +32,6 @@ from grpcdns.source.manifests.values import ManifestError
 
 SERVICE_CIDRS: Final = "/apis/networking.k8s.io/v1/servicecidrs"
 NODES: Final = "/api/v1/nodes"
-SERVICES: Final = "/api/v1/services"
-SLICES: Final = "/apis/discovery.k8s.io/v1/endpointslices"
 READ_TIMEOUT: Final = 10.0
 """Seconds without a byte of an answer, once the API has shown that it answers."""
 
@@ -46,21 +45,24 @@ class Networks(NamedTuple):
     names: Names = Names()
 
 
-def find_networks(config: Config, form: str) -> Networks:
-    """``form``: of --output, for the progress.
+def find_networks(
+    config: Config, form: str, services: Sequence[str] = (), pods: Sequence[str] = ()
+) -> Networks:
+    """``form``: of --output, for the progress. ``services``, ``pods``: those that are given; of
+    these, what the cluster says is ignored.
 
     Raises NotDone when the API does not answer, `UserError` when no option says where it is.
     """
     missing: list[str] = []
     with Progress("reading the cluster", form):
-        services, nodes, counted = _read(config, missing)
-    of_services = service_cidrs(services)
-    of_nodes = node_cidrs(nodes)
+        found, nodes, counted = _read(config, missing)
+    of_services = tuple(services) or service_cidrs(found)
+    of_pods = tuple(pods) or pod_networks(node_cidrs(nodes))
     if not of_services:
         missing.append("the Service networks; give --service-cidr, as kube-apiserver has it")
-    if not of_nodes:
+    if not of_pods:
         missing.append("the Pod networks (Nodes without podCIDRs); give --pod-cidr")
-    return Networks(of_services, pod_networks(of_nodes), tuple(missing), counted)
+    return Networks(of_services, of_pods, tuple(missing), counted)
 
 
 def _read(config: Config, missing: list[str]) -> tuple[list[Any], list[Any], Names]:
@@ -114,13 +116,13 @@ def _items(connection: Connection, path: str, what: str, missing: list[str]) -> 
 
 
 def _ask_count(connection: Connection) -> Names:
-    pages = []
+    def get(one: Resource, limit: int) -> Any:
+        return msgspec.json.decode(connection.get(one.path, {"limit": str(limit)}))
+
     try:
-        for path, limit in ((SERVICES, 1), (SLICES, names.SAMPLE)):
-            pages.append(msgspec.json.decode(connection.get(path, {"limit": str(limit)})))
+        return names.ask(get, _today())
     except ApiError as error:
         return Names(source=f"they cannot be listed: {error}")
-    return names.from_pages(pages[0], pages[1], _today())
 
 
 def _count_in(objects: Iterable[Document]) -> Names:

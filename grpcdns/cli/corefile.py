@@ -105,20 +105,16 @@ def _write(args: argparse.Namespace, loaded: Loaded) -> int:
     if services and pods:
         found = Networks(services, pods, (), names or _count(args, loaded))
     else:
-        found = find_networks(config, args.output)
+        found = find_networks(config, args.output, services, pods)
     plan = Plan(
         zones=_forward_zones(config.zones),
         external=_forward_zones(config.external_zones),
-        services=services or found.services,
-        pods=pods or found.pods,
+        services=found.services,
+        pods=found.pods,
         sockets=_listen(args.listen) or config.listen,
         upstream=args.forward,
         tls=tuple(args.tls.split()),
-        missing=tuple(
-            remark
-            for remark in found.missing
-            if not ((services and "--service-cidr" in remark) or (pods and "--pod-cidr" in remark))
-        ),
+        missing=found.missing,
         names=names or found.names,
         follows_networks=AUTO in config.zones,
         ttl_mode=config.ttl_mode if loaded.origin["ttl-mode"] != "default" else "adaptive",
@@ -191,15 +187,13 @@ def _listen(given: list[str] | None) -> tuple[str, ...]:
 
 def _translate(args: argparse.Namespace, loaded: Loaded) -> int:
     return corefile_from.run(
-        args.source,
+        args,
         _read("--from", args.source),
         loaded.config,
         translate.Networks(_cidrs(args.service_cidr), _cidrs(args.pod_cidr)),
         _listen(args.listen) or loaded.config.listen,
-        args.tls,
         _given_names(args),
         lambda: _count(args, loaded),
-        args,
     )
 
 

@@ -30,24 +30,23 @@ from grpcdns.corefile.translate import (
 
 
 def run(
-    path: str,
+    args: argparse.Namespace,
     read: Embedded,
     config: Config,
     given: Networks,
     sockets: Sequence[str],
-    tls: str,
     given_names: Names | None,
     count: Callable[[], Names],
-    args: argparse.Namespace,
 ) -> int:
     """The exit code: 1 when something is MISSING or not possible. ``count`` counts the cluster's
     names where nothing else is read of it. Raises `UserError` for a text that cannot be translated.
     """
+    path = args.source
     try:
         needed = needs_networks(read.text)
         networks, missing, counted = _networks(config, given, needed, args.output)
         names = given_names or counted or count()
-        made = translate(read.text, networks, sockets, tls, names.number)
+        made = translate(read.text, networks, sockets, args.tls, names.number)
     except SyntaxProblem as problem:
         line = problem.line + (read.before or 0)
         raise UserError(f"--from {path}:{line}: {problem.message}") from problem
@@ -80,20 +79,11 @@ def _networks(
     if not needed or (given.services and given.pods):
         return given, [], None
     try:
-        found = find_networks(config, form)
+        found = find_networks(config, form, *given)
     except (NotDone, UserError) as error:
         why = f"the cluster's networks ({error}); give --service-cidr and --pod-cidr"
         return given, [why], Names(source=str(error))
-    networks = Networks(given.services or found.services, given.pods or found.pods)
-    remarks = [
-        remark
-        for remark in found.missing
-        if not (
-            (given.services and "--service-cidr" in remark)
-            or (given.pods and "--pod-cidr" in remark)
-        )
-    ]
-    return networks, remarks, found.names
+    return Networks(found.services, found.pods), list(found.missing), found.names
 
 
 def _head(path: str, made: Translation, missing: Sequence[str], names: Names) -> Iterator[str]:

@@ -6,14 +6,13 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from grpcdns.core.cluster.objects import Kind
 from grpcdns.corefile.checker import UNKNOWN, check_corefile
 from grpcdns.corefile.traps.trap import ERROR, LEVELS, NOTE, Backend, Finding
 from grpcdns.preflight import names
 from grpcdns.preflight.context import Context
 from grpcdns.preflight.kubernetes_client import Forbidden
 from grpcdns.preflight.report import FAIL, OK, WARNING, Status, Verdict
-from grpcdns.preflight.resources import resource_of
+from grpcdns.preflight.resources import Resource
 
 KEY: Final = "Corefile"
 _NOT_SWITCHED: Final = "no-grpc"
@@ -30,15 +29,14 @@ def check_configmap(context: Context) -> Verdict:
 def _count_names(context: Context) -> int:
     """For the size of the cache. 0, which is not compared, where they may not be listed: the check
     of the cluster's size says so."""
-    services, slices = resource_of(Kind.SERVICE), resource_of(Kind.ENDPOINT_SLICE)
+
+    def get(one: Resource, limit: int) -> Any:
+        return context.api.get(one.path, f"list {one.plural}", limit=limit)
+
     try:
-        pages = [
-            context.api.get(one.path, f"list {one.plural}", limit=limit)
-            for one, limit in ((services, 1), (slices, names.SAMPLE))
-        ]
+        return names.ask(get, datetime.now(UTC).date()).number
     except Forbidden:
         return 0
-    return names.from_pages(pages[0], pages[1], datetime.now(UTC).date()).number
 
 
 def decide_configmap(

@@ -9,11 +9,13 @@ made: it labels those of headless Services.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import date
 from typing import Any, Final
 
+from grpcdns.core.cluster.objects import Kind
 from grpcdns.corefile.cache import Names
+from grpcdns.preflight.resources import Resource, resource_of
 from grpcdns.preflight.size import count_objects, plural
 
 SAMPLE: Final = 250
@@ -25,6 +27,12 @@ _HEADLESS: Final = "service.kubernetes.io/headless"
 
 Key = tuple[str, str]
 """Namespace and name."""
+
+
+def ask(get: Callable[[Resource, int], Any], day: date) -> Names:
+    """Of an API. ``get`` returns the first page of a resource, with so many objects at most."""
+    services = get(resource_of(Kind.SERVICE), 1)
+    return from_pages(services, get(resource_of(Kind.ENDPOINT_SLICE), SAMPLE), day)
 
 
 def from_pages(services: Any, slices: Any, day: date) -> Names:
