@@ -7,7 +7,6 @@ the chart's copies of deploy/monitoring, as a chart holds all its files; and the
 from __future__ import annotations
 
 import json
-import re
 from typing import Any, Final
 
 import msgspec
@@ -16,6 +15,7 @@ from grpcdns.cli.documents import DOCUMENTS
 from grpcdns.config.options import OPTIONS
 from harness.paths import ROOT
 from tools import man_page
+from tools.marked import with_part
 
 README: Final = ROOT / "README.md"
 COPIED: Final = {
@@ -46,10 +46,7 @@ def table() -> str:
 
 def with_table(text: str) -> str:
     """The README with the current table."""
-    parts = re.fullmatch(f"(.*{re.escape(BEGIN)}\n).*(\n{re.escape(END)}.*)", text, re.DOTALL)
-    if parts is None:
-        raise SystemExit(f"README.md has no markers for the options ({BEGIN} ... {END})")
-    return f"{parts[1]}\n{table()}\n{parts[2]}"
+    return with_part(text, BEGIN, END, f"\n{table()}\n")
 
 
 def schema(name: str) -> str:

@@ -20,6 +20,7 @@ from typing import Final, NamedTuple
 
 from harness.build import Unavailable
 from harness.paths import ROOT
+from tools.marked import with_part
 from tools.pythons import LANE, QUICK, install, run_tests, summary
 
 PAGE: Final = ROOT / "docs" / "support.md"
@@ -34,8 +35,11 @@ class Tried(NamedTuple):
 
     minor: str
     release: str
-    works: bool
     why: str
+
+    @property
+    def works(self) -> bool:
+        return not self.why
 
 
 def released() -> list[str]:
@@ -74,11 +78,11 @@ def attempt(minor: str) -> Tried:
         release = _version(folder)
         lane = "passes" if run.returncode == 0 else "fails"
         if why:
-            return Tried(minor, release, False, f"{why}; the lane {lane}: {summary(run)}")
+            return Tried(minor, release, f"{why}; the lane {lane}: {summary(run)}")
         if run.returncode != 0:
             print(run.stdout + run.stderr, file=sys.stderr)
-            return Tried(minor, release, False, f"the quick tests: {summary(run)}")
-        return Tried(minor, release, True, "")
+            return Tried(minor, release, f"the quick tests: {summary(run)}")
+        return Tried(minor, release, "")
 
 
 def _version(folder: Path) -> str:
@@ -109,9 +113,7 @@ def main(argv: list[str]) -> int:
         tried.append(attempt(minor))
         print(table(tried[-1:]).splitlines()[-1], flush=True)
     if options.write:
-        before, _, rest = PAGE.read_text().partition(BEGIN)
-        after = rest.partition(END)[2]
-        PAGE.write_text(f"{before}{BEGIN}\n{table(tried)}\n{END}{after}")
+        PAGE.write_text(with_part(PAGE.read_text(), BEGIN, END, table(tried)))
     return 0 if all(one.works for one in tried) else 1
 
 

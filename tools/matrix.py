@@ -21,6 +21,7 @@ from typing import Final
 
 from harness.build import OWN, Program, Unavailable, build, cache_folder, go_command
 from harness.paths import ROOT, SERVERS
+from tools.marked import part, with_part
 from tools.pythons import run_tests, summary
 
 PAGE: Final = ROOT / "docs" / "support.md"
@@ -127,7 +128,7 @@ def attempt(what: str) -> tuple[bool, str]:
 
 def rows() -> dict[str, str]:
     """The rows of docs/support.md by their version, as `coredns@1.14.7`."""
-    text = PAGE.read_text().partition(BEGIN)[2].partition(END)[0]
+    text = part(PAGE.read_text(), BEGIN, END)
     found = re.findall(r"^\| (\w+) (\d\S+) \| (.*) \|$", text, re.MULTILINE)
     return {f"{name.lower()}@{version}": said for name, version, said in found}
 
@@ -143,8 +144,7 @@ def write(outcomes: dict[str, str]) -> None:
     for what in sorted(outcomes, key=_order):
         name, _, version = what.partition("@")
         lines.append(f"| {shown[name]} {version} | {outcomes[what]} |")
-    before, _, rest = PAGE.read_text().partition(BEGIN)
-    PAGE.write_text("\n".join([before + BEGIN, *lines, END]) + rest.partition(END)[2])
+    PAGE.write_text(with_part(PAGE.read_text(), BEGIN, END, "\n".join(lines)))
 
 
 def main(argv: list[str]) -> int:
