@@ -150,18 +150,21 @@ def test_a_cluster(cluster: Cluster, namespace: str, explain: Run) -> None:
     assert (code, f"Service    {namespace}/svc  ClusterIP" in text) == (0, True)
 
 
+def refused(explain: Run, ours: Grpcdns, why: str) -> tuple[int, str]:
+    """What is said once the feed has been refused."""
+
+    def found() -> tuple[int, str] | None:
+        said = explain(WEB, "--server", ours.listen[0], "--timeout", "60s")
+        return said if why in said[1] else None
+
+    return wait_until(found, "the feed has been refused")
+
+
 def test_a_running_worker_without_rights_says_so_at_once(cluster: Cluster, explain: Run) -> None:
     """With the status and what is not allowed, as the feed's log has it."""
     kubeconfig = str(cluster.service_account_kubeconfig("nobody", ()))
     with Grpcdns("--kubeconfig", kubeconfig).start(ready=False) as ours:
-        code, text = wait_until(
-            lambda: next(
-                found
-                for found in [explain(WEB, "--server", ours.listen[0], "--timeout", "60s")]
-                if "EndpointSlice: 403 " in found[1]
-            ),
-            "the feed has been refused",
-        )
+        code, text = refused(explain, ours, "EndpointSlice: 403 ")
     assert code == 1
     assert "not complete: Namespace: 403 Forbidden: " in text
     assert "; Service: 403 Forbidden: " in text
@@ -174,14 +177,7 @@ def test_a_running_worker_names_only_the_kind_that_is_missing(
     rules = [{**core, "verbs": ["list", "watch"]}]
     kubeconfig = str(cluster.service_account_kubeconfig("no-slices", rules))
     with Grpcdns("--kubeconfig", kubeconfig).start(ready=False) as ours:
-        code, text = wait_until(
-            lambda: next(
-                found
-                for found in [explain(WEB, "--server", ours.listen[0], "--timeout", "60s")]
-                if "forbidden" in found[1]
-            ),
-            "the feed has been refused",
-        )
+        code, text = refused(explain, ours, "forbidden")
     assert code == 1
     assert f"{ours.listen[0]}: not complete: EndpointSlice: 403 Forbidden: " in text
     assert "Service:" not in text
