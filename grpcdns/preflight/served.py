@@ -20,11 +20,11 @@ _DO: Final = {
 
 def check_served(context: Context, resource: Resource) -> Verdict:
     """Whether one of the versions is served; the verdict on the best if none is."""
-    verdicts = [
-        _check_version(context, resource.in_version(version))
-        for version in (resource.api_version, *resource.older)
-    ]
-    return next((one for one in verdicts if one.status == OK), verdicts[0])
+    best = _check_version(context, resource)
+    if best.status == OK:
+        return best
+    older = (_check_version(context, resource.in_version(version)) for version in resource.older)
+    return next((one for one in older if one.status == OK), best)
 
 
 def _check_version(context: Context, resource: Resource) -> Verdict:
