@@ -157,6 +157,7 @@ def _growth(series: Sequence[float]) -> float:
     return series[-1] / series[0]
 
 
+@pytest.mark.timed
 @pytest.mark.parametrize(("transport", "share"), [("lane", 1), ("threads", 10)])
 def test_queries_leave_nothing_behind(
     transport: str, share: int, manifests: Path, tmp_path: Path

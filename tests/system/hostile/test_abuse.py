@@ -186,6 +186,7 @@ def worker(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Worker]:
         yield running
 
 
+@pytest.mark.timed
 @pytest.mark.slow
 @pytest.mark.parametrize("how", HOW)
 def test_harm_is_bounded(worker: Worker, how: str) -> None:

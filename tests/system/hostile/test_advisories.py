@@ -36,6 +36,7 @@ def test_cve_2025_68151_the_server_has_limits() -> None:
     assert 0 < options["grpc.max_allowed_incoming_connections"] <= 1024
 
 
+@pytest.mark.timed
 def test_cve_2026_82399_counts_cost_nothing() -> None:
     (row,) = (row for row in ROWS if row.id == "all-counts-65535")
     assert len(row.message) == 12

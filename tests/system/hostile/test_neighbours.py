@@ -190,6 +190,7 @@ def test_slices_of_another_namespace_do_not_count() -> None:
     assert len(ask(handler, "db.good.svc.cluster.local").answer) == 1
 
 
+@pytest.mark.timed
 @pytest.mark.slow
 def test_100_000_tiny_slices_of_one_service() -> None:
     """They are loaded in small steps; the cost of queries about them is bounded, and queries about

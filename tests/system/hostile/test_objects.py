@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import time
 
+import pytest
+
 from grpcdns.core.cluster.objects import Kind
 from grpcdns.source.api.decode import Decoder, Item, ListReader
 
@@ -46,6 +48,7 @@ def test_borders_within_an_object_are_ignored() -> None:
         assert keys == [f"ns/import-{number}" for number in range(len(counts))]
 
 
+@pytest.mark.timed
 def test_an_object_of_10_000_borders_costs_no_more_than_its_size() -> None:
     """A quadratic reader takes 3 s for this."""
     text = listed(10_000, 0, 10_000, 0)

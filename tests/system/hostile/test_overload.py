@@ -75,6 +75,7 @@ class Crowd:
         return future
 
 
+@pytest.mark.timed
 @pytest.mark.slow
 @pytest.mark.parametrize("transport", sorted(TRANSPORTS))
 def test_twice_the_load_it_can_take(transport: str, tmp_path: Path) -> None:
@@ -121,6 +122,7 @@ def worker(tmp_path: Path) -> Iterator[Worker]:
         yield running
 
 
+@pytest.mark.timed
 @pytest.mark.slow
 def test_a_flood_of_random_names_at_a_real_worker(worker: Worker) -> None:
     """500 calls in flight: all are answered or shed, and memory is bounded."""

@@ -68,6 +68,7 @@ def test_a_killed_worker_is_replaced(ours: Grpcdns) -> None:
     assert "died of SIGKILL" in ours.process.log_text
 
 
+@pytest.mark.timed
 def test_a_frozen_worker_is_noticed_killed_and_replaced(ours: Grpcdns) -> None:
     pid = ours.children()["worker 0"]
     began = time.monotonic()

@@ -88,6 +88,7 @@ def test_a_format_without_the_question(form: str) -> None:
         LogLines(form)
 
 
+@pytest.mark.timed
 @pytest.mark.parametrize("piece", ["{remote}:{port} - ", '10.0.0.9:1 - 1 "A IN ', "\\", '"', "a."])
 def test_a_hostile_line_takes_no_time(piece: str) -> None:
     """As long as one that is read, in any of the formats; the line is not one of theirs."""

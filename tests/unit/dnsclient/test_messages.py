@@ -239,6 +239,7 @@ def test_what_is_no_message(octets: bytes, said: str) -> None:
         parse_message(octets)
 
 
+@pytest.mark.timed
 def test_a_long_chain_of_pointers_ends_at_once() -> None:
     """A name of 8,000 pointers, each to the one before it: neither recursion nor time."""
     first = raw(record(640, b"\0" + b"".join(

@@ -145,6 +145,7 @@ def test_credentials_seen_as_anonymous(server: Server, config: Config) -> None:
     assert not found.ready
 
 
+@pytest.mark.timed
 def test_no_request_outlasts_its_timeout(server: Server, config: Config) -> None:
     """And after it nothing is asked: five requests to a silent API cost one timeout."""
     done = threading.Event()

@@ -327,6 +327,7 @@ def test_concurrent_changes_and_lists_end_in_the_same_state(house: House, seed: 
     wait_until(same(house, *workers), "all know the same")
 
 
+@pytest.mark.timed
 def test_a_change_reaches_the_worker_at_once(house: House) -> None:
     house.list_all(service("a"))
     answerer = house.worker()

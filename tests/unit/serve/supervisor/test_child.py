@@ -55,6 +55,7 @@ def hear(one: Child) -> bool:
     return one.was_up
 
 
+@pytest.mark.timed
 def test_one_that_beats_is_well(run: Run) -> None:
     one = run(BEATS)
     wait_until(lambda: hear(one), "it beats")
@@ -116,6 +117,7 @@ def test_one_that_hangs_is_found_by_its_silence(run: Run) -> None:
     assert why.startswith("gave no heartbeat for 0.")
 
 
+@pytest.mark.timed
 def test_one_that_waits_for_a_cpu_is_given_time(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     """The kernel reports starvation; here its numbers are replaced."""
     one = run(ONE_BEAT)
@@ -128,6 +130,7 @@ def test_one_that_waits_for_a_cpu_is_given_time(run: Run, monkeypatch: pytest.Mo
     assert one.frozen(began + 2.5) is not None, "but not for ever"
 
 
+@pytest.mark.timed
 def test_one_that_is_really_starved_is_given_time(run: Run) -> None:
     """It runs only when nothing else wants to, and something else always does."""
     one = run(BEATS)

@@ -76,6 +76,7 @@ def full_collections() -> Iterator[list[float]]:
         gc.callbacks.remove(callback)
 
 
+@pytest.mark.timed
 def test_speed_and_collections(dump: tuple[Path, int]) -> None:
     path, count = dump
     began = time.process_time()
@@ -102,6 +103,7 @@ def test_memory(dump: tuple[Path, int]) -> None:
     assert grown < 2.2 * MEGABYTES + 20
 
 
+@pytest.mark.timed
 def test_other_threads_get_their_turn(dump: tuple[Path, int]) -> None:
     """The feed's heartbeat is one; counted in this thread's CPU time, for others may be running."""
     silences: list[float] = []

@@ -71,6 +71,7 @@ def test_calls_that_wait_for_a_later_reply_are_finished(serve: Serve) -> None:
         assert not stopper.is_alive()
 
 
+@pytest.mark.timed
 def test_grace_ends(serve: Serve) -> None:
     """A call that nobody finishes is cancelled when the time is up."""
     came = threading.Event()
@@ -92,6 +93,7 @@ def test_grace_ends(serve: Serve) -> None:
         assert call.code() in (grpc.StatusCode.CANCELLED, grpc.StatusCode.UNAVAILABLE)
 
 
+@pytest.mark.timed
 def test_idle_it_stops_at_once_and_its_socket_is_gone(serve: Serve, tmp_path: Path) -> None:
     served = serve()
     served.query(X)
