@@ -68,13 +68,13 @@ class Grpcdns:
             return None
 
     def ask(
-        self, qname: str, qtype: str = "A", *, worker: int = 0, timeout: float = 5.0
+        self, qname: str, qtype: str = "A", *, worker: int = 0, timeout: float = 15.0
     ) -> dns.message.Message:
         """One query over gRPC; raises grpc.RpcError when the call fails."""
         query = dns.message.make_query(qname, qtype)
         return dns.message.from_wire(self.send(query.to_wire(), worker=worker, timeout=timeout))
 
-    def send(self, message: bytes, *, worker: int = 0, timeout: float = 5.0) -> bytes:
+    def send(self, message: bytes, *, worker: int = 0, timeout: float = 15.0) -> bytes:
         """One DnsPacket with any octets; returns the reply's octets."""
         from grpcdns.pb.dns_pb2 import DnsPacket
 

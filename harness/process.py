@@ -67,7 +67,7 @@ class Process:
             self._wait_ready(ready, timeout)
         return self
 
-    def stop(self, *, timeout: float = 10.0) -> int:
+    def stop(self, *, timeout: float = 30.0) -> int:
         """SIGTERM, and SIGKILL after `timeout`; returns the exit code (negative: the signal)."""
         if self._child is None:
             return 0
@@ -96,7 +96,7 @@ class Process:
         """Any other signal."""
         self._started.send_signal(sig)
 
-    def wait(self, *, timeout: float = 10.0, then_kill: bool = False) -> int:
+    def wait(self, *, timeout: float = 30.0, then_kill: bool = False) -> int:
         """Waits until it ends by itself; returns the exit code."""
         try:
             return self._started.wait(timeout)

@@ -14,7 +14,7 @@ class WaitError(AssertionError):
 
 
 def wait_until(
-    find: Callable[[], T | None], what: str, *, timeout: float = 10.0, interval: float = 0.02
+    find: Callable[[], T | None], what: str, *, timeout: float = 30.0, interval: float = 0.02
 ) -> T:
     """Calls `find` until it returns something true, and returns that.
 

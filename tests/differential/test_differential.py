@@ -78,7 +78,7 @@ def test_rows(world: World, group: Group) -> None:
         return not wrong
 
     try:
-        wait_until(as_rows_say, "the plugin says what the rows say", timeout=5)
+        wait_until(as_rows_say, "the plugin says what the rows say")
     except WaitError:
         pytest.fail("\n".join(wrong))
     TALLY["asked, rows"] += len(rows)

@@ -1,8 +1,7 @@
 """The targets: each takes any octets, and raises when a rule is broken.
 
-``BUDGET`` is the processor time in seconds that one input of up to 64 KiB may take. A machine that is
-shared counts the time that others took from it, so an input is too slow only if it is so ``TRIES``
-times.
+``BUDGET`` is the processor time in seconds that one input of up to 64 KiB may take. A shared
+machine counts the time that others took, so an input is too slow only if it is so ``TRIES`` times.
 """
 
 from __future__ import annotations

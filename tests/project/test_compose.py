@@ -92,7 +92,7 @@ def test_external_name_goes_through_the_upstream_of_the_command_line(running: Ru
         records = section(ask(running.front.address, "docs.default.svc.cluster.local"))
         return [r.split()[-1] for r in records] == ["www.example.org.", "192.0.2.80"]
 
-    wait_until(resolved, "the target's address in the answer", timeout=10)
+    wait_until(resolved, "the target's address in the answer")
 
 
 @pytest.mark.servers

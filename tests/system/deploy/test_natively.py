@@ -53,7 +53,7 @@ def test_pod(kubeconfig: Path, upstream: CoreDNS, tmp_path: Path) -> None:
             coredns.process.send(signal.SIGTERM)
             other = "no-such.kube-system.svc.cluster.local"
             assert ask(coredns.address, other).rcode() == dns.rcode.NXDOMAIN
-            coredns.process.wait(timeout=10)
+            coredns.process.wait()
         assert pod.probe("readinessProbe")()
         assert pod.grpcdns.stop() == 0
     assert (tmp_path / "cache" / "snapshot").stat().st_mode & 0o777 == 0o600

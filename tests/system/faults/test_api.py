@@ -89,7 +89,6 @@ def test_an_outage_changes_no_answer_and_what_went_meanwhile_is_gone(
                 wait_until(
                     lambda w=worker: ask_rcode(grpcdns, f"doomed{SVC}", w) == 3,  # type: ignore[misc]
                     "the deleted name gone",
-                    timeout=5,
                 )
         assert not steady.report().failed, steady.report()
         assert away.metric("grpcdns_kubernetes_api_up") == 1
@@ -156,7 +155,7 @@ def test_a_snapshot_answers_while_the_api_is_away(away: Away, tmp_path: Path) ->
     away.wire.cut()
     away.cluster.api.delete(doomed)
     again = away.grpcdns("--snapshot", snapshot, "--ttl", "300")
-    with again.start(timeout=5) as grpcdns:
+    with again.start() as grpcdns:
         ttl = int(section(grpcdns.ask(f"kept{SVC}"))[0].split()[1])
         assert 0 < ttl <= 30
         assert grpcdns.ask(f"doomed{SVC}").answer

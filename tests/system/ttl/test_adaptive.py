@@ -167,4 +167,4 @@ def test_nodelocal_dnscache_in_front(
     cluster.api.create(endpoint_slice("db-a", "db", points, [port(80)], namespace=namespace))
     wait_until(lambda: answer(setup.front.address, name) == [IP], "right behind it")
     assert (answer(node.address, name) == []) == held
-    wait_until(lambda: answer(node.address, name) == [IP], "right in the end", timeout=10)
+    wait_until(lambda: answer(node.address, name) == [IP], "right in the end")
