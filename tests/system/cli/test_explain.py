@@ -183,6 +183,7 @@ def test_a_running_worker_names_only_the_kind_that_is_missing(
     assert "Service:" not in text
 
 
+@pytest.mark.timed
 def test_an_api_that_is_away_is_said_within_five_seconds(tmp_path: Path, explain: Run) -> None:
     authority = Authority(tmp_path)
     path = write_kubeconfig(tmp_path / "kubeconfig", free_address(), authority.cert, token="t")

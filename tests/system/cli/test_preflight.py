@@ -380,6 +380,7 @@ def broken(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Broken]:
     yield Broken("", write_kubeconfig(path, address, ca, token=token), said)
 
 
+@pytest.mark.timed
 @pytest.mark.servers
 @pytest.mark.parametrize("broken", ["dead", "silent", "401", "nobody", "tls"], indirect=True)
 def test_an_api_that_cannot_be_asked_is_one_line_within_five_seconds(broken: Broken) -> None:

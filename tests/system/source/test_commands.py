@@ -26,7 +26,6 @@ COMMANDS = {
 }
 
 
-@pytest.mark.timed
 @pytest.mark.slow
 @pytest.mark.parametrize("words", COMMANDS.values(), ids=COMMANDS.keys())
 def test_a_silent_api_ends_a_command_within_five_seconds(
