@@ -18,9 +18,10 @@ from typing import Final, cast
 
 from grpcdns.core.answers.answer import Answer, Lookup
 from grpcdns.core.answers.cluster_zones import answer
+from grpcdns.core.answers.plain import Plain
 from grpcdns.core.answers.policy import Policy, Zones, needed_kinds, with_networks
 from grpcdns.core.answers.ttl import CHANGED_TTL, TtlClass, lower_cnames, with_soa_ttl
-from grpcdns.core.cluster.index import Index, Tag
+from grpcdns.core.cluster.index import CLUSTER, Index, Tag
 from grpcdns.core.cluster.objects import Change, Kind
 from grpcdns.core.cluster.recent import Recent
 from grpcdns.core.cluster.store import Entries, Listed
@@ -54,6 +55,8 @@ _TYPE_IN: Final = {
 """Type and class of a question, as octets."""
 _OPT_START: Final = b"\0\0\x29"
 """The root and the type OPT."""
+_SOA_ALONE: Final = (0, 1, 0)
+"""The record counts of an answer without records."""
 _OPTS: Final = (wire.opt_record(False, NOERROR), wire.opt_record(True, NOERROR))
 """The OPT of a reply, by the DO bit."""
 
@@ -110,17 +113,8 @@ class Handler:
                 rest = len(message) - end
                 if rest == 0 and message[11] == 0:
                     opt = b""
-                # One additional record, which must be an OPT of version 0 (octet 6; 5 is the
-                # extended rcode) that ends where the message does. Octet 7 has the DO bit.
-                elif (
-                    rest >= 11
-                    and message[11]
-                    and message[end : end + 3] == _OPT_START
-                    and message[end + 6] == 0
-                    and message[end + 9] << 8 | message[end + 10] == rest - 11
-                    and (rest == 11 or options_fit(message, end + 11, end + rest))
-                ):
-                    opt = _OPTS[message[end + 7] >> 7]
+                elif _has_opt(message, end, rest):
+                    opt = _OPTS[message[end + 7] >> 7]  # the DO bit
                 else:
                     return self._handle_slowly(message)
                 # Counted in the entry: cheaper than a Counter of types and rcodes.
@@ -132,7 +126,41 @@ class Handler:
                 if entry.parts is not None:
                     entry.advance()
                 return reply
+        else:
+            made = self._handle_plain(message, key, end)
+            if made is not None:
+                return made
         return self._handle_slowly(message)
+
+    def _handle_plain(self, message: bytes, key: bytes, end: int) -> bytes | None:
+        """The reply to a question that is not in the memo and has a plain answer."""
+        rest = len(message) - end
+        if rest == 0 and message[11] == 0:
+            opt = b""
+        elif _has_opt(message, end, rest):
+            opt = _OPTS[message[end + 7] >> 7]
+        else:
+            return None
+        if not self.index.synced:
+            return None
+        found = self._plain.find(key)
+        if found is None:
+            return None
+        count = found.count
+        counts = (count, 0, 0) if count else _SOA_ALONE
+        heads = self._heads.get((NOERROR, counts))
+        # The first of its kind goes the long way, which keeps the head of its reply.
+        head = None if heads is None else heads.get(message[2:12])
+        if heads is None or head is None:
+            return None
+        parts = [Part(counts, found.tail, heads)]
+        entry = Entry(NOERROR, parts, CLUSTER, found.serial, found.serial_at, found.ttl_class)
+        self._memo.keep(key, entry, (found.tag,), not count)
+        self.stats.misses += 1
+        self.stats.answers[int.from_bytes(key[-4:-2], "big"), NOERROR] += 1
+        self.names.add(key, NOERROR if count else NODATA)
+        self._count_ttl(found.ttl_class, 1)
+        return b"".join((message[:2], head, message[12:end], found.tail, opt))
 
     def _handle_slowly(self, message: bytes) -> bytes | Deferred | None:
         try:
@@ -300,6 +328,7 @@ class Handler:
     def _set_zones(self) -> None:
         self._memo.clear()
         self._zones = Zones(with_networks(self._policy, self.index.service_networks))
+        self._plain = Plain(self.index, self._zones)
 
     # -- figures
 
@@ -402,6 +431,19 @@ class Budget:
             self._second, self._left = int(now), self._rate
         self._left -= 1
         return self._left >= 0
+
+
+def _has_opt(message: bytes, end: int, rest: int) -> bool:
+    """Whether the ``rest`` of a query, after its question, is one additional record: an OPT of
+    version 0 (octet 6; 5 is the extended rcode) that ends where the message does."""
+    return (
+        rest >= 11
+        and message[11] != 0
+        and message[end : end + 3] == _OPT_START
+        and message[end + 6] == 0
+        and message[end + 9] << 8 | message[end + 10] == rest - 11
+        and (rest == 11 or options_fit(message, end + 11, end + rest))
+    )
 
 
 def _turned(section: list[Record], start: int) -> list[Record]:

@@ -15,7 +15,7 @@ after its Service, or on a Namespace coming before both.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from enum import IntEnum
 from typing import Final, cast
 
@@ -35,13 +35,14 @@ from grpcdns.core.cluster.objects import (
     ports_of,
     unpack,
 )
+from grpcdns.core.cluster.owners import Owners
+from grpcdns.core.cluster.packed import add_ready
 from grpcdns.core.cluster.reasons import Observer, Reason
 from grpcdns.core.cluster.recent import Recent
 from grpcdns.core.cluster.store import Entries, Store
 from grpcdns.core.cluster.visible import (
     cluster_addresses,
     cluster_fields,
-    endpoint_labels,
     external_addresses,
     external_fields,
     ready_addresses,
@@ -55,8 +56,6 @@ MAX_SLICES: Final = 2048
 MAX_ENDPOINTS: Final = 8192
 """One answer is made from no more slices than MAX_SLICES, and from none after the one with which
 there are MAX_ENDPOINTS: this bounds the time it takes. A message holds 4,093 addresses."""
-_MANY: Final = 16
-"""If a Service has more slices, those that cannot match are skipped before they are unpacked."""
 
 
 class Serial(IntEnum):
@@ -91,14 +90,13 @@ class Index:
         self.store = Store()
         self._bodies = self.store.bodies
         self._namespaces = self._bodies[Kind.NAMESPACE]
+        self._services = self._bodies[_SERVICE]
         self.serials: list[int] = [0, 0, 0]
-        self._slices: MultiMap[str, str] = MultiMap()
-        self._imported_slices: MultiMap[str, str] = MultiMap()
+        self._slices = Owners(self._bodies[_SLICE])
+        self._imported_slices = Owners(self._bodies[_SLICE])
         self._service_addresses: MultiMap[bytes, str] = MultiMap()
         self._external_addresses: MultiMap[bytes, str] = MultiMap()
         self._endpoint_addresses: MultiMap[bytes, str] = MultiMap()
-        # "ns/service/label" -> slices, of endpoints whose label is not made from their address.
-        self._endpoint_labels: MultiMap[str, str] = MultiMap()
         self._pods: MultiMap[str, str] = MultiMap()
         self._held_namespaces: set[str] = set()
 
@@ -124,6 +122,10 @@ class Index:
     def service(self, key: str) -> Service | None:
         return cast("Service | None", self._object(_SERVICE, key))
 
+    def packed_service(self, key: str) -> bytes | None:
+        """The same as it is held; observers are not notified."""
+        return self._services.get(key)
+
     def service_import(self, key: str) -> ServiceImport | None:
         return cast("ServiceImport | None", self._object(Kind.SERVICE_IMPORT, key))
 
@@ -146,18 +148,23 @@ class Index:
         for count, slice_key in enumerate(self._slices.find(key)):
             if count == MAX_SLICES or left <= 0:
                 break
-            slice_ = bare_slice(bodies[slice_key])
-            if slice_.held is not None:
-                self.held_used = True
-            left -= len(slice_.endpoints)
-            if slice_.address_type == "FQDN":
-                continue
-            for endpoint in slice_.endpoints:
-                if endpoint.ready:
-                    for text in endpoint.addresses:
-                        packed = address_from_text(text)
-                        if packed is not None:
-                            found.append(packed)
+            body = bodies[slice_key]
+            texts: list[str] = []
+            size = add_ready(body, texts)
+            if size < 0:
+                slice_ = bare_slice(body)
+                size = len(slice_.endpoints)
+                if slice_.held is not None:
+                    self.held_used = True
+                if slice_.address_type != "FQDN":
+                    for endpoint in slice_.endpoints:
+                        if endpoint.ready:
+                            texts += endpoint.addresses
+            left -= size
+            for text in texts:
+                packed = address_from_text(text)
+                if packed is not None:
+                    found.append(packed)
         return found
 
     def imported_slices(
@@ -176,11 +183,11 @@ class Index:
 
     def services_at(self, address: bytes) -> Iterator[Service]:
         """The Services with this cluster IP: two only while it moves from one to another."""
-        return self._services(address, self._service_addresses.find(address))
+        return self._services_of(address, self._service_addresses.find(address))
 
     def services_at_external(self, address: bytes) -> Iterator[Service]:
         """The Services with this external IP or load balancer address."""
-        return self._services(address, self._external_addresses.find(address))
+        return self._services_of(address, self._external_addresses.find(address))
 
     def slices_at(self, address: bytes) -> list[EndpointSlice]:
         """The slices with a ready endpoint at this address."""
@@ -216,7 +223,7 @@ class Index:
             text = f"of {sought}" if isinstance(sought, str) else f"at {address_to_text(sought)}"
             self.observer.looked_up(kind, text, None)
 
-    def _services(self, address: bytes, keys: Sequence[str]) -> Iterator[Service]:
+    def _services_of(self, address: bytes, keys: Sequence[str]) -> Iterator[Service]:
         for key in keys:
             yield cast("Service", self._object(Kind.SERVICE, key))
         if not keys:
@@ -229,13 +236,13 @@ class Index:
             self._found_none(Kind.ENDPOINT_SLICE, owner)
 
     def _chosen(
-        self, owners: MultiMap[str, str], owner: str, endpoint: str, port: str, protocol: str
+        self, owners: Owners, owner: str, endpoint: str, port: str, protocol: str
     ) -> list[EndpointSlice]:
         keys = owners.find(owner)
-        if len(keys) <= _MANY:
+        if len(keys) <= owners.many:
             return self._bounded(owner, keys)
         if endpoint:
-            keys = [key for key in self._keys_of(owner, endpoint) if owners.has(owner, key)]
+            keys = self._keys_of(owners, owner, endpoint)
             owner = f"{owner} with endpoint {endpoint}"
         return self._bounded(owner, keys, port, protocol)
 
@@ -262,13 +269,14 @@ class Index:
             self._found_none(Kind.ENDPOINT_SLICE, sought)
         return found
 
-    def _keys_of(self, owner: str, endpoint: str) -> Iterable[str]:
-        """The slices that have an endpoint of that label, and perhaps some more."""
-        named = self._endpoint_labels.find(f"{owner}/{endpoint}")
+    def _keys_of(self, owners: Owners, owner: str, endpoint: str) -> list[str]:
+        """An owner's slices that have an endpoint of that label, and perhaps some more."""
+        named = owners.labelled(owner, endpoint)
         address = address_from_text(endpoint.replace("-", ".")) or address_from_text(
             endpoint.replace("-", ":")
         )
-        return dict.fromkeys((*named, *(self._endpoint_addresses.find(address) if address else ())))
+        there = self._endpoint_addresses.find(address) if address else ()
+        return [key for key in dict.fromkeys((*named, *there)) if owners.has(owner, key)]
 
     def _has_port(self, key: str, name: str, protocol: str) -> bool:
         ports = ports_of(self.store.bodies[Kind.ENDPOINT_SLICE][key])
@@ -324,14 +332,14 @@ class Index:
         before, after = cast("EndpointSlice | None", old), cast("EndpointSlice | None", new)
         if before is not None and after is not None and slice_fields(before) == slice_fields(after):
             return
-        for slice_, move in ((before, MultiMap.discard), (after, MultiMap.add)):
-            if slice_ is None:
-                continue
-            for service_key, owners in self._owners(slice_):
-                tags.add(service_key)
-                move(owners, service_key, key)
-                for label in endpoint_labels(slice_):
-                    move(self._endpoint_labels, f"{service_key}/{label}", key)
+        if before is not None:
+            for owner, owners in self._owners(before):
+                tags.add(owner)
+                owners.discard(owner, key, before)
+        if after is not None:
+            for owner, owners in self._owners(after):
+                tags.add(owner)
+                owners.add(owner, key, after)
         addresses = ready_addresses(before), ready_addresses(after)
         self._move(self._endpoint_addresses, key, *addresses)
         # A hostname may have changed while the address did not: then the PTR record has.
@@ -341,9 +349,9 @@ class Index:
             self._bump(Serial.MULTICLUSTER, at)
         self._bump(Serial.EXTERNAL, at)
 
-    def _owners(self, slice_: EndpointSlice) -> Iterator[tuple[str, MultiMap[str, str]]]:
+    def _owners(self, slice_: EndpointSlice) -> Iterator[tuple[str, Owners]]:
         """The keys of the Service and the ServiceImport that a slice is labelled with, each with
-        the map from such keys to slices."""
+        the slices of such owners."""
         if slice_.service:
             yield f"{slice_.namespace}/{slice_.service}", self._slices
         if slice_.imported_service:

@@ -59,6 +59,12 @@ def sliced(name: str, *ips: str, service: str = "s", **fields: Any) -> EndpointS
     return EndpointSlice("ns", name, service, endpoints=points, ports=HTTP, **fields)
 
 
+def many_are_more_than(number: int, handler: Handler) -> None:
+    """A Service with more slices has many; to be said before there are slices."""
+    for owners in (handler.index._slices, handler.index._imported_slices):
+        owners.many = number
+
+
 def get(handler: Handler, name: str, qtype: str = "A") -> Reply:
     return reply_to(handler, query(name, qtype))
 

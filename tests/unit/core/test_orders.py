@@ -2,7 +2,7 @@
 
 A handler takes random events: objects that come, change, go and come again; events that are lost
 until a relist; another policy. After each of them it must answer as a new handler with the same
-objects does. How a Service's slices are searched, as few or as many (``_MANY``), must not matter,
+objects does. How a Service's slices are searched, as few or as many (`Owners`), must not matter,
 nor that the short ways of a look-up are not taken while somebody observes it.
 """
 
@@ -11,7 +11,6 @@ from __future__ import annotations
 import os
 from random import Random
 from typing import Final
-from unittest.mock import patch
 
 import pytest
 from hypothesis import HealthCheck, given, note, seed, settings
@@ -19,7 +18,6 @@ from hypothesis import strategies as st
 
 from grpcdns.config.options import Config
 from grpcdns.core.answers.policy import Policy
-from grpcdns.core.cluster import index
 from grpcdns.core.cluster.index import Serial
 from grpcdns.core.cluster.objects import Change, Kind
 from grpcdns.core.handler import Handler
@@ -30,6 +28,7 @@ from tests.conformance.outside import OUTSIDE
 from tests.conformance.questions import QTYPES, names_of, near
 from tests.conformance.random_cluster import clusters
 from tests.conformance.reply import query
+from tests.unit.core.making import many_are_more_than
 
 SEED: Final = int(os.environ.get("DIFFERENTIAL_SEED", Random().randrange(1 << 32)))
 ZONES: Final = ("cluster.local.", "clusterset.local.", "in-addr.arpa.", "ip6.arpa.")
@@ -78,8 +77,9 @@ class Bystander:
     def left_out(self, reason: object, what: object, part: str = "") -> None: ...
 
 
-def fresh(state: State, policy: Policy) -> Handler:
+def fresh(state: State, policy: Policy, many: int = 16) -> Handler:
     handler = Handler(policy, report=fail)
+    many_are_more_than(many, handler)
     for kind in Kind:
         listed = [(key, body) for (one, key), body in state.items() if one is kind]
         for _ in handler.replace(kind, [listed], 1):
@@ -91,9 +91,8 @@ def check_same(handler: Handler, state: State, config: Config, asked: list[bytes
     other = fresh(state, config.policy())
     other.index.recent = handler.index.recent  # what changed lately is no part of the state
     other.index.observer = Bystander()
-    for number, message in enumerate(asked):
-        with patch.object(index, "_MANY", 16 * (number % 2)):
-            reply = reply_to(handler, message, OUTSIDE)
+    for message in asked:
+        reply = reply_to(handler, message, OUTSIDE)
         assert reply.folded() == reply_to(other, message, OUTSIDE).folded(), reply.question
         assert reply_to(handler, message, OUTSIDE) == reply
         check_serial(handler, config, reply.answer + reply.authority)
@@ -124,6 +123,7 @@ def test_any_order(states: list[list[Object]], steps: int, configs: list[Config]
     room = random.choice((1_000_000, 1_000_000, 20_000))
     clock = 0.0
     handler = Handler(configs[0].policy(), fail, room, room, clock=lambda: clock)
+    many_are_more_than(random.choice((0, 2, 16)), handler)
     # The same questions all the time, so that answers come from the memo.
     asked = questions_about([obj for state in states for obj in state], random)
     held: State = {}
@@ -182,7 +182,7 @@ def questions_about(objects: list[Object], random: Random) -> list[bytes]:
 def test_each_object_goes_and_comes(kind: Kind) -> None:
     """What the memo has about an object's name and addresses goes when the object does."""
     state = state_of(OBJECTS)
-    live, whole = fresh(state, ALL.policy()), fresh(state, ALL.policy())
+    live, whole = fresh(state, ALL.policy(), many=0), fresh(state, ALL.policy())
     for obj in OBJECTS:
         if obj["kind"] == KIND_NAMES[kind]:
             key = (kind, f"{obj['metadata']['namespace']}/{obj['metadata']['name']}")
