@@ -44,28 +44,30 @@ def measure(setup: Setup) -> Results:
             _ask(server, setup, 1.0)
         for number, backwards in rounds(setup.rounds):
             for server in reversed(running) if backwards else running:
-                for case, during in ((IDLE, _nothing), (CHURN, _churn), (RELIST, _restart)):
-                    _note(results, server, case, number, setup, during(setup))
+                # In one second, a single stall of 10 ms would be the p99.
+                seconds = max(setup.seconds, 4.0)
+                note(results, server, IDLE, number, setup, seconds, nothing())
+                note(results, server, CHURN, number, setup, seconds, updates(setup))
+                note(results, server, RELIST, number, setup, seconds * 1.5, _restart(setup))
                 _settle(setup, running)
                 if isinstance(server.harness, Grpcdns):
-                    killed = _killed(server.harness)
-                    _note(results, server, FEED, number, setup, killed)
+                    during = during_relist(server.harness)
+                    note(results, server, FEED, number, setup, seconds, during)
                     _settle(setup, running)
             say(f"churn: round {number + 1} of {setup.rounds}")
     return results
 
 
-def _note(
+def note(
     results: Results,
     server: Server,
     case: str,
     number: int,
     setup: Setup,
+    seconds: float,
     during: AbstractContextManager[None],
 ) -> None:
-    """Ask, and enter ``during`` meanwhile."""
-    # In one second, a single stall of 10 ms would be the p99.
-    seconds = max(setup.seconds, 4.0) * (1.5 if case == RELIST else 1)
+    """Ask for so long, and enter ``during`` meanwhile."""
     answering = [_answering(server)]
     before = usage.cpu_wait_seconds(answering)
     with ThreadPoolExecutor(1) as pool:
@@ -97,13 +99,12 @@ def _ask(server: Server, setup: Setup, seconds: float) -> load.Run:
 
 
 @contextmanager
-def _nothing(setup: Setup) -> Iterator[None]:
-    del setup
+def nothing() -> Iterator[None]:
     yield
 
 
 @contextmanager
-def _churn(setup: Setup) -> Iterator[None]:
+def updates(setup: Setup) -> Iterator[None]:
     """Changes the first endpoint of slices and changes it back, `UPDATES` times a second."""
 
     def update(number: int) -> None:
@@ -146,7 +147,7 @@ def _restart(setup: Setup) -> Iterator[None]:
 
 
 @contextmanager
-def _killed(grpcdns: Grpcdns) -> Iterator[None]:
+def during_relist(grpcdns: Grpcdns) -> Iterator[None]:
     """The feed is killed, and a new one lists everything."""
     os.kill(grpcdns.children()["feed"], signal.SIGKILL)
     yield

@@ -1,17 +1,22 @@
-"""Growth: start, memory and throughput for several sizes of the cluster.
+"""Growth: start, memory, throughput and p99 while the cluster changes, for several sizes of it.
 
-Each size is a separate cluster, with one start of grpcdns with two workers and one of CoreDNS.
-BENCH_GROWTH sets other sizes than 1,000, 10,000 and 50,000.
+Each size is a separate cluster in a real kube-apiserver (`bench.fill`), with one start of grpcdns
+with two workers and one of CoreDNS. "synced" is measured as soon as all answer, "asked" after every
+worker was asked every question. The p99 are those of an open loop (`bench.measure.churn`): idle,
+while slices are updated, and while all is listed again, for which the feed is killed. CoreDNS lists
+again only when the API server is restarted, which is measured there. BENCH_GROWTH sets other sizes.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from typing import Final
 
 from bench import servers, usage
-from bench.measure import start
+from bench.cluster import ENDPOINTS, questions
+from bench.measure import churn, start
 from bench.measure.grpc import ask
 from bench.samples import Results
 from bench.servers import COREDNS, OURS_2, Server
@@ -19,8 +24,10 @@ from bench.setup import Setup, make, say
 from bench.tables import figure, table_of
 from harness.grpcdns import Grpcdns
 
-SIZES: Final = tuple(map(int, os.environ.get("BENCH_GROWTH", "1000,10000,50000").split(",")))
+SIZES: Final = tuple(map(int, os.environ.get("BENCH_GROWTH", "1000,10000,50000,100000").split(",")))
 CALLERS: Final = 64
+RELISTED: Final = 5000
+"""Services that are listed again within a second, on the slowest machine."""
 
 
 def measure(setup: Setup, sizes: Sequence[int] = SIZES) -> Results:
@@ -43,23 +50,68 @@ def _measure(setup: Setup, results: Results) -> None:
     with servers.ours(setup.place, workers=2) as ours:
         assert isinstance(ours.harness, Grpcdns)
         _ask(ours, setup, results, list(ours.harness.children().values()))
+        _change(ours, setup, results, churn.during_relist(ours.harness))
     with servers.coredns(setup.place, names=setup.names) as peer:
         _ask(peer, setup, results, peer.pids)
+        _change(peer, setup, results, None)
 
 
 def _ask(server: Server, setup: Setup, results: Results, pids: list[int]) -> None:
-    ask(server, setup, callers=16, seconds=120, count=20 * setup.size)  # to warm up the memos
+    synced = usage.memory(pids).pss
+    # Every worker gets half of the questions of a pass, by turns: three warm up both memos.
+    ask(server, setup, callers=16, seconds=300, count=3 * len(questions(setup.size)))
     found = ask(server, setup, callers=CALLERS, seconds=setup.seconds)
-    results.add(server.name, setup.size, 0, **found.values(), **usage.memory(pids)._asdict())
+    memory = usage.memory(pids)._asdict()
+    results.add(server.name, setup.size, 0, **found.values(), **memory, synced=synced)
+
+
+def _change(
+    server: Server, setup: Setup, results: Results, relist: AbstractContextManager[None] | None
+) -> None:
+    found = Results("churn")
+    seconds = max(setup.seconds, 4.0)
+    churn.note(found, server, churn.IDLE, 0, setup, seconds, churn.nothing())
+    churn.note(found, server, churn.CHURN, 0, setup, seconds, churn.updates(setup))
+    if relist is not None:
+        seconds = max(seconds, setup.size / RELISTED)
+        churn.note(found, server, churn.FEED, 0, setup, seconds, relist)
+    values = {f"p99 {one.case}": one.values["p99"] for one in found.samples}
+    results.add(server.name, setup.size, 0, **values)
 
 
 def table(results: Results) -> str:
-    heads = ("Services", "server", "start s", "PSS MB", "peak RSS MB", "req/s", "CPU s / million")
+    """The figures, and below them how they grow with the endpoints."""
+    heads = (
+        "Services", "server", "start s", "PSS MB, synced", "asked", "peak RSS MB", "req/s",
+        "CPU s / million", "p99 us, idle", "50 updates/s", "relist",
+    )  # fmt: skip
     rows = []
     for case in results.cases():
         for server in results.servers():
             cells = [figure(results, server, case, "start", digits=2)]
-            cells += [figure(results, server, case, one) for one in ("pss", "peak", "per_second")]
+            values = ("synced", "pss", "peak", "per_second")
+            cells += [figure(results, server, case, one) for one in values]
             cells.append(figure(results, server, case, "cpu", digits=1))
+            whiles = (churn.IDLE, churn.CHURN, churn.FEED)
+            cells += [figure(results, server, case, f"p99 {one}") for one in whiles]
             rows.append([f"{int(case):,}", server, *cells])
+    return table_of(heads, rows) + "\n\n" + _slopes(results)
+
+
+def _slopes(results: Results) -> str:
+    """What 100,000 endpoints more cost, between the smallest and the largest size."""
+    cases = results.cases()
+    small, large = cases[0], cases[-1]
+    step = (int(large) - int(small)) * ENDPOINTS / 100_000
+    found: dict[str, list[float]] = {}
+    for server in results.servers():
+        for value in ("start", "synced", "pss"):
+            ends = [results.spread(server, case, value) for case in (small, large)]
+            low, high = (one.median if one else 0.0 for one in ends)
+            found.setdefault(server, []).append((high - low) / step if step else 0.0)
+    rows = [[server, *(f"{one:,.2f}" for one in slopes)] for server, slopes in found.items()]
+    if OURS_2 in found and COREDNS in found:
+        pairs = zip(found[OURS_2], found[COREDNS], strict=True)
+        rows.append(["ratio", *(f"{ours / peer:,.2f}" if peer else "-" for ours, peer in pairs)])
+    heads = ("100,000 endpoints more", "start s", "PSS MB, synced", "asked")
     return table_of(heads, rows)
