@@ -17,15 +17,17 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final, cast
 
 from grpcdns.core.answers.answer import Answer, Lookup
+from grpcdns.core.answers.asked import POD, SVC
 from grpcdns.core.answers.cluster_zones import answer
 from grpcdns.core.answers.plain import Plain
 from grpcdns.core.answers.policy import Policy, Zones, needed_kinds, with_networks
 from grpcdns.core.answers.ttl import CHANGED_TTL, TtlClass, lower_cnames, with_soa_ttl
-from grpcdns.core.cluster.index import CLUSTER, Index, Tag
+from grpcdns.core.cluster.index import CLUSTER, Index, Serial, Tag
 from grpcdns.core.cluster.objects import Change, Kind
 from grpcdns.core.cluster.recent import Recent
 from grpcdns.core.cluster.store import Entries, Listed
 from grpcdns.core.dns import wire
+from grpcdns.core.dns.names import Name
 from grpcdns.core.dns.wire import (
     IN,
     NOERROR,
@@ -35,6 +37,7 @@ from grpcdns.core.dns.wire import (
     Packer,
     Query,
     Question,
+    Rdata,
     Record,
     Section,
     options_fit,
@@ -55,6 +58,8 @@ _TYPE_IN: Final = {
 """Type and class of a question, as octets."""
 _OPT_START: Final = b"\0\0\x29"
 """The root and the type OPT."""
+_SOAS: Final = 1024
+"""Packed SOAs that are kept: a few for each length of a name."""
 _SOA_ALONE: Final = (0, 1, 0)
 """The record counts of an answer without records."""
 _OPTS: Final = (wire.opt_record(False, NOERROR), wire.opt_record(True, NOERROR))
@@ -88,6 +93,8 @@ class Handler:
         self._named: dict[bytes, Entry] = self._memo.named.entries
         self._cheap: dict[bytes, Entry] = self._memo.cheap.entries
         self._heads: dict[tuple[int, Counts], dict[bytes, bytes]] = {}
+        # SOAs as they are packed, and where their serial is; by length of the question, and parts.
+        self._soas: dict[tuple[int, int, Name, Rdata], tuple[bytes, int]] = {}
         self.set_policy(policy)
 
     # -- queries
@@ -254,6 +261,10 @@ class Handler:
     def _pack(self, question: Question, result: Answer) -> Entry:
         """Pack an answer; one too long for a message becomes parts that begin elsewhere in it."""
         answers, authorities, additionals = result.sections
+        if not answers and len(authorities) == 1 and result.serial != Serial.EXTERNAL:
+            name, zone = question.name, authorities[0].name
+            if len(name) > len(zone) and name[-1 - len(zone)] in (SVC, POD):
+                return self._pack_soa(question, result)
         total = len(answers)
         parts: list[Part] = []
         serial_at = -1
@@ -276,6 +287,25 @@ class Handler:
             self.stats.oversized += 1
         serial = self.index.serials[result.serial]
         return Entry(result.rcode, parts, result.serial, serial, serial_at, result.ttl_class)
+
+    def _pack_soa(self, question: Question, result: Answer) -> Entry:
+        """Pack an answer without records, at a name below ``svc`` or ``pod``: the names in the SOA
+        share nothing with that but the zone, so the octets depend on its length alone."""
+        soa = result.sections[1][0]
+        like = len(question.wire), soa.ttl, soa.name, soa.rdata
+        found = self._soas.get(like)
+        if found is None:
+            if len(self._soas) >= _SOAS:  # serials that have passed
+                self._soas.clear()
+            packer = Packer(question)
+            packer.pack(result.sections[1])
+            found = self._soas[like] = packer.tail, packer.serial_at
+        heads = self._heads.get((result.rcode, _SOA_ALONE))
+        if heads is None:
+            heads = self._heads[result.rcode, _SOA_ALONE] = {}
+        serial = self.index.serials[result.serial]
+        parts = [Part(_SOA_ALONE, found[0], heads)]
+        return Entry(result.rcode, parts, result.serial, serial, found[1], result.ttl_class)
 
     # -- Changes
 

@@ -178,7 +178,7 @@ _NIBBLES = frozenset("0123456789abcdef")
 
 def is_reverse(name: Name) -> bool:
     """Whether a name is below in-addr.arpa or ip6.arpa."""
-    return len(name) > 2 and name[-2:] in (IN_ADDR, IP6)
+    return len(name) > 2 and name[-1] == "arpa" and name[-2] in ("in-addr", "ip6")
 
 
 def address_from_reverse(name: Name) -> bytes | None:

@@ -304,7 +304,7 @@ class Packer:
         self._asked = question.name
         self._start = HEADER + len(question.wire) + 4
         self._out = bytearray()
-        # Where names are; that of the question, and its ancestors, once another name is written.
+        # Where names are that were written; the question's, and its ancestors, are none of them.
         self._offsets: dict[Name, int] = {}
         self.serial_at = -1
 
@@ -353,6 +353,8 @@ class Packer:
         if name and name == self._asked:
             return _TO_QUESTION
         offset = self._offsets.get(name)
+        if offset is None and name and self._shared(name) == len(name):
+            offset = self._offset_in_question(len(name))
         return b"" if offset is None else struct.pack("!H", 0xC000 | offset)
 
     def _add_name(self, name: Name) -> None:
@@ -364,13 +366,8 @@ class Packer:
             out += _TO_QUESTION
             return
         offsets = self._offsets
-        if not offsets:
-            at, above = HEADER, self._asked
-            while above:
-                offsets[above] = at
-                at += 1 + len(above[0])
-                above = above[1:]
-        while name:
+        shared = self._shared(name)
+        while len(name) > shared:
             offset = offsets.get(name)
             if offset is not None:
                 out += struct.pack("!H", 0xC000 | offset)
@@ -380,7 +377,25 @@ class Packer:
                 offsets[name] = here
             out += label_to_wire(name[0])
             name = name[1:]
-        out.append(0)
+        if shared:
+            out += struct.pack("!H", 0xC000 | self._offset_in_question(shared))
+        else:
+            out.append(0)
+
+    def _shared(self, name: Name) -> int:
+        """How many labels a name ends in as the question's does."""
+        asked = self._asked
+        most, count = min(len(name), len(asked)), 0
+        while count < most and name[-1 - count] == asked[-1 - count]:
+            count += 1
+        return count
+
+    def _offset_in_question(self, labels: int) -> int:
+        """Where the question's last so many labels begin."""
+        offset = HEADER
+        for label in self._asked[: len(self._asked) - labels]:
+            offset += 1 + len(label)
+        return offset
 
     def _add_rdata(self, rtype: int, rdata: Rdata) -> None:
         out = self._out
