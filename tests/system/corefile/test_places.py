@@ -15,7 +15,7 @@ from dns.message import Message
 from dns.rcode import NOERROR, SERVFAIL, to_text
 
 from grpcdns.corefile.flags import Fate
-from grpcdns.corefile.translate import Networks, translate
+from grpcdns.corefile.translate import Networks, Translation, translate
 from harness.cluster import Cluster
 from harness.coredns import CoreDNS
 from harness.dns import ask
@@ -170,9 +170,33 @@ def test_every_place_has_its_page() -> None:
     assert pages == {*PLACES, "gke", "index"}
 
 
-def stock_of(place: str, kubeconfig: Path) -> str:
-    """The stock Corefile, whose kubernetes plugin runs outside a Pod."""
+@pytest.fixture
+def made(place: str) -> Translation:
+    """The place's stock Corefile translated, with <0> and <1> for the sockets."""
+    return translate(PLACES[place], NETWORKS, ("<0>", "<1>"))
+
+
+@pytest.fixture
+def ours(made: Translation, site: Cluster) -> Iterator[Grpcdns]:
+    """grpcdns with the flags of the translation."""
+    kubeconfig = site.admin_kubeconfig
+    with Grpcdns("--kubeconfig", kubeconfig, "--upstream", "none", *made.flags) as running:
+        yield running
+
+
+@pytest.fixture
+def stock(place: str, site: Cluster) -> str:
+    """The place's stock Corefile, whose kubernetes plugin runs outside a Pod."""
+    kubeconfig = site.admin_kubeconfig
     return re.sub(r"( +)(kubernetes .*\{)", rf"\1\2\n\1  kubeconfig {kubeconfig}", PLACES[place])
+
+
+@pytest.fixture
+def plugin(
+    stock: str, upstream: CoreDNS, coredns: Callable[..., CoreDNS], tmp_path: Path
+) -> CoreDNS:
+    """CoreDNS as the place ships it."""
+    return coredns(runnable(stock, tmp_path / "stock", upstream))
 
 
 def expect_the_same(front: CoreDNS, plugin: CoreDNS, names: Sequence[tuple[str, str]]) -> None:
@@ -191,7 +215,9 @@ def expect_the_same(front: CoreDNS, plugin: CoreDNS, names: Sequence[tuple[str, 
 @pytest.mark.parametrize("place", ["k3s", "aks"])
 def test_server_blocks_beside_the_stock_corefile(
     place: str,
-    site: Cluster,
+    stock: str,
+    ours: Grpcdns,
+    plugin: CoreDNS,
     upstream: CoreDNS,
     coredns: Callable[..., CoreDNS],
     tmp_path: Path,
@@ -203,40 +229,31 @@ def test_server_blocks_beside_the_stock_corefile(
     (address,) = set(re.findall(r"service\.clusterIP=(\S+)", page))
     block = yaml.safe_load(text)["data"]["grpcdns.server"].replace(":53", "")
     block = block.replace("errors\n", "errors\n    bind 127.0.0.1\n")
-    flags = translate(PLACES[place], NETWORKS, ("<0>", "<1>")).flags
-    with Grpcdns("--kubeconfig", site.admin_kubeconfig, "--upstream", "none", *flags) as ours:
-        beside = coredns(f"cluster.local {' '.join(NETWORKS.services)} {{\n{ours.grpc_block}\n}}")
-        stock = stock_of(place, site.admin_kubeconfig)
-        plugin = coredns(runnable(stock, tmp_path / "stock", upstream))
-        asking = runnable(stock, tmp_path / "asking", upstream)
-        assert address in block
-        (tmp_path / "asking" / "custom" / "grpcdns.server").write_text(
-            block.replace(address, str(beside.address))
-        )
-        front = coredns(asking)
-        names = [(name, qtype) for name, qtype in QUESTIONS if not name.endswith(".arpa.")]
-        expect_the_same(front, plugin, names)
-        ours.stop()
-        assert ask(front.address, f"new.{NS}.svc.cluster.local.").rcode() == SERVFAIL
+    beside = coredns(f"cluster.local {' '.join(NETWORKS.services)} {{\n{ours.grpc_block}\n}}")
+    asking = runnable(stock, tmp_path / "asking", upstream)
+    assert address in block
+    (tmp_path / "asking" / "custom" / "grpcdns.server").write_text(
+        block.replace(address, str(beside.address))
+    )
+    front = coredns(asking)
+    names = [(name, qtype) for name, qtype in QUESTIONS if not name.endswith(".arpa.")]
+    expect_the_same(front, plugin, names)
+    ours.stop()
+    assert ask(front.address, f"new.{NS}.svc.cluster.local.").rcode() == SERVFAIL
 
 
 @pytest.mark.parametrize("place", PLACES)
 def test_answers_are_the_same(
-    place: str,
-    site: Cluster,
+    made: Translation,
+    ours: Grpcdns,
+    plugin: CoreDNS,
     upstream: CoreDNS,
     coredns: Callable[..., CoreDNS],
     tmp_path: Path,
 ) -> None:
-    stock = PLACES[place]
-    kubeconfig = site.admin_kubeconfig
-    made = translate(stock, NETWORKS, ("<0>", "<1>"))
     assert not made.missing
     assert not [one for one in made.accounts if one.fate is Fate.LOST]
-    with Grpcdns("--kubeconfig", kubeconfig, "--upstream", "none", *made.flags) as ours:
-        zero, one = ours.listen
-        with_grpc = made.text.replace("<0>", zero).replace("<1>", one)
-        front = coredns(runnable(with_grpc, tmp_path / "ours", upstream))
-        with_plugin = stock_of(place, kubeconfig)
-        plugin = coredns(runnable(with_plugin, tmp_path / "stock", upstream))
-        expect_the_same(front, plugin, QUESTIONS)
+    zero, one = ours.listen
+    with_grpc = made.text.replace("<0>", zero).replace("<1>", one)
+    front = coredns(runnable(with_grpc, tmp_path / "ours", upstream))
+    expect_the_same(front, plugin, QUESTIONS)
