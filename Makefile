@@ -90,6 +90,9 @@ dist: install ## build the wheel of pure Python and the sdist, into dist/
 chart: install ## check the Helm chart and package it, into build/chart
 	$$($(PY) -m harness.build helm) lint --strict deploy/helm/grpcdns
 	$$($(PY) -m harness.build helm) package --destination build/chart deploy/helm/grpcdns
+digests:        ## name the Dockerfile's base images by digest, as a registry has them; UPGRADE=1 takes newer ones
+	@$(PYTHON) -m tools.digests $(if $(UPGRADE),--upgrade)
+
 
 lint: install ## check style, types, layers, security rules, locks, licences, advisories
 	$(PY) -m ruff check

@@ -81,6 +81,11 @@ PROGRAMS: Final = {
             package="github.com/rhysd/actionlint/cmd/actionlint",
         ),
         Program("coredns", SERVERS / "coredns", minutes=2),
+        Program(
+            "crane",
+            SERVERS / "crane",
+            package="github.com/google/go-containerregistry/cmd/crane",
+        ),
         Program("etcd", SERVERS / "etcd"),
         Program(
             "grpcurl",

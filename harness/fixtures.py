@@ -4,6 +4,7 @@
     own_cluster      a cluster of the test module, without controllers: to fill, kill and freeze
     make_cluster     starts a cluster of the test
     coredns          starts CoreDNS with a Corefile
+    crane            the path of crane
     grpcurl          runs grpcurl
     helm             the path of helm
     kubectl          the path of kubectl
@@ -48,6 +49,7 @@ NEEDS: Final = {
     "make_cluster": _CLUSTER,
     "own_cluster": _BARE_CLUSTER,
     "coredns": ("coredns",),
+    "crane": ("crane",),
     "grpcurl": ("grpcurl",),
     "helm": ("helm",),
     "kubectl": ("kubectl",),
@@ -133,6 +135,11 @@ def grpcurl() -> Callable[..., grpcurl_module.Output]:
     """Runs grpcurl: `grpcurl("HOST:PORT", "list")`."""
     skip_unless_built("grpcurl")
     return grpcurl_module.grpcurl
+
+
+@pytest.fixture(scope="session")
+def crane() -> Path:
+    return built(partial(binary, "crane"))
 
 
 @pytest.fixture(scope="session")

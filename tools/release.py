@@ -1,4 +1,4 @@
-"""A release: the version, which `grpcdns/__init__.py` has, and the changelog.
+"""A release: the version, which `grpcdns/__init__.py` has, the changelog, the image's base.
 
     python -m tools.release check [TAG]     what a release, or the tag vX.Y.Z, lacks; exit 1 if so
     python -m tools.release notes           the newest section of CHANGELOG.md, for a release's page
@@ -19,6 +19,7 @@ from packaging.version import Version
 
 from grpcdns import __version__
 from harness.paths import ROOT
+from tools.digests import DOCKERFILE, bases
 
 CHANGELOG: Final = ROOT / "CHANGELOG.md"
 KINDS: Final = ("Added", "Changed", "Deprecated", "Removed", "Fixed", "Security")
@@ -70,8 +71,9 @@ def changelog_faults(text: str) -> Iterator[str]:
             yield f"CHANGELOG.md: a line that does not begin with a capital or code: {line[:60]}"
 
 
-def release_faults(tag: str, text: str, upgrading: str) -> Iterator[str]:
-    """What is missing before ``tag`` can be released; ``upgrading`` is docs/upgrading.md."""
+def release_faults(tag: str, text: str, upgrading: str, dockerfile: str) -> Iterator[str]:
+    """What is missing before ``tag`` can be released. ``text`` is CHANGELOG.md, ``upgrading``
+    docs/upgrading.md."""
     version = tag.removeprefix("v")
     if tag != f"v{__version__}":
         yield f"the tag is {tag}, grpcdns.__version__ is {__version__}"
@@ -82,6 +84,9 @@ def release_faults(tag: str, text: str, upgrading: str) -> Iterator[str]:
         yield "CHANGELOG.md: [Unreleased] is not empty"
     if f"## {version}\n" not in upgrading:
         yield f"docs/upgrading.md has nothing about {version}"
+    for image, digest in bases(dockerfile).items():
+        if not digest:
+            yield f"Dockerfile: {image} has no digest: make digests"
 
 
 def main(argv: list[str]) -> int:
@@ -93,7 +98,8 @@ def main(argv: list[str]) -> int:
         sys.exit((__doc__ or "").split("\n\n")[1])
     faults = list(changelog_faults(text))
     if tags := argv[1:]:
-        faults += release_faults(tags[0], text, (ROOT / "docs/upgrading.md").read_text())
+        upgrading = (ROOT / "docs/upgrading.md").read_text()
+        faults += release_faults(tags[0], text, upgrading, DOCKERFILE.read_text())
     print("\n".join(faults) or f"{__version__}: ok")
     return 1 if faults else 0
 

@@ -27,6 +27,7 @@ GOOD = f"""{HEAD}## [Unreleased]
 
 - All of it.
 """
+PINNED = f"python:3.11-slim@sha256:{'0' * 64}"
 
 
 def test_the_changelog_has_its_form() -> None:
@@ -58,12 +59,18 @@ def test_a_changelog_in_another_form(old: str, new: str, said: str) -> None:
 def test_a_release_that_lacks_something(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(release, "__version__", "0.2.0")
     upgrading = "# Upgrading\n\n## 0.2.0\n"
-    assert list(release.release_faults("v0.2.0", GOOD, upgrading)) == []
-    assert len(list(release.release_faults("v0.3.0", GOOD, upgrading))) == 3
-    assert len(list(release.release_faults("0.2.0", GOOD, upgrading))) == 1
+
+    def faults(tag: str, text: str, upgrading: str = upgrading, base: str = PINNED) -> list[str]:
+        return list(release.release_faults(tag, text, upgrading, f"FROM {base} AS build\n"))
+
+    assert faults("v0.2.0", GOOD) == []
+    assert len(faults("v0.3.0", GOOD)) == 3
+    assert len(faults("0.2.0", GOOD)) == 1
     added = GOOD.replace("## [Unreleased]\n", "## [Unreleased]\n\n### Fixed\n\n- A thing.\n")
-    assert len(list(release.release_faults("v0.2.0", added, upgrading))) == 1
-    assert len(list(release.release_faults("v0.2.0", GOOD, ""))) == 1
+    assert len(faults("v0.2.0", added)) == 1
+    assert len(faults("v0.2.0", GOOD, upgrading="")) == 1
+    (fault,) = faults("v0.2.0", GOOD, base="python:3.11-slim")
+    assert fault == "Dockerfile: python:3.11-slim has no digest: make digests"
 
 
 def test_the_version_is_written_once() -> None:
