@@ -17,6 +17,7 @@ from harness import compiled
 from harness.build import Unavailable
 from harness.fixtures import NOT_RUN
 from harness.paths import ROOT
+from tests.project.test_packaging import try_installed
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]  # it may have to be compiled first
 
@@ -74,10 +75,10 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     return folder / "bin" / "python", compiled.install(wheel, folder)
 
 
-def test_it_says_that_it_is_compiled(installed: tuple[Path, Path], tmp_path: Path) -> None:
-    command = [str(installed[0]), "-m", "grpcdns", "--version"]
-    run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
-    assert run.stdout == f"grpcdns {__version__} (compiled)\n", run.stderr
+def test_it_says_what_it_is_and_answers(installed: tuple[Path, Path], tmp_path: Path) -> None:
+    run = try_installed(installed[0], "compiled", tmp_path)
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert f"grpcdns {__version__} (compiled), " in run.stdout
 
 
 def test_it_answers_as_the_rows_and_the_properties_say(installed: tuple[Path, Path]) -> None:

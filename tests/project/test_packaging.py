@@ -1,4 +1,5 @@
-"""Wheel and sdist, of pure Python: built, then installed and run in a new virtual environment."""
+"""Wheel and sdist, of pure Python: built, then installed and run in a new virtual environment. The
+compiled wheel: test_compiled.py."""
 
 from __future__ import annotations
 
@@ -7,8 +8,10 @@ import re
 import subprocess
 import sys
 import tarfile
+import tomllib
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 from packaging.requirements import Requirement
@@ -16,9 +19,10 @@ from packaging.requirements import Requirement
 from grpcdns import __version__
 from harness.compiled import SOURCES, copy_sources, install
 from harness.paths import ROOT
-from tools import audit
+from tools import audit, pythons
 
 PURE = {**os.environ, "GRPCDNS_COMPILE": "0"}
+WITHOUT_A_COMPILER = {**os.environ, "GRPCDNS_COMPILE": "", "CC": "/nonexistent/cc"}
 
 pytestmark = pytest.mark.slow
 
@@ -50,17 +54,37 @@ def installed(
         subprocess.run(
             [*build, "--no-build-isolation", "--wheel-dir", str(made), str(sdist)],
             check=True,
-            env=PURE,
+            env=WITHOUT_A_COMPILER,
         )
         (wheel,) = made.glob("*.whl")
     install(wheel, folder)
     return folder
 
 
+def cibuildwheel() -> dict[str, Any]:
+    """Its settings."""
+    text = (ROOT / "pyproject.toml").read_text()
+    found: dict[str, Any] = tomllib.loads(text)["tool"]["cibuildwheel"]
+    return found
+
+
+def try_installed(python: Path, kind: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    """The test of each wheel of a release, in a folder without the checkout."""
+    command = cibuildwheel()["test-command"].replace("{project}", str(ROOT))
+    words = [str(python), *command.replace(" compiled ", f" {kind} ").split()[1:]]
+    return subprocess.run(words, cwd=folder, capture_output=True, text=True)
+
+
+def test_a_release_has_a_compiled_wheel_for_each_python() -> None:
+    config = cibuildwheel()
+    assert config["build"] == [f"cp{one.replace('.', '')}-*" for one in pythons.versions()]
+    assert config["environment"] == {"GRPCDNS_COMPILE": "1"}
+
+
 def test_the_installed_package_runs(installed: Path, tmp_path: Path) -> None:
-    script = installed / "bin" / "grpcdns"
-    version = subprocess.run([script, "--version"], cwd=tmp_path, capture_output=True, text=True)
-    assert version.stdout == f"grpcdns {__version__} (python)\n"
+    tried = try_installed(installed / "bin" / "python", "python", tmp_path)
+    assert tried.returncode == 0, tried.stdout + tried.stderr
+    assert f"grpcdns {__version__} (python), " in tried.stdout
     code = "import grpcdns.cli.serve, grpcdns.pb.dns_pb2; print(grpcdns.__file__)"
     where = subprocess.run(
         [installed / "bin" / "python", "-c", code], cwd=tmp_path, capture_output=True, text=True
