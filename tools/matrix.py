@@ -28,7 +28,7 @@ PAGE: Final = ROOT / "docs" / "support.md"
 BEGIN: Final = "<!-- matrix: written by `make matrix` -->"
 END: Final = "<!-- end of matrix -->"
 VERSIONS: Final = (
-    *(f"coredns@{version}" for version in ("1.12.0", "1.13.2", "1.14.7", "1.15.0")),
+    *(f"coredns@{version}" for version in ("1.12.0", "1.12.4", "1.13.2", "1.14.7", "1.15.0")),
     *(f"kubernetes@{version}" for version in ("1.33.13", "1.34.4", "1.35.4", "1.36.3", "1.37.2")),
 )
 TESTS: Final = ("tests/system/e2e", "tests/differential/test_end_to_end.py")
