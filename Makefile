@@ -18,7 +18,7 @@ COMPILE := env -u PIP_FIND_LINKS CUSTOM_COMPILE_COMMAND="make lock" $(PY) -m pip
 	--no-emit-trusted-host --no-emit-options
 
 .DEFAULT_GOAL := help
-.PHONY: help install compiled demo test test-fast test-pythons grpcio matrix differential soak chaos bench fuzz dist chart lint format proto docs pictures lock coverage clean
+.PHONY: help install compiled demo test test-fast walk test-pythons grpcio matrix differential soak chaos bench fuzz dist digests chart lint format proto docs pictures lock coverage clean
 
 help:           ## list the targets
 	@sed -n 's/^\([a-z-]*\): .*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -50,6 +50,9 @@ test: install ## run all tests, with real servers; COMPILED=1: those of the comp
 
 test-fast: install ## run the tests that need no real server and are quick: under a minute
 	$(PYTEST) -n $(JOBS) --dist loadscope -m "not servers and not slow"
+
+walk: install   ## the README's commands into a cluster, from a fresh clone to a green helm test, with times
+	$(PYTEST) -q -s tests/system/helm/test_walk.py
 
 test-pythons: install ## run what test-fast runs on each supported Python that is there; PYTHONS="3.12 3.14"
 	$(PY) -m tools.pythons --jobs $(JOBS) $(PYTHONS)
@@ -87,12 +90,12 @@ fuzz: install ## fuzz every part, guided by coverage; FUZZ_SECONDS=60 for each, 
 dist: install ## build the wheel of pure Python and the sdist, into dist/
 	GRPCDNS_COMPILE=0 $(PY) -m build --no-isolation
 
-chart: install ## check the Helm chart and package it, into build/chart
-	$$($(PY) -m harness.build helm) lint --strict deploy/helm/grpcdns
-	$$($(PY) -m harness.build helm) package --destination build/chart deploy/helm/grpcdns
 digests:        ## name the Dockerfile's base images by digest, as a registry has them; UPGRADE=1 takes newer ones
 	@$(PYTHON) -m tools.digests $(if $(UPGRADE),--upgrade)
 
+chart: install ## check the Helm chart and package it, into build/chart
+	$$($(PY) -m harness.build helm) lint --strict deploy/helm/grpcdns
+	$$($(PY) -m harness.build helm) package --destination build/chart deploy/helm/grpcdns
 
 lint: install ## check style, types, layers, security rules, locks, licences, advisories
 	$(PY) -m ruff check

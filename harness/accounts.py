@@ -78,10 +78,14 @@ class Accounts:
         self, name: str, rules: Rules = READ_DNS, *, namespace: str = "default"
     ) -> InCluster:
         """The same, as the files and the environment of a container."""
+        self._put_account(name, rules, namespace)
+        return self.in_cluster_files_of(name, namespace=namespace)
+
+    def in_cluster_files_of(self, name: str, *, namespace: str = "default") -> InCluster:
+        """The files and the environment of a container, for a service account that exists."""
         folder = self.folder / f"{namespace}-{name}-serviceaccount"
         folder.mkdir(exist_ok=True)
-        token = self.service_account_token(name, rules, namespace=namespace)
-        (folder / "token").write_text(token)
+        (folder / "token").write_text(self._token(name, namespace))
         (folder / "ca.crt").write_bytes(self.ca.read_bytes())
         (folder / "namespace").write_text(namespace)
         host, port = self.address

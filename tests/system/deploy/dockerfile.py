@@ -21,7 +21,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
+import pytest
+
+from harness.fixtures import NOT_RUN
 from harness.paths import ROOT
+from tests.system.deploy import container
 
 _DEVICES: Final = ("null", "zero", "random", "urandom")
 _PIP: Final = ("PIP_", "SSL_", "REQUESTS_", "http", "HTTP", "NO_PROXY", "no_proxy")
@@ -75,6 +79,8 @@ class Stage:
         for device in _DEVICES:
             place = f"{there}/dev/{device}"
             script += [f"touch {place}", f"mount --bind /dev/{device} {place}"]
+        for target in volumes or {}:
+            script.append(f"mkdir -p {there}{target}")
         if read_only:
             script.append(f"mount -o remount,bind,ro {there}")
         for target, source in (volumes or {}).items():
@@ -98,9 +104,20 @@ class Stage:
             [*command, *extra, "sh", "-c", f"cd {self.workdir} && exec \"$@\"", "sh", *words],
             capture_output=True, text=True,
         )  # fmt: skip
+        if "Temporary failure in name resolution" in done.stderr and done.returncode != 0:
+            pytest.skip(f"{NOT_RUN}: no network for pip")
         if done.returncode != 0:
             raise RuntimeError(f"{shlex.join(words)}: {done.stdout}{done.stderr}")
         return done.stdout
+
+
+def skip_unless_possible() -> None:
+    """Skips where a Dockerfile cannot be built so; says why."""
+    container.skip_unless_possible()
+    if Path(sys.base_prefix) == Path("/usr"):
+        pytest.skip(f"{NOT_RUN}: the system's Python cannot stand for the image's")
+    if not shutil.which("gcc"):
+        pytest.skip(f"{NOT_RUN}: no C compiler")
 
 
 def _copy_python(target: Path) -> None:
@@ -114,8 +131,9 @@ def _copy_python(target: Path) -> None:
     shutil.copytree(sys.base_prefix, target, ignore=left_out, symlinks=True)
 
 
-def build(text: str, folder: Path, arguments: Mapping[str, str]) -> Stage:
-    """The last stage of a Dockerfile, every step of it and of the stages before done."""
+def build(text: str, folder: Path, arguments: Mapping[str, str], context: Path = ROOT) -> Stage:
+    """The last stage of a Dockerfile, every step of it and of the stages before done, with what
+    `COPY` takes from the folder ``context``."""
     stages: dict[str, Stage] = {}
     stage: Stage | None = None
     for word, rest in instructions(text):
@@ -124,12 +142,12 @@ def build(text: str, folder: Path, arguments: Mapping[str, str]) -> Stage:
             stage = stages[name] = Stage(folder / name, arguments)
             continue
         assert stage, f"{word} before FROM"
-        _step(stage, stages, word, rest)
+        _step(stage, stages, word, rest, context)
     assert stage
     return stage
 
 
-def _step(stage: Stage, stages: Mapping[str, Stage], word: str, rest: str) -> None:
+def _step(stage: Stage, stages: Mapping[str, Stage], word: str, rest: str, context: Path) -> None:
     if word == "RUN" and rest.startswith("apt-get "):
         pass  # the system's own packages are there already
     elif word == "RUN":
@@ -138,7 +156,7 @@ def _step(stage: Stage, stages: Mapping[str, Stage], word: str, rest: str) -> No
         stage.workdir = rest
         _inside(stage, rest).mkdir(parents=True, exist_ok=True)
     elif word == "COPY":
-        _copy(stage, stages, shlex.split(rest))
+        _copy(stage, stages, shlex.split(rest), context)
     elif word == "ENV":
         for name, value in (pair.split("=", 1) for pair in shlex.split(rest)):
             stage.env[name] = re.sub(r"\$(\w+)", lambda found: stage.env[found[1]], value)
@@ -156,13 +174,13 @@ def _inside(stage: Stage, path: str) -> Path:
     return stage.folder / os.path.normpath(os.path.join(stage.workdir, path)).lstrip("/")
 
 
-def _copy(stage: Stage, stages: Mapping[str, Stage], words: list[str]) -> None:
+def _copy(stage: Stage, stages: Mapping[str, Stage], words: list[str], context: Path) -> None:
     *sources, last = [word for word in words if not word.startswith("--")]
     origin = next(
         (word.removeprefix("--from=") for word in words if word.startswith("--from=")), ""
     )
     for source in sources:
-        found = stages[origin].folder / source.lstrip("/") if origin else ROOT / source
+        found = stages[origin].folder / source.lstrip("/") if origin else context / source
         target = _inside(stage, last)
         if found.is_dir():
             skip = shutil.ignore_patterns() if origin else shutil.ignore_patterns("__pycache__")

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,31 +23,36 @@ GRPCDNS = [sys.executable, "-m", "grpcdns"]
 class Pod:
     """``objects`` are those of the kustomization; ``folder`` stands for the Pod's file systems.
 
-    In a ``container`` the volumes are at their own paths, which it must have.
+    In a ``container`` the volumes are at their own paths, which it must have. ``grpcdns`` runs the
+    image's entry point in a root with a Pod's volumes and account; there is no kubeconfig then.
     """
 
     def __init__(
         self,
         objects: list[dict[str, Any]],
-        kubeconfig: Path,
+        kubeconfig: Path | None,
         folder: Path,
         container: Container | None = None,
+        grpcdns: Sequence[str] = (),
     ) -> None:
         (deployment,) = [one for one in objects if one["kind"] == "Deployment"]
         (config,) = [one for one in objects if one["kind"] == "ConfigMap"]
         (self.sidecar,) = deployment["spec"]["template"]["spec"]["initContainers"]
         self._text = config["data"]["Corefile"]
-        self._folder = folder
+        self.folder = folder
         self._container = container
         self._prefix = container.prefix if container else []
+        self._command = list(grpcdns) or [*self._prefix, *GRPCDNS]
         for volume in ("run", "cache", "tmp"):
             (folder / volume).mkdir(exist_ok=container is not None)
         self.metrics = free_port()
         self.native = free_port()
         self.dns: Address = free_address()
         args = [self._local(arg) for arg in self.sidecar["args"]]
+        if kubeconfig:
+            args += ["--kubeconfig", str(kubeconfig)]
         self.grpcdns = Process(
-            [*self._prefix, *GRPCDNS, *args, "--kubeconfig", kubeconfig],
+            [*self._command, *args],
             log=folder / "grpcdns.log",
             env={} if container else {"TMPDIR": str(folder / "tmp")},
         )
@@ -66,13 +71,13 @@ class Pod:
         )
 
     def coredns(self, forward: Address) -> CoreDNS:
-        folder = self._folder / "coredns" if self._container else None
+        folder = self.folder / "coredns" if self._container else None
         text = self.corefile(forward)
         return CoreDNS(text, address=self.dns, folder=folder, prefix=self._prefix)
 
     def run(self, *words: str) -> subprocess.CompletedProcess[str]:
         """``kubectl exec`` of grpcdns in the sidecar."""
-        command = [*self._prefix, *GRPCDNS, *map(self._local, words)]
+        command = [*self._command, *map(self._local, words)]
         return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
 
     def probe(self, name: str) -> Callable[[], bool]:
@@ -81,7 +86,7 @@ class Pod:
         if "exec" in probe:
             command = [self._local(word) for word in probe["exec"]["command"]]
             assert command[0] == "grpcdns"
-            argv = [*self._prefix, *GRPCDNS, *command[1:]]
+            argv = [*self._command, *command[1:]]
             return lambda: _succeeds(argv, probe["timeoutSeconds"])
         if "grpc" in probe:
             words = ["check", "--service", probe["grpc"]["service"], "--server"]
@@ -92,9 +97,9 @@ class Pod:
 
     def _local(self, text: str) -> str:
         if not self._container:
-            text = text.replace("/run/grpcdns", str(self._folder / "run"))
-            text = text.replace("/var/cache/grpcdns", str(self._folder / "cache"))
-            text = text.replace("/etc/grpcdns-tls", str(self._folder / "tls"))
+            text = text.replace("/run/grpcdns", str(self.folder / "run"))
+            text = text.replace("/var/cache/grpcdns", str(self.folder / "cache"))
+            text = text.replace("/etc/grpcdns-tls", str(self.folder / "tls"))
         return (
             text.replace("--metrics=:9154", f"--metrics=127.0.0.1:{self.metrics}")
             .replace("0.0.0.0:5301", f"127.0.0.1:{self.native}")

@@ -3,10 +3,7 @@ started, queried, and looked at by `helm test`, whose Pod runs as a process, too
 
 from __future__ import annotations
 
-import re
 import shutil
-import subprocess
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,15 +11,14 @@ from typing import Any, Final
 
 import pytest
 
-from harness.api import ApiError, Object
 from harness.certificates import Authority
 from harness.coredns import CoreDNS
 from harness.dns import ask, section
-from harness.ports import Address
 from harness.waiting import wait_until
-from tests.system.deploy.pod import GRPCDNS, Pod
+from tests.system.deploy.pod import Pod
 from tests.system.helm.chart import Values, rendered
 from tests.system.helm.conftest import NAMESPACE, Site
+from tests.system.helm.kubelet import Kubelet
 
 pytestmark = pytest.mark.servers
 
@@ -44,55 +40,6 @@ def running(
             assert pod.probe("livenessProbe")()
             with pod.coredns(upstream.address) as coredns:
                 yield pod, coredns
-
-
-class Kubelet:
-    """Runs the test Pod as a process: its command with variables as the kubelet sets them, its
-    status by the exit code. ``front`` answers at what should be the Service's address."""
-
-    def __init__(self, site: Site, front: Address) -> None:
-        self._site = site
-        self._front = front
-        self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._run)
-        self.output = ""
-
-    def __enter__(self) -> Kubelet:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stopped.set()
-        self._thread.join()
-
-    def _run(self) -> None:
-        while not self._stopped.wait(0.05):
-            try:
-                pod = self._site.api.get("Pod", "grpcdns-test", NAMESPACE)
-            except ApiError:
-                continue
-            if pod.get("status", {}).get("phase") == "Pending":
-                self._run_pod(pod)
-
-    def _run_pod(self, pod: Object) -> None:
-        (container,) = pod["spec"]["containers"]
-        assert pod["spec"]["enableServiceLinks"]
-        words = [self._expanded(word) for word in container["args"]]
-        done = subprocess.run([*GRPCDNS, *words], capture_output=True, text=True, check=False)
-        self.output += done.stdout + done.stderr
-        phase = "Failed" if done.returncode else "Succeeded"
-        self._site.api.patch_status(pod, {"phase": phase})
-
-    def _expanded(self, word: str) -> str:
-        """`$(NAME)`; one that nobody sets stays. The address becomes the one here."""
-        links = {}
-        for service in self._site.api.list("Service", NAMESPACE):
-            if (address := service["spec"]["clusterIP"]) != "None":
-                name = service["metadata"]["name"].upper().replace("-", "_")
-                links[f"{name}_SERVICE_HOST"] = address
-        own = links.get("GRPCDNS_SERVICE_HOST", "missing")
-        found = re.sub(r"\$\((\w+)\)", lambda one: links.get(one[1], one[0]), word)
-        return found.replace(f"--dns={own}", f"--dns={self._front}")
 
 
 def test_answers_and_helm_test(site: Site, upstream: CoreDNS, tmp_path: Path) -> None:
