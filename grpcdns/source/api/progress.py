@@ -2,7 +2,7 @@
 
 A list in pages tells with each page how many objects are left. One without pages, which is what the
 API sends from its cache, does not: then the API is asked, once, in a thread. It never counts
-objects that a selector matches.
+objects that a selector matches. A streaming list does not tell, and nobody is asked.
 """
 
 from __future__ import annotations
@@ -45,13 +45,13 @@ class Progress:
         """The list is requested."""
         self._due = self._clock.now() + EVERY
 
-    def update(self, objects: int) -> None:
-        """So many have been read; called often."""
+    def update(self, objects: int, *, ask: bool = True) -> None:
+        """So many have been read; called often. ``ask``: the API, if the total is not known."""
         now = self._clock.now()
         if now < self._due:
             return
         self._due = now + EVERY
-        if not self._total and not self._asked:
+        if ask and not self._total and not self._asked:
             self._asked = True
             counter = threading.Thread(target=self._count, name="count", daemon=True)
             counter.start()

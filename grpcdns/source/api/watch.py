@@ -349,6 +349,7 @@ class Watch:
         while True:
             began = self._clock.now()
             self._wanted = ""
+            self._progress.begin()
             try:
                 params = self._watch_params(position, initial=True)
                 listing = self._new_listing(position)
@@ -383,6 +384,8 @@ class Watch:
                     listing.remove(event.item.key)
                 else:
                     listing.add(event.item)
+            if not self.synced:
+                self._progress.update(len(listing.versions), ask=False)
         return ""
 
     def _list(self, position: Position) -> Position:

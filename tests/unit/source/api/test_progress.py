@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
-from tests.unit.source.api.fake_api import Do, Step, lists, refuses, service
+from tests.unit.source.api.fake_api import (
+    Do,
+    Step,
+    added,
+    bookmark,
+    lists,
+    refuses,
+    service,
+    watches,
+)
 from tests.unit.source.api.stage import Outcome, Stage
 
 PAGE = [service(name) for name in "abc"]
@@ -46,6 +57,29 @@ def test_nobody_tells(caplog: pytest.LogCaptureFixture, answer: Step) -> None:
     """The API does not count what a selector matches."""
     assert len(slow([lists(*PAGE), answer]).sink.store) == 3
     assert reports(caplog) == ["Service: 0 objects listed so far"]
+
+
+def test_a_stream_says_how_many_have_come(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It does not tell how many are left, and the API is not asked. Each look at the clock takes a
+    second here."""
+    events = [added(f"s{number}", str(number)) for number in range(1, 13)]
+    stage = Stage([watches(*events, bookmark("12", end="true"))], streaming=True)
+    now = stage.clock.now
+
+    def later() -> float:
+        stage.clock.advance(1.0)
+        return now()
+
+    monkeypatch.setattr(stage.clock, "now", later)
+    outcome = stage.run()
+    assert len(outcome.sink.store) == 12
+    assert not any(one.startswith("LIST") for one in outcome.requests)
+    found = [re.fullmatch(r"Service: (\d+) objects listed so far", one) for one in reports(caplog)]
+    counts = [int(one[1]) for one in found if one]
+    assert len(counts) == len(found) >= 2
+    assert counts == sorted(set(counts))
 
 
 def test_a_list_that_is_quick_says_nothing(caplog: pytest.LogCaptureFixture) -> None:
