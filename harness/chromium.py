@@ -5,8 +5,7 @@
         page.open("http://localhost:9154/")
         page.run("document.title")
 
-The one on PATH is used. Where there is none, Debian's package with what it needs is unpacked into
-the cache, once, by `apt-get` without root: nothing is installed.
+The program is that of `harness.chromium_package`.
 """
 
 from __future__ import annotations
@@ -15,23 +14,17 @@ import base64
 import json
 import os
 import select
-import shutil
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
-from pathlib import Path
 from typing import Any, Final, Self
 
-from harness.build import Unavailable, cache_folder
+from harness.build import Unavailable, last_lines
+from harness.chromium_package import find
 
-NAMES: Final = (
-    "chromium", "chromium-browser", "chromium-headless-shell", "google-chrome",
-    "google-chrome-stable",
-)  # fmt: skip
-PACKAGE: Final = "chromium-headless-shell"
 _FLAGS: Final = (
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
     "--disable-background-networking", "--hide-scrollbars", "--remote-debugging-pipe",
@@ -49,7 +42,8 @@ os.execvp(sys.argv[3], sys.argv[3:])
 
 
 class Chromium:
-    """One browser process with an empty profile."""
+    """One browser process with an empty profile. Raises `Unavailable` where there is none, or where
+    it does not start."""
 
     def __init__(self) -> None:
         self._stack = ExitStack()
@@ -63,11 +57,12 @@ class Chromium:
         profile = self._stack.enter_context(tempfile.TemporaryDirectory(ignore_cleanup_errors=True))
         ours, theirs = os.pipe(), os.pipe()
         given = (str(ours[0]), str(theirs[1]))
+        said = self._stack.enter_context(tempfile.TemporaryFile("w+"))
         self._child = subprocess.Popen(
             [sys.executable, "-ISc", _START, *given, argv, *_FLAGS, f"--user-data-dir={profile}"],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
+            stderr=said,
             pass_fds=(ours[0], theirs[1]),
             env={**os.environ, **env},
         )
@@ -75,6 +70,13 @@ class Chromium:
         os.close(theirs[1])
         self._writer, self._reader = ours[1], theirs[0]
         self._stack.callback(self._end)
+        try:
+            self.call("Browser.getVersion")
+        except (BrowserError, OSError) as error:
+            said.seek(0)
+            why = last_lines(said.read())
+            self._stack.close()
+            raise Unavailable("chromium", f"{argv} does not start ({error}): {why}") from error
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -228,42 +230,3 @@ def _text(event: dict[str, Any]) -> str:
     if event["method"] == "Log.entryAdded":
         return f"{params['entry']['level']}: {params['entry']['text']}"
     return json.dumps(params)
-
-
-def find() -> tuple[str, dict[str, str]]:
-    """The program and the variables that it needs; raises `Unavailable`."""
-    for name in NAMES:
-        if path := shutil.which(name):
-            return path, {}
-    if not shutil.which("apt-get"):
-        raise Unavailable("chromium", "none on PATH, and no apt-get to fetch it with")
-    folder = cache_folder() / "chromium"
-    found = folder / "root" / "usr" / "lib" / "chromium" / PACKAGE
-    if not found.exists():
-        _unpack(folder)
-    libraries = [*(folder / "root").glob("usr/lib/*-linux-gnu"), found.parent]
-    return str(found), {"LD_LIBRARY_PATH": os.pathsep.join(map(str, libraries))}
-
-
-def _unpack(folder: Path) -> None:
-    """Fetch Debian's package and what it needs and is not installed, and unpack all of it."""
-    print("fetching chromium (first use, about 1 min)", file=sys.stderr, flush=True)
-    shutil.rmtree(folder, ignore_errors=True)
-    for part in ("lists/partial", "archives/partial", "unfinished"):
-        (folder / part).mkdir(parents=True)
-    apt = [
-        "apt-get", "-q", "-y", "-o", f"Dir::State::lists={folder}/lists",
-        "-o", f"Dir::Cache={folder}", "-o", "Debug::NoLocking=1", "-o", "APT::Sandbox::User=",
-    ]  # fmt: skip
-    for command in (
-        [*apt, "update"],
-        [*apt, "--download-only", "--no-install-recommends", "install", PACKAGE],
-    ):
-        done = subprocess.run(command, capture_output=True, text=True)
-        if done.returncode != 0:
-            last = " | ".join((done.stderr or done.stdout).strip().splitlines()[-3:])
-            raise Unavailable("chromium", f"none on PATH, and apt-get cannot fetch it: {last}")
-    for package in (folder / "archives").glob("*.deb"):
-        subprocess.run(["dpkg", "-x", str(package), str(folder / "unfinished")], check=True)
-    shutil.rmtree(folder / "archives")
-    (folder / "unfinished").rename(folder / "root")

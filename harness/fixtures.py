@@ -32,7 +32,7 @@ import pytest
 from harness import grpcurl as grpcurl_module
 from harness.build import Unavailable, binary
 from harness.chromium import Chromium
-from harness.chromium import find as find_chromium
+from harness.chromium_package import find as find_chromium
 from harness.cluster import Cluster
 from harness.coredns import CoreDNS
 from harness.dns_server import DnsServer, Reply
@@ -76,11 +76,11 @@ def cluster() -> Iterator[Cluster]:
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Chromium]:
     """A headless browser for the whole run."""
-    try:
-        find_chromium()
-    except Unavailable as error:
-        pytest.skip(f"{MISSING}: {error}")
-    with Chromium() as browser:
+    with ExitStack() as stack:
+        try:
+            browser = stack.enter_context(Chromium())
+        except Unavailable as error:
+            pytest.skip(f"{MISSING}: {error}")
         yield browser
 
 
@@ -206,6 +206,11 @@ def pytest_collection_finish(session: pytest.Session) -> None:
                 binary(name)
             except Unavailable:
                 pass  # its tests are skipped
+        if "chromium" in fixtures:
+            try:
+                find_chromium()
+            except Unavailable:
+                pass
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
