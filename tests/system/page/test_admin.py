@@ -6,6 +6,7 @@ import json
 import os
 import socket
 import stat
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -69,6 +70,38 @@ def test_every_response_is_guarded(ours: Grpcdns, at: Address, path: str) -> Non
     assert ask(at, path, Sec_Fetch_Site="cross-site")[0] == 403
     assert "<script>" not in body
     assert " style=" not in body
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "OPTIONS", "get"])
+def test_only_get(ours: Grpcdns, at: Address, method: str) -> None:
+    """A preflight of another site (OPTIONS) allows nothing."""
+    code, headers, _ = ask(at, "/api/status", method, Origin="http://evil.example")
+    assert code == 405
+    assert not any(name.lower().startswith("access-control") for name in headers)
+
+
+QUERIES = ("", "?reload=1&stop=1", "?name=%3Cscript%3E.default.svc.cluster.local&type=A")
+
+
+def test_a_get_changes_nothing(ours: Grpcdns, at: Address) -> None:
+    """Whatever its path and query: the same processes, objects, changes and names."""
+
+    def state(after: float = 0.0) -> object:
+        found = from_json(ask(at, "/api/status")[2].encode())
+        return found.at > after and (
+            [(one.name, one.pid, one.restarts, one.since) for one in found.processes],
+            [(one.name, one.objects, one.listed) for one in found.kinds],
+            [one.queries for one in found.workers],
+            [(one.name, one.count) for one in (*found.names.asked, *found.names.vain)],
+            (found.changes, found.problems),
+        )
+
+    before = state()
+    for path in PATHS:
+        for query in QUERIES:
+            ask(at, path.partition("?")[0] + query)
+    end = time.time()
+    assert wait_until(lambda: state(end), "a status that was made after that") == before
 
 
 def test_the_status(ours: Grpcdns, at: Address) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Final
 from urllib.parse import quote
 
 import pytest
 
-from harness.chromium import Chromium
+from harness.chromium import Chromium, Page
 from harness.grpcdns import Grpcdns
 from harness.ports import Address, free_address
 from harness.waiting import wait_until
@@ -184,12 +185,21 @@ def test_it_refreshes_itself(chromium: Chromium, url: str, ours: Grpcdns) -> Non
     assert not page.complaints()
 
 
+Node = tuple[str, str]
+"""The role of an element, and its name."""
+
+
+def nodes(page: Page) -> list[Node]:
+    """What a screen reader has of the page."""
+    tree = page.call("Accessibility.getFullAXTree")["nodes"]
+    return [(one["role"]["value"], one.get("name", {}).get("value", "")) for one in tree]
+
+
 def test_it_needs_no_script(chromium: Chromium, url: str) -> None:
     page = chromium.page()
     page.without_scripts()
     page.open(url)
-    tree = page.call("Accessibility.getFullAXTree")["nodes"]
-    names = [(one["role"]["value"], one.get("name", {}).get("value", "")) for one in tree]
+    names = nodes(page)
     headings = {name for role, name in names if role == "heading"}
     assert {"Asked in vain", "Queries", "Processes", "Cluster"} <= headings
     assert ("textbox", "Name or address") in names
@@ -198,9 +208,53 @@ def test_it_needs_no_script(chromium: Chromium, url: str) -> None:
     assert any(role in ("image", "img") and "Latency" in name for role, name in names)
 
 
+def test_the_form_needs_no_script(chromium: Chromium, url: str) -> None:
+    page = chromium.page()
+    page.without_scripts()
+    page.open(url)
+    for _ in range(10):
+        page.press("Tab")
+        if focused(page) == "Name or address":
+            break
+    page.write(NAME)
+    page.press("Enter", loads=True)
+    text = " ".join(name for _, name in nodes(page))
+    assert "10.1.0.1" in text
+    assert "left out: not ready" in text
+
+
+def focused(page: Page) -> str:
+    """The name of the element that has the focus."""
+    tree = page.call("Accessibility.getFullAXTree")["nodes"]
+    for one in tree:
+        has = {found["name"]: found["value"].get("value") for found in one.get("properties", ())}
+        if has.get("focused") and one["role"]["value"] != "RootWebArea":
+            return str(one.get("name", {}).get("value", ""))
+    return ""
+
+
+@pytest.mark.parametrize("path", ["/", f"/explain?name={NAME}&type=SRV"])
+def test_a_screen_reader_has_names_and_an_order(chromium: Chromium, url: str, path: str) -> None:
+    """WCAG 2.2 4.1.2, 1.3.1, 2.4.1: what can be operated has a name, headings skip no level."""
+    page = chromium.page()
+    page.open(url + path)
+    names = nodes(page)
+    operated = ("link", "button", "textbox", "searchbox", "combobox")
+    assert all(name for role, name in names if role in operated)
+    assert {"link", "button", "combobox"} <= {role for role, _ in names}
+    assert {"main", "search"} <= {role for role, _ in names}
+    levels = page.run("[...document.querySelectorAll('h1,h2,h3')].map(e => Number(e.tagName[1]))")
+    assert levels[0] == 1
+    assert levels.count(1) == 1
+    assert all(after - before <= 1 for before, after in pairwise(levels))
+    page.press("Tab")
+    assert page.run("document.activeElement.getAttribute('href')") == "#main"
+    assert page.run("document.activeElement.getBoundingClientRect().left") >= 0, "it is seen"
+    assert page.run("getComputedStyle(document.activeElement).outlineStyle") == "solid"
+
+
 def test_a_narrow_table_is_still_a_table(chromium: Chromium, url: str) -> None:
     """For a screen reader: its rows are blocks there."""
     page = chromium.page(width=400)
     page.open(url)
-    roles = {one["role"]["value"] for one in page.call("Accessibility.getFullAXTree")["nodes"]}
-    assert {"table", "row", "cell"} <= roles
+    assert {"table", "row", "cell"} <= {role for role, _ in nodes(page)}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
 from urllib.parse import urlencode
 
@@ -63,18 +63,16 @@ def _warning(found: Explained) -> Markup | None:
 
 
 def _records(why: Explanation) -> Child:
-    records = why.answer[:_RECORDS]
-    more = len(why.answer) - len(records)
-    lookups = dict.fromkeys(why.lookups)
-    if not records and not lookups:
+    lookups = list(dict.fromkeys(why.lookups))
+    if not why.answer and not lookups:
         return None
     return [
         h("h3", "Answer"),
         h(
             "ul",
-            [h("li", name(one)) for one in records],
-            h("li", f"and {more} more") if more else None,
-            [h("li", name(one), " is looked up at the upstream") for one in lookups],
+            [h("li", name(one)) for one in why.answer[:_RECORDS]],
+            _more(why.answer),
+            [h("li", name(one), " is looked up at the upstream") for one in lookups[:_RECORDS]],
             class_="records",
         ),
     ]
@@ -118,6 +116,7 @@ def _left_out(found: Explained) -> Child:
                 h("li", name(f"{one.what} {one.part}".strip()), f": {one.reason}")
                 for one in rest[:_RECORDS]
             ],
+            _more(rest),
         ),
     ]
 
@@ -140,6 +139,7 @@ def _held(why: Explanation, now: float) -> Child:
                 h("li", name(one.what), f" by --{one.by}, since {ago(now - one.since)}")
                 for one in why.held[:_RECORDS]
             ],
+            _more(why.held),
         ),
     ]
 
@@ -153,10 +153,15 @@ def _suggestions(why: Explanation) -> Child:
             "ul",
             [
                 h("li", explain_link(one.name, one.qtype), f" {one.qtype}: {one.why}")
-                for one in why.suggestions
+                for one in why.suggestions[:_RECORDS]
             ],
         ),
     ]
+
+
+def _more(of: Sequence[object]) -> Markup | None:
+    """How many of a list are not shown."""
+    return h("li", f"and {len(of) - _RECORDS} more") if len(of) > _RECORDS else None
 
 
 def explain_link(text: str, qtype: str) -> Markup:

@@ -1,4 +1,4 @@
-"""The two pages: how all is, and why a name gets its answer."""
+"""The two pages: the status, and why a name gets its answer."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def explain_page(text: str, qtype: str, found: Explained | str, status: Status) 
         if isinstance(found, str)
         else drawing(found, status.at)
     )
-    back = h("p", h("a", "How all is", href="/"))
+    back = h("p", h("a", "Back to the status", href="/"))
     return _document("grpcdns explain", [_form(text, qtype), shown, back], status)
 
 
@@ -78,7 +78,7 @@ def _document(title: str, body: Child, status: Status) -> str:
         ),
         h(
             "body",
-            h("a", "To the content", href="#main", class_="skip"),
+            h("a", "Skip to the content", href="#main", class_="skip"),
             h(
                 "header",
                 h("h1", h("a", "grpcdns", href="/")),

@@ -31,13 +31,13 @@ def plots(points: Sequence[Point], now: float) -> Markup:
     failures = [
         Line(rcode, [_rate(one, one.rcodes.get(rcode, 0)) for one in points]) for rcode in _FAILURES
     ]
-    latency = [Line("half of all", [p.p50 for p in points]), Line("99 %", [p.p99 for p in points])]
+    latency = [Line("p50", [p.p50 for p in points]), Line("p99", [p.p99 for p in points])]
     at = [one.at + one.seconds for one in points]
     return h(
         "div",
         _plot("Queries a second", rates, at, now, _number),
         _plot("Failures a second", failures, at, now, _number),
-        _plot("Latency, at most", latency, at, now, duration),
+        _plot("Latency", latency, at, now, duration),
         class_="plots",
     )
 
@@ -58,7 +58,7 @@ def _plot(
     for line in lines:
         known = [value for value in line.values if value is not None]
         latest = show(known[-1]) if known else "-"
-        words.append(f"{line.name} {latest}, {show(max(known, default=0.0))} at most")
+        words.append(f"{line.name} {latest} (highest {show(max(known, default=0.0))})")
     drawn = [
         h("polyline", points=piece, class_=f"line line-{number}")
         for number, line in enumerate(lines)

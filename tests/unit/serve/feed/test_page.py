@@ -10,11 +10,20 @@ import msgspec
 import pytest
 
 from grpcdns.core.dns.names import BadName
+from grpcdns.core.inspect import picture
+from grpcdns.core.inspect.explanation import (
+    Explanation,
+    HeldObject,
+    LeftOut,
+    Source,
+    Suggestion,
+)
+from grpcdns.core.inspect.picture import Node
 from grpcdns.serve.feed import admin
 from grpcdns.serve.feed.http import Request
-from grpcdns.serve.feed.inspector import read_question
+from grpcdns.serve.feed.inspector import Explained, read_question
 from grpcdns.serve.feed.page.markup import Markup, ago, duration, h, visible
-from grpcdns.serve.feed.page.page import status_page
+from grpcdns.serve.feed.page.page import explain_page, status_page
 from grpcdns.serve.feed.page.plots import plots
 from grpcdns.serve.status import (
     Api,
@@ -64,10 +73,12 @@ class Reader(HTMLParser):
         super().__init__()
         self.tags: dict[str, int] = {}
         self.active: list[str] = []
+        self.links: list[str] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags[tag] = self.tags.get(tag, 0) + 1
         self.active += [name for name, _ in attrs if name.startswith("on") or name == "style"]
+        self.links += [value or "" for name, value in attrs if name in ("href", "src", "action")]
 
 
 def read(page: str) -> Reader:
@@ -89,6 +100,44 @@ def test_hostile_text_is_text() -> None:
 def test_lists_are_bounded() -> None:
     assert len(status_page(status("x" * 63, 5000))) < 1 << 23
     assert read(status_page(status("web", 5000))).tags["li"] < 100
+
+
+def explained(text: str = "web", count: int = 3) -> Explained:
+    """An explanation with this text wherever text from outside can be, and lists of this length."""
+    leaf = Node("endpoint", text, picture.OUT, says=text, reason=text)
+    tree = Node("Service", text, picture.IN, says=text, children=(leaf,), more=3)
+    return Explained(
+        Explanation(
+            name=text, qtype="A", rcode="NXDOMAIN", zone=text, asks=text,
+            answer=(text,) * count, authority=(text,), additional=(text,),
+            lookups=tuple(f"{text}{number}" for number in range(count)),
+            sources=(Source("Service", text, text),) * count,
+            left_out=(LeftOut(text, text, text),) * count,
+            suggestions=(Suggestion(text, "A", text),) * count,
+            serial=5,
+            held=(HeldObject(text, text, 5),) * count,
+        ),
+        (tree,),
+        (text,),
+    )  # fmt: skip
+
+
+def test_hostile_text_of_an_explanation_is_text() -> None:
+    page = explain_page(EVIL, EVIL, explained(EVIL), status(EVIL))
+    evil, good = read(page), read(explain_page("web", "A", explained(), status()))
+    assert evil.tags == good.tags
+    assert not evil.active
+    assert all(one.startswith(("/explain?", "/", "#")) for one in evil.links)
+    assert "\u202e" not in page
+    refused = explain_page(EVIL, EVIL, EVIL, status(EVIL))
+    assert read(refused).tags == read(explain_page("web", "A", "web", status())).tags
+
+
+def test_lists_of_an_explanation_are_bounded() -> None:
+    page = explain_page("web", "A", explained(count=5000), status())
+    assert read(page).tags["li"] < 600
+    assert page.count("and 4900 more") == 3, "records, what is left out, what is held"
+    assert "and 3 more" in page, "endpoints"
 
 
 @pytest.mark.parametrize(
@@ -131,7 +180,7 @@ def test_a_gap_breaks_the_line_of_a_plot() -> None:
     whole = plots([point(at) for at in (100.0, 110.0, 120.0)], 130.0)
     broken = plots([point(at) for at in (100.0, 110.0, 200.0)], 230.0)
     assert broken.count("<polyline") > whole.count("<polyline")
-    assert "queries 0.5, 0.5 at most" in whole
+    assert "queries 0.5 (highest 0.5)" in whole
     assert "nan" not in plots([], 1.0)
 
 

@@ -14,7 +14,7 @@ if (parts.length > 0 && line) {
 
   function show(text) {
     if (state.textContent !== text) state.textContent = text; // read out only when it changes
-    button.textContent = running ? "Pause" : "Go on";
+    button.textContent = running ? "Pause" : "Resume";
   }
 
   function take(fresh) {
@@ -41,7 +41,7 @@ if (parts.length > 0 && line) {
         show("Live");
         document.body.classList.remove("stale");
       } catch {
-        show("No answer: this is old");
+        show("No answer: this is not current");
         document.body.classList.add("stale");
       }
     }
