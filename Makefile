@@ -80,8 +80,8 @@ soak: install ## run the fault tests at full length: kills, outages, churn, 10 m
 	SOAK_SIZE=$(or $(SOAK_SIZE),10000) $(PYTEST) -q -s tests/system/faults/test_bounds.py
 	SOAK_QUERIES=$(or $(SOAK_QUERIES),10000000) $(PYTEST) -q -s tests/system/faults/test_leak.py
 
-chaos: install ## faults of everything at once, and a check of every answer; SECONDS=600 SEED=1
-	$(PY) -m tests.chaos --seconds $(or $(SECONDS),600) --seed $(or $(SEED),1)
+chaos: install ## faults of everything at once, and a check of every answer; SECONDS=600 SEED=1 COMPILED=1
+	$(RUN) -m tests.chaos --seconds $(or $(SECONDS),600) --seed $(or $(SEED),1)
 
 fuzz: install ## fuzz every part, guided by coverage; FUZZ_SECONDS=60 for each, FUZZ_TARGETS=
 	$(PY) -m pip install --quiet --disable-pip-version-check "atheris==3.0.0"

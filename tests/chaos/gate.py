@@ -37,7 +37,6 @@ class Gate:
         self.refuse_watches = 0
         self.refused_tokens: set[str] = set()
         self.skip: re.Pattern[bytes] | None = None
-        self.skipped: list[bytes] = []
         self.watches = 0
         """Requests so far."""
         self._target = cluster.address
@@ -195,7 +194,6 @@ class _Link:
             pattern = self._gate.skip
             if pattern is not None and pattern.search(chunk):
                 self._gate.skip = None
-                self._gate.skipped.append(chunk)
             else:
                 yield chunk
 

@@ -2,11 +2,14 @@
 
 A record is a dict with ``r``, its kind:
 
+    start     t, options: of the run
     truth     the API has an object since: t (seen in etcd), rev, key, obj (null: deleted); or
               ``at`` instead of t, an interval, after etcd was restored
+    seen      t, rev, key: a write that changes no answer
     since     t: when what is there was first read, with ``at`` [0, 0]
-    write     a writer's request: at, key, rev (null: refused or unknown), error
-    fault     at, n (its number in the schedule), kind, target, and whatever `checker` needs
+    write     a writer's request: at, key, rev ("": refused or unknown), error
+    begins    t, n, kind: a fault, also one that the run does not live to heal
+    fault     at, n (its number in the schedule), kind, target: it began and was healed
     question  id, name, type;   answer: id, text      both appear once, before their first use
     asked     at, to (worker 0, worker 1, coredns), c (the connection), q and a: ids, in pairs
     stall     at: a process that wanted to run could not
@@ -22,10 +25,11 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any, Final, Self, TypeVar
 
 Record = dict[str, Any]
 Interval = tuple[float, float]
+K = TypeVar("K")
 
 NO_REPLY: Final = "NO REPLY"
 UNAVAILABLE: Final = "UNAVAILABLE"
@@ -55,23 +59,18 @@ class History:
 
     def question(self, name: str, qtype: str) -> int:
         """The id of a question."""
-        with self._lock:
-            known = self._questions.get((name, qtype))
-            if known is None:
-                known = self._questions[name, qtype] = len(self._questions)
-                record = {"r": "question", "id": known, "name": name, "type": qtype}
-                self._file.write(json.dumps(record) + "\n")
-            return known
+        return self._id("question", self._questions, (name, qtype), name=name, type=qtype)
 
     def answer(self, text: str) -> int:
         """The id of an answer."""
+        return self._id("answer", self._answers, text, text=text)
+
+    def _id(self, kind: str, known: dict[K, int], key: K, **fields: str) -> int:
         with self._lock:
-            known = self._answers.get(text)
-            if known is None:
-                known = self._answers[text] = len(self._answers)
-                record = {"r": "answer", "id": known, "text": text}
-                self._file.write(json.dumps(record) + "\n")
-            return known
+            if key not in known:
+                known[key] = len(known)
+                self._file.write(json.dumps({"r": kind, "id": known[key], **fields}) + "\n")
+            return known[key]
 
     def __enter__(self) -> Self:
         return self

@@ -16,9 +16,9 @@ import resource
 import shutil
 import signal
 import threading
+import time
 from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
 from typing import Final, NamedTuple
 
 from harness.objects import port
@@ -53,7 +53,7 @@ class Context:
         self.target = ""
 
     def pause(self, low: float, high: float) -> None:
-        threading.Event().wait(self.chance.uniform(low, high))
+        time.sleep(self.chance.uniform(low, high))
 
 
 Fault = Callable[[Context], Iterator[None]]
@@ -106,7 +106,7 @@ def run(
             for kind in entry.kinds:
                 context = Context(world, f"{entry.seed}/{kind}", load, burst=burst)
                 stack.enter_context(_injected(entry.number, kind, context))
-        threading.Event().wait(random.Random(entry.seed).uniform(0.5, 2.5))
+        time.sleep(random.Random(entry.seed).uniform(0.5, 2.5))
     return count
 
 
@@ -167,20 +167,18 @@ def _kill_supervisor(context: Context) -> Iterator[None]:
     pair = context.world.pair
     pair.grpcdns.process.kill()
     yield
-    _started_again(context)
-
-
-def _started_again(context: Context) -> None:
-    ours = context.world.pair.grpcdns
-    ours.start(ready=False)
-    wait_until(ours.serving, "serving again", timeout=90)
+    pair.grpcdns.start(ready=False)
+    context.world.wait_serving()
 
 
 def _stop_supervisor(context: Context) -> Iterator[None]:
-    process = context.world.pair.grpcdns.process
+    yield from _frozen(context, context.world.pair.grpcdns.process, 1, 3)
+
+
+def _frozen(context: Context, process: Process, low: float, high: float) -> Iterator[None]:
     process.freeze()
     yield
-    context.pause(1, 3)
+    context.pause(low, high)
     process.thaw()
 
 
@@ -193,11 +191,7 @@ def _kill_coredns(context: Context) -> Iterator[None]:
 
 def _stop_coredns(context: Context) -> Iterator[None]:
     context.target = "coredns"
-    process = context.world.pair.coredns.process
-    process.freeze()
-    yield
-    context.pause(0.5, 2)
-    process.thaw()
+    yield from _frozen(context, context.world.pair.coredns.process, 0.5, 2)
 
 
 def _rolling_restart(context: Context) -> Iterator[None]:
@@ -302,17 +296,14 @@ def _part(name: str, *, frozen: bool = False) -> Fault:
             process.thaw()
         else:
             getattr(cluster, f"start_{name}")()
-        wait_until(cluster_ready(context.world), "the API is ready", timeout=60)
+        wait_until(lambda: _api_is_ready(context.world), "the API is ready", timeout=60)
 
     return fault
 
 
-def cluster_ready(world: World) -> Callable[[], bool]:
-    def ready() -> bool:
-        world.api.request("GET", "/readyz")
-        return bool(world.api.list("Namespace"))
-
-    return ready
+def _api_is_ready(world: World) -> bool:
+    world.api.request("GET", "/readyz")
+    return bool(world.api.list("Namespace"))
 
 
 def _api_gone(context: Context) -> Iterator[None]:
@@ -433,17 +424,13 @@ def _etcd_restored(context: Context) -> Iterator[None]:
     context.pause(0.5, 1.0)  # the truth has all that was accepted
     world.truth.pause()
     yield
-    _move_back(cluster.etcd, backup, data)
+    cluster.etcd.kill()
+    shutil.rmtree(data)
+    backup.rename(data)
     cluster.start_etcd()
     world.truth.resume(gone)
     cluster.start_apiserver()
     cluster.start_controllers()
-
-
-def _move_back(etcd: Process, backup: Path, data: Path) -> None:
-    etcd.kill()
-    shutil.rmtree(data)
-    backup.rename(data)
 
 
 def _burst(context: Context) -> Iterator[None]:

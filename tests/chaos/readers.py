@@ -1,7 +1,7 @@
 """Readers: they ask many questions at once and record question, answer, and the instants before and
 after. One kind asks a worker's socket over HTTP/2 by hand, the other CoreDNS over UDP.
 
-    Sockets(...)    one connection; a batch is one write, and the frames that come back
+    Socket(...)     one connection; a batch is one write, and the frames that come back
     Udp(...)        one socket; a batch is as many messages
 
 Answers are read once for each different message: dnspython is slow, and most messages are repeated.
@@ -24,13 +24,25 @@ import dns.name
 import dns.rcode
 import dns.rdatatype
 
+from grpcdns.pb.dns_pb2 import DnsPacket
 from harness.ports import Address
 from tests.chaos.history import NO_REPLY, UNAVAILABLE, History, now
 from tests.chaos.model import Question, text
-from tests.system.hostile.http2 import ACK, PREFACE, REQUEST, frame, message
+from tests.system.hostile.http2 import (
+    ACK,
+    DATA,
+    END_STREAM,
+    HEADERS,
+    PING,
+    PREFACE,
+    RST_STREAM,
+    SETTINGS,
+    frame,
+    message,
+    opening,
+)
 
-DATA, HEADERS, RST_STREAM, SETTINGS, PING, GOAWAY, WINDOW_UPDATE = 0, 1, 3, 4, 6, 7, 8
-END_STREAM: Final = 1
+WINDOW_UPDATE: Final = 8
 WIDE: Final = struct.pack(">HL", 4, 1 << 20)
 """SETTINGS_INITIAL_WINDOW_SIZE."""
 PATIENCE: Final = 5.0
@@ -71,7 +83,6 @@ class Reader:
         self._ids = [history.question(*one) for one in questions]
         self._wires = [_query(one) for one in questions]
         self._texts: dict[bytes, int] = {}
-        self.answers = 0
         self.failed: BaseException | None = None
         self._connection = 0
         self.ended = threading.Event()
@@ -120,7 +131,6 @@ class Reader:
         self._history.add(
             "asked", at=at, to=self._to, c=f"{self._name}/{self._connection}", q=asked, a=answers
         )
-        self.answers += len(replies)
 
     def _read(self, reply: bytes | None) -> int:
         if reply is None:
@@ -202,8 +212,9 @@ class Socket:
             self._used = 0
         for at, wire in enumerate(wires):
             stream = first + 2 * at
-            frames.append(frame(HEADERS, 4, stream, REQUEST))
-            frames.append(frame(DATA, END_STREAM, stream, message(_packet(wire))))
+            packet = DnsPacket(msg=wire).SerializeToString()
+            frames.append(opening(stream))
+            frames.append(frame(DATA, END_STREAM, stream, message(packet)))
         bodies = [b""] * len(wires)
         ended: list[bool] = [False] * len(wires)
         try:
@@ -285,23 +296,6 @@ class Udp:
         return replies
 
 
-def _packet(wire: bytes) -> bytes:
-    """A DnsPacket: field 1, bytes."""
-    return b"\x0a" + _varint(len(wire)) + wire
-
-
 def _dns(body: bytes) -> bytes:
     """The DNS message in a gRPC message with a DnsPacket; b"" if there is none."""
-    if len(body) < 7:
-        return b""
-    at, size, shift = 6, 0, 0
-    while True:
-        octet = body[at]
-        size |= (octet & 127) << shift
-        at, shift = at + 1, shift + 7
-        if octet < 128:
-            return body[at : at + size]
-
-
-def _varint(size: int) -> bytes:
-    return bytes((size,)) if size < 128 else bytes((size & 127 | 128, size >> 7))
+    return DnsPacket.FromString(body[5:]).msg

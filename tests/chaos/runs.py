@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -73,7 +74,7 @@ class Run:
         self._ended.set()
         for thread in self._threads:
             thread.join(60)
-        threading.Event().wait(checker.BOUND + SETTLED)
+        time.sleep(checker.BOUND + SETTLED)
         self.load(False)
         for reader in self.readers:
             reader.stop()
@@ -136,7 +137,7 @@ def run(
                     only=options.only,
                     burst=options.burst,
                 )
-                threading.Event().wait(max(0.0, until - now()))
+                time.sleep(max(0.0, until - now()))
             finally:
                 here.set_clock(0.0)
                 made.stop()

@@ -1,6 +1,5 @@
 """The parts of the chaos that need no servers: the schedule, shrinking, and the checker over
-histories
-of a few records."""
+histories of a few records."""
 
 from __future__ import annotations
 

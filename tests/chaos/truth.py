@@ -44,7 +44,6 @@ class Truth:
         self._paused = threading.Event()
         self._connection: HTTPConnection | None = None
         self._thread = threading.Thread(target=self._run, daemon=True)
-        self.seen = threading.Event()
 
     def start(self) -> None:
         """What is there now was there before anything else began."""
@@ -66,9 +65,6 @@ class Truth:
         """Etcd has other data since an instant between ``since`` and now."""
         self._read_all(since)
         self._paused.clear()
-
-    def count(self) -> int:
-        return len(self._known)
 
     def _read_all(self, since: float | None) -> None:
         found: dict[str, tuple[int, str]] = {}

@@ -121,7 +121,8 @@ class Pair:
 class World:
     """The control plane is up between `start` and `stop`, the pair from `open` on.
 
-    ``plant`` is code that runs in every process of grpcdns.
+    ``plant`` is code that runs in every process of grpcdns. The modules are then Python, also where
+    the compiled ones are tested.
     """
 
     def __init__(
@@ -136,8 +137,10 @@ class World:
         hooks = self.folder / "hooks"
         hooks.mkdir()
         (hooks / "sitecustomize.py").write_text(_SITE + plant)
+        # What is planted changes Python functions, and would not be seen by compiled modules.
+        given = "" if plant else os.environ.get("PYTHONPATH", "")
         self.env: Mapping[str, str] = {
-            "PYTHONPATH": f"{hooks}:{ROOT}",
+            "PYTHONPATH": os.pathsep.join(filter(None, (str(hooks), given, str(ROOT)))),
             "CHAOS_CLOCK": str(self._clock),
         }
         self.kubeconfig = self.folder / "kubeconfig"
@@ -265,7 +268,7 @@ class World:
         while (left := [pid for pid in self._pids if self._is_alive(pid)]) and (
             time.monotonic() < end
         ):
-            threading.Event().wait(0.05)
+            time.sleep(0.05)
         for pid in left:
             self.history.add("leaked", t=now(), what=f"{self._pids[pid][0]} {pid}")
             os.kill(pid, 9)

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 import urllib3
+from dns.reversename import from_address
 
 from harness.api import Api, ApiError, Object
 from harness.kubelet import Kubelet
@@ -66,7 +67,7 @@ def questions() -> Iterator[Question]:
             yield from (Question(own, qtype) for qtype in ("A", "AAAA", "SRV", "TXT"))
             yield Question(f"_web._tcp.{own}", "SRV")
             for turn in (0, 1):
-                yield Question(_reverse(cluster_ip(space, number, turn)), "PTR")
+                yield _reverse(cluster_ip(space, number, turn))
         for number in range(HEADLESS):
             own = f"bare-{number}.{name}{ZONE}"
             yield from (Question(own, qtype) for qtype in ("A", "AAAA", "SRV"))
@@ -74,19 +75,17 @@ def questions() -> Iterator[Question]:
             for at in range(ENDPOINTS):
                 ip = endpoint_ip(space, number, at)
                 yield Question(f"{hostname(at) or ip.replace('.', '-')}.{own}", "A")
-                yield Question(_reverse(ip), "PTR")
+                yield _reverse(ip)
         for number in range(SELECTING):
             own = f"pods-{number}.{name}{ZONE}"
             yield from (Question(own, qtype) for qtype in ("A", "SRV"))
             for at in range(PODS):
                 yield Question(f"pod-{at}.{own}", "A")
-                yield from (
-                    Question(_reverse(pod_ip(space, number, at, turn)), "PTR") for turn in (0, 1)
-                )
+                yield from (_reverse(pod_ip(space, number, at, turn)) for turn in (0, 1))
 
 
-def _reverse(ip: str) -> str:
-    return ".".join(reversed(ip.split("."))) + ".in-addr.arpa."
+def _reverse(ip: str) -> Question:
+    return Question(from_address(ip).to_text(), "PTR")
 
 
 class Writer:
@@ -101,7 +100,6 @@ class Writer:
         self._chance = random.Random(f"{seed}/{space}")
         self._pause = 1 / rate
         self._ended = threading.Event()
-        self.writes = 0
         self.failed: BaseException | None = None
 
     # What is there, for the writer alone: it may be wrong after a fault, and the API says so.
@@ -264,7 +262,6 @@ class Writer:
             error = type(broken).__name__
         key = f"{kind}/{self._name}/{name}" if kind != "namespace" else f"namespace/{self._name}"
         self._history.add("write", at=[began, now()], key=key, rev=rev, error=error)
-        self.writes += not error
         return not error
 
 
