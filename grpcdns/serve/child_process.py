@@ -5,6 +5,7 @@ from __future__ import annotations
 import faulthandler
 import logging
 import os
+import select
 import signal
 from collections.abc import Callable
 from typing import Final
@@ -37,7 +38,7 @@ def main(name: str, run: Callable[[], int], beat_fd: int | None) -> int:
     last line."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the supervisor decides what it means
     faulthandler.enable()  # of a crash in C, the log then has the stack of each thread
-    die_with_parent()
+    die_with_parent(beat_fd)
     few_heaps()
     try:
         return run()
@@ -58,14 +59,17 @@ def start_log(process: str, config: Config, fd: int | None = None) -> None:
     log.start(process, config.log_level, config.log_format, fd)
 
 
-def die_with_parent() -> None:
-    """Die when the supervisor does, even if it is killed."""
+def die_with_parent(beat_fd: int | None) -> None:
+    """Die when the supervisor does, even if it is killed, and at once if it is dead already: nobody
+    reads the heartbeats then."""
     import ctypes
 
-    parent = os.getppid()
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:  # it died before the call
-        os._exit(1)
+    if beat_fd is not None:
+        poll = select.poll()
+        poll.register(beat_fd, 0)
+        if poll.poll(0):  # POLLERR: a pipe without a reader
+            os._exit(1)
 
 
 def few_heaps() -> None:

@@ -107,6 +107,20 @@ def test_no_process_is_left_when_the_supervisor_is_killed(ours: Grpcdns) -> None
     wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in children), "all are gone")
 
 
+def test_no_process_is_left_when_the_supervisor_is_killed_while_they_start(
+    manifests: Path, tmp_path: Path
+) -> None:
+    ours = Grpcdns("--manifests", manifests, "--upstream", "none", folder=tmp_path)
+    with ours.process:
+        wait_until(ours.children, "a child", interval=0.001)
+        ours.process.freeze()
+        children = list(ours.children().values())
+        ours.process.kill()
+        wait_until(
+            lambda: not any(Path(f"/proc/{pid}").exists() for pid in children), "all are gone"
+        )
+
+
 def test_changes_on_disk_reach_every_worker(ours: Grpcdns, manifests: Path) -> None:
     write_manifests(manifests, {"other": "10.96.0.2"})
     wait_answers(ours, OTHER, "10.96.0.2", "it came")
