@@ -100,18 +100,30 @@ class Accounts:
         return Api(self.address, self.ca, token=token)
 
     def service_account_token(
-        self, name: str, rules: Rules = READ_DNS, *, namespace: str = "default", hours: int = 24
+        self,
+        name: str,
+        rules: Rules = READ_DNS,
+        *,
+        namespace: str = "default",
+        hours: int = 24,
+        bound_to: Object | None = None,
     ) -> str:
-        """Creates the ServiceAccount, its ClusterRole and binding, or updates them; a new token."""
+        """Creates the ServiceAccount, its ClusterRole and binding, or updates them; a new token,
+        which is valid as long as the Secret or Pod that it is bound to is there."""
         self._put_account(name, rules, namespace)
-        return self._token(name, namespace, hours)
+        return self._token(name, namespace, hours, bound_to)
 
-    def _token(self, name: str, namespace: str, hours: int = 24) -> str:
-        request = {
-            "apiVersion": "authentication.k8s.io/v1",
-            "kind": "TokenRequest",
-            "spec": {"expirationSeconds": hours * 3600},
-        }
+    def _token(
+        self, name: str, namespace: str, hours: int = 24, bound_to: Object | None = None
+    ) -> str:
+        spec: Object = {"expirationSeconds": hours * 3600}
+        if bound_to is not None:
+            spec["boundObjectRef"] = {
+                "apiVersion": bound_to["apiVersion"],
+                "kind": bound_to["kind"],
+                "name": bound_to["metadata"]["name"],
+            }
+        request = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": spec}
         path = f"/api/v1/namespaces/{namespace}/serviceaccounts/{name}/token"
         return str(self.api.request("POST", path, request)["status"]["token"])
 

@@ -29,6 +29,7 @@ from harness.kubelet import Kubelet
 from harness.objects import service_import_definition
 from harness.ports import LOOPBACK, free_address
 from harness.process import Process
+from harness.started import Started
 from harness.waiting import wait_until
 
 SERVICE_RANGE: Final = "10.96.0.0/16,fd00:96::/112"
@@ -45,7 +46,7 @@ CONTROLLERS: Final = (
 )
 
 
-class Cluster(Accounts):
+class Cluster(Started, Accounts):
     """The control plane, up between `start` and `stop`; `stop` also deletes its folder.
 
     ``apiserver_flags`` are added to those of kube-apiserver.
@@ -114,14 +115,7 @@ class Cluster(Accounts):
             return False
         return True
 
-    def __enter__(self) -> Self:
-        try:
-            return self.start()
-        except BaseException:
-            self.stop()
-            raise
-
-    def __exit__(self, *_: object) -> None:
+    def _end(self) -> None:
         self.stop()
 
     def _process(self, name: str, *flags: str) -> Process:

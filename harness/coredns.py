@@ -21,12 +21,13 @@ from harness.build import binary
 from harness.dns import ask
 from harness.ports import LOOPBACK, Address, free_address
 from harness.process import Process
+from harness.started import Started
 from harness.waiting import wait_until
 
 _RELOADED = "[INFO] Reloading complete"
 
 
-class CoreDNS:
+class CoreDNS(Started):
     """CoreDNS on its own address, which stays the same over restarts and reloads."""
 
     def __init__(
@@ -94,17 +95,7 @@ class CoreDNS:
     def log_text(self) -> str:
         return self.process.log_text
 
-    def __enter__(self) -> Self:
-        try:
-            return self.start()
-        except BaseException:
-            self._clean_up()
-            raise
-
-    def __exit__(self, *_: object) -> None:
-        self._clean_up()
-
-    def _clean_up(self) -> None:
+    def _end(self) -> None:
         self.stop()
         if self._temporary:
             shutil.rmtree(self.folder, ignore_errors=True)
