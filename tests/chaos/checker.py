@@ -10,10 +10,13 @@ Found:
 
     wrong        the answer fits no allowed state
     nxdomain     the same, NXDOMAIN of a name that existed throughout the window
-    back         each answer fits, but they cannot be in this order at one connection
+    back         each answer fits, but they cannot be in this order at one connection; through
+                 CoreDNS, which asks one worker and then the other, `SKEW` later and outside
+                 failovers
     error        SERVFAIL, UNAVAILABLE or no reply, where none is promised
     unhealed     what heals by itself did not in the time that is promised
     leaked       a process outlived its supervisor
+    unlike       CoreDNS's own plugin answers otherwise when nothing changes any more
     memory       a process grew
     gap          the API accepted something that etcd's watch did not show: the checker is blind
 """
@@ -29,6 +32,8 @@ from typing import Any, Final, NamedTuple
 
 from tests.chaos.history import ERRORS, UNAVAILABLE, Interval, Record
 from tests.chaos.model import Object, Question, depends_on, evaluate
+from tests.chaos.order import Floor, Order
+from tests.chaos.writers import LOST
 
 BOUND: Final = 2.0
 """Seconds from the API to every answer, without a fault."""
@@ -38,11 +43,14 @@ EARLY: Final = 2.0
 """Seconds that etcd's watch, as we see it, may be behind the API's."""
 SNAPSHOT: Final = 12.0
 """Seconds that a snapshot may be older than the end of what it was taken from."""
+SKEW: Final = 1.0
+"""Seconds until both workers have what one has shown."""
 MOST: Final = 20_000
 """States of one question at one instant that are tried; more are not checked, and counted."""
 
 OVERLOAD: Final = 0.1
-"""Seconds that the machine must have stood still for a worker to refuse calls."""
+"""Seconds that the machine must have stood still, or a worker have waited for a CPU, for it to
+refuse calls."""
 _SHOWN: Final = 4
 TARGETS: Final = ("worker 0", "worker 1", "coredns")
 
@@ -51,12 +59,14 @@ class Promise(NamedTuple):
     """What docs/operations.md promises of a kind of fault.
 
     ``waits``: changes arrive so many seconds after it has healed; None: as without it. ``cuts``: it
-    keeps the API away. ``restarts``: a process starts again. ``back``: seconds that answers may go
-    back, to a snapshot. ``fails``: queries may fail.
+    keeps the API away. ``lost``: so it is for the Service `LOST` alone. ``restarts``: a process
+    starts again. ``back``: seconds that answers may go back, to a snapshot. ``fails``: queries may
+    fail.
     """
 
     waits: float | None = None
     cuts: bool = False
+    lost: bool = False
     restarts: bool = False
     back: float = 0.0
     fails: bool = False
@@ -81,7 +91,7 @@ PROMISES: Final[Mapping[str, Promise]] = {
     "watch cut": _API,
     "watch silent": _API,
     "watch expired": _API,
-    "watch skips": _API,
+    "watch skips": Promise(RECOVERY, lost=True),
     "token expired": _API,
     "etcd restored": _API,
     "clock stepped": Promise(),
@@ -138,14 +148,19 @@ class _Windows:
     def __init__(self, faults: list[Record], stalls: list[Interval], target: str) -> None:
         self._stalls = sorted(stalls)
         self._stall_ends = [end for _, end in self._stalls]
-        self._waits = sorted(
-            (begin, self.after(end, patience)) for begin, end, patience in _waits(faults, target)
+        every, lost = (
+            sorted(
+                (begin, self.after(end, patience))
+                for begin, end, patience in _waits(faults, target, lost=lost)
+            )
+            for lost in (False, True)
         )
+        self._waits = {False: every, True: lost}
 
-    def deadline(self, accepted: float) -> float:
-        """When a change accepted by then must show."""
+    def deadline(self, accepted: float, *, lost: bool) -> float:
+        """When a change accepted by then, of the Service `LOST` or another, must show."""
         end = self.after(accepted, BOUND)
-        for begin, until in self._waits:  # sorted: each may reach into the next
+        for begin, until in self._waits[lost]:  # sorted: each may reach into the next
             if begin > end:
                 break
             end = max(end, until)
@@ -168,12 +183,14 @@ class _Windows:
         return total
 
 
-def _waits(faults: list[Record], target: str) -> Iterator[tuple[float, float, float]]:
+def _waits(
+    faults: list[Record], target: str, *, lost: bool
+) -> Iterator[tuple[float, float, float]]:
     """From when, until when, and how many seconds more."""
     cuts = [fault["at"] for fault in faults if PROMISES[fault["kind"]].cuts]
     for fault in faults:
         promise = PROMISES[fault["kind"]]
-        if promise.waits is None or not _concerns(fault, target):
+        if promise.waits is None or (promise.lost and not lost) or not _concerns(fault, target):
             continue
         begin, end = fault["at"]
         yield begin - promise.back, end, promise.waits
@@ -252,6 +269,10 @@ class _Checker:
         stalls = [tuple(one["at"]) for one in by_kind["stall"]]
         self._windows = {to: _Windows(self._faults, stalls, to) for to in TARGETS}
         self._stalls = stalls
+        self._starved: dict[str, list[Interval]] = defaultdict(list)
+        for one in by_kind["waited"]:
+            if one["s"] >= OVERLOAD:
+                self._starved[one["what"]].append((one["at"][0], one["at"][1]))
 
     def run(self) -> Verdict:
         verdict = self._verdict
@@ -331,7 +352,7 @@ class _Checker:
                     begins[index] = min(begins[index], begins[index + 1])
                 ends: list[float] = []
                 for _, accepted in times[key]:
-                    end = self._windows[to].deadline(accepted)
+                    end = self._windows[to].deadline(accepted, lost=key == LOST)
                     ends.append(max(end, ends[-1]) if ends else end)
                 made[key] = _Sequence(found, begins, [*ends, float("inf")])
             self._sequences[to] = made
@@ -351,14 +372,15 @@ class _Checker:
 
     def _check_answers(self) -> None:
         failing = {to: self._failing(to) for to in TARGETS}
-        seen: dict[tuple[str, int, int], _Order] = {}
+        seen: dict[tuple[str, str, int], Order | Floor] = {}
+        failovers = self._failovers()
         reported: Counter[tuple[str, str, int]] = Counter()
         for batch in self._of["asked"]:
             to, at = batch["to"], tuple(batch["at"])
             for question, answer in zip(batch["q"], batch["a"], strict=True):
                 self._verdict.answers += 1
                 if self._is_error[answer]:
-                    if _within(at, failing[to]) or self._is_shed(answer, at):
+                    if _within(at, failing[to]) or self._is_shed(to, answer, at):
                         self._verdict.errors_promised += 1
                     else:
                         self._found("error", to, question, answer, at, reported)
@@ -375,10 +397,11 @@ class _Checker:
                         "nxdomain" if denied else "wrong", to, question, answer, at, reported
                     )
                     continue
-                if to == "coredns":
-                    continue
-                order = seen.setdefault((to, batch["c"], question), _Order())
-                if not order.follows(vectors):
+                order = seen.get((to, batch["c"], question))
+                if order is None:
+                    order = Floor(self._settled, failovers) if to == "coredns" else Order()
+                    seen[to, batch["c"], question] = order
+                if not order.follows(vectors, at):
                     self._found("back", to, question, answer, at, reported)
 
     def _found(
@@ -404,10 +427,15 @@ class _Checker:
         what = f"{asked.name} {asked.qtype} of {to}, asked {at[0]:.3f}"
         self._verdict.add(Violation(kind, what, at[1], "\n".join(detail), self._near(at)))
 
-    def _is_shed(self, answer: int, at: Interval) -> bool:
-        """Whether a worker refused a call because calls had piled up while it could not run."""
-        still = self._windows[TARGETS[0]].stood_still(at[0] - 0.5, at[1])
-        return self._answers[answer] == UNAVAILABLE and still >= OVERLOAD
+    def _is_shed(self, to: str, answer: int, at: Interval) -> bool:
+        """Whether a worker, or both behind CoreDNS, refused a call because calls had piled up while
+        it could not run."""
+        if self._answers[answer] != (UNAVAILABLE if to != "coredns" else "SERVFAIL"):
+            return False
+        if self._windows[TARGETS[0]].stood_still(at[0] - 0.5, at[1]) >= OVERLOAD:
+            return True
+        workers = TARGETS[:2] if to == "coredns" else (to,)
+        return all(_within((at[0] - 0.5, at[1]), self._starved[one]) for one in workers)
 
     def _near(self, at: Interval) -> str:
         """The faults of that time."""
@@ -440,6 +468,31 @@ class _Checker:
         ]
         return self._with_stalls([*own["coredns"], *both])
 
+    def _settled(self, shown: float) -> float:
+        """From when on both workers have what one has shown."""
+        return self._windows["coredns"].after(shown, SKEW)
+
+    def _failovers(self) -> list[Interval]:
+        """When CoreDNS may get older answers than before, one after the other: from whatever
+        restarts until it has caught up, and from one worker while both are overloaded."""
+        cuts = [one["at"] for one in self._faults if PROMISES[one["kind"]].cuts]
+        found: list[Interval] = []
+        for fault in self._faults:
+            promise = PROMISES[fault["kind"]]
+            if not (promise.restarts or promise.fails):
+                continue
+            begin, end = fault["at"]
+            # What restarts while the API is away has only the snapshot.
+            caught_up = [stop for start, stop in cuts if start <= end and begin <= stop + RECOVERY]
+            found.append((begin - promise.back, max([end, *caught_up]) + RECOVERY))
+        merged: list[Interval] = []
+        for begin, end in self._with_stalls(found):
+            if merged and begin <= merged[-1][1]:
+                merged[-1] = merged[-1][0], max(merged[-1][1], end)
+            else:
+                merged.append((begin, end))
+        return merged
+
     def _with_stalls(self, found: list[Interval]) -> list[Interval]:
         return sorted(
             (begin, end + self._windows[TARGETS[0]].stood_still(begin, end + 2))
@@ -449,7 +502,7 @@ class _Checker:
     # -- processes
 
     def _check_processes(self) -> None:
-        for kind in ("leaked", "unhealed"):
+        for kind in ("leaked", "unhealed", "unlike"):
             for one in self._of[kind]:
                 self._verdict.add(Violation(kind, one["what"], one["t"]))
         series: dict[tuple[str, int], list[tuple[float, int]]] = defaultdict(list)
@@ -463,43 +516,6 @@ class _Checker:
             if late > early * 1.25 + 8_000:
                 detail = f"  {early} kB in the first third, {late} kB in the last"
                 self._verdict.add(Violation("memory", f"{what} {pid}", sizes[-1][0], detail))
-
-
-class _Order:
-    """The earliest states that explain the answers so far, at one connection to one question."""
-
-    __slots__ = ("_least", "_vectors")
-
-    def __init__(self) -> None:
-        self._least: list[tuple[int, ...]] = []
-        self._vectors: list[tuple[int, ...]] | None = None
-
-    def follows(self, vectors: list[tuple[int, ...]]) -> bool:
-        """Whether an answer that fits these states can come after those before. If not, the order
-        begins again with it."""
-        if vectors is self._vectors:
-            return True  # the same answer, and nothing has changed
-        self._vectors = vectors
-        if not self._least:
-            self._least = _minimal(vectors)
-            return True
-        later = [
-            one
-            for one in vectors
-            if any(all(a <= b for a, b in zip(least, one, strict=True)) for least in self._least)
-        ]
-        self._least = _minimal(later or vectors)
-        return bool(later)
-
-
-def _minimal(vectors: list[tuple[int, ...]]) -> list[tuple[int, ...]]:
-    if len(vectors) == 1:
-        return vectors
-    least: list[tuple[int, ...]] = []
-    for one in sorted(vectors, key=sum):
-        if not any(all(a <= b for a, b in zip(kept, one, strict=True)) for kept in least):
-            least.append(one)
-    return least
 
 
 def _within(at: Interval, intervals: list[Interval]) -> bool:

@@ -4,7 +4,6 @@ or thin out what goes through. In a thread of its own; faults are set from any o
     gone            no connection is accepted, none stays
     delay           seconds before each request and each part of a reply
     refuse          status of every new request (429, 500), or of new watches alone (410)
-    refused_tokens  Authorization values that get 401
     cut()           ends every connection
     expire()        ends every watch with the ERROR event of a version that is too old
     silence()       passes nothing more on the connections of now, and closes none
@@ -24,7 +23,7 @@ from typing import Any, Final, Self
 from harness.cluster import Cluster
 from harness.ports import free_address
 
-_REASONS: Final = {401: "Unauthorized", 410: "Expired", 429: "TooManyRequests"}
+_REASONS: Final = {410: "Expired", 429: "TooManyRequests"}
 
 
 class Gate:
@@ -35,7 +34,6 @@ class Gate:
         self.delay = 0.0
         self.refuse = 0
         self.refuse_watches = 0
-        self.refused_tokens: set[str] = set()
         self.skip: re.Pattern[bytes] | None = None
         self.watches = 0
         """Requests so far."""
@@ -153,7 +151,7 @@ class _Link:
             head = await self._reader.readuntil(b"\r\n\r\n")
             watch = b"watch=true" in head.split(b"\r\n", 1)[0]
             self._gate.watches += watch
-            status = self._refusal(head, watch)
+            status = self._gate.refuse or (self._gate.refuse_watches if watch else 0)
             if self._gate.delay:
                 await asyncio.sleep(self._gate.delay)
             if self.held:
@@ -166,12 +164,6 @@ class _Link:
                 self._back = asyncio.ensure_future(self._pass_back(reader))
             self.watching, self._chunks = watch, _Chunks()
             self._upstream.write(head)
-
-    def _refusal(self, head: bytes, watch: bool) -> int:
-        found = re.search(rb"(?im)^authorization: *(.*?)\r$", head)
-        if found and found[1].decode() in self._gate.refused_tokens:
-            return 401
-        return self._gate.refuse or (self._gate.refuse_watches if watch else 0)
 
     async def _pass_back(self, reader: asyncio.StreamReader) -> None:
         try:

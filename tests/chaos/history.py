@@ -14,8 +14,10 @@ A record is a dict with ``r``, its kind:
     asked     at, to (worker 0, worker 1, coredns), c (the connection), q and a: ids, in pairs
     stall     at: a process that wanted to run could not
     rss       t, what, pid, kb
+    waited    at, what, s: seconds that its threads waited for a CPU
     unhealed  t, what: a fault that lasted longer than promised
     leaked    t, what: a process that outlived its supervisor
+    unlike    t, what: CoreDNS's plugin says otherwise, at the end
 """
 
 from __future__ import annotations

@@ -111,14 +111,24 @@ def run(
 
 
 def shrunk(numbers: list[int], fails: Callable[[list[int]], bool]) -> list[int]:
-    """Those of a failing schedule that still fail: a half of them, of that a half, and so on."""
+    """Those of a failing schedule that still fail, and none of them can be left out: none at all,
+    a half of them, of that a half; where no half fails, all but a quarter, and so on (delta
+    debugging)."""
+    if fails([]):
+        return []
+    parts = 2
     while len(numbers) > 1:
-        half = len(numbers) // 2
-        failing = (part for part in (numbers[:half], numbers[half:]) if fails(part))
-        part = next(failing, None)
-        if part is None:
+        size = -(-len(numbers) // parts)
+        cut = [numbers[at : at + size] for at in range(0, len(numbers), size)]
+        rests = [[one for one in numbers if one not in part] for part in cut]
+        if (found := next(filter(fails, cut), None)) is not None:
+            numbers, parts = found, 2
+        elif len(cut) > 2 and (found := next(filter(fails, rests), None)) is not None:
+            numbers, parts = found, max(2, len(cut) - 1)
+        elif size == 1:
             break
-        numbers = part
+        else:
+            parts = min(2 * parts, len(numbers))
     return numbers
 
 
@@ -232,7 +242,21 @@ def _snapshot_torn(context: Context) -> Iterator[None]:
 
 
 def _disk_full(context: Context) -> Iterator[None]:
-    """The feed may write no file larger than this: its snapshots fail as on a full disk."""
+    """Snapshots fail with ENOSPC; where this machine permits no small disk, with EFBIG."""
+    disk = context.world.disk
+    if not disk.may_be_full:
+        yield from _no_large_file(context)
+        return
+    context.target = "ENOSPC"
+    disk.fill()
+    yield
+    context.pause(3, 12)
+    disk.free()
+
+
+def _no_large_file(context: Context) -> Iterator[None]:
+    """The feed may write no file larger than this."""
+    context.target = "EFBIG, there is no small disk here"
     pid = wait_until(
         lambda: context.world.pair.grpcdns.children().get("feed"), "a feed", timeout=60
     )
@@ -366,7 +390,7 @@ def _watch_skips(change: bool) -> Fault:
     def fault(context: Context) -> Iterator[None]:
         world, lost = context.world, writers.lost_service()
         question = Question(f"lost.{lost['metadata']['namespace']}{ZONE}", "SRV")
-        world.api.create(lost)
+        world.api.apply(lost)
         before = _asked(world, question, lambda text: "SRV" in text)
         event = rb"MODIFIED" if change else rb"DELETED"
         world.gate.skip = re.compile(rb'"type":"' + event + rb'".*"name":"lost"', re.DOTALL)
@@ -400,14 +424,11 @@ def _asked(
 
 def _token_expired(context: Context) -> Iterator[None]:
     """The API refuses the token; another one is in the file a little later."""
-    world = context.world
-    token = re.search(r'"token": "([^"]+)"', world.kubeconfig.read_text())
-    assert token is not None
-    world.gate.refused_tokens.add(f"Bearer {token[1]}")
-    world.gate.cut()
+    context.world.revoke_token()
+    context.world.gate.cut()
     yield
     context.pause(0.5, 3)
-    world.renew_token()
+    context.world.renew_token()
 
 
 def _etcd_restored(context: Context) -> Iterator[None]:

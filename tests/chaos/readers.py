@@ -47,6 +47,8 @@ WIDE: Final = struct.pack(">HL", 4, 1 << 20)
 """SETTINGS_INITIAL_WINDOW_SIZE."""
 PATIENCE: Final = 5.0
 """Seconds for a batch, as CoreDNS's clients have."""
+BATCH: Final = 48
+"""Questions."""
 _LAST_STREAM: Final = 1 << 30
 
 
@@ -74,14 +76,14 @@ class Reader:
         name: str,
         seed: int,
         rate: float,
-        size: int = 48,
+        size: int = BATCH,
     ) -> None:
         self._history, self._to, self._connect, self._name = history, to, connect, name
         self._chance = random.Random(f"{seed}/{name}")
         self._pause = 1 / rate if rate else 0.0
         self._size = size
         self._ids = [history.question(*one) for one in questions]
-        self._wires = [_query(one) for one in questions]
+        self._wires = [query(one) for one in questions]
         self._texts: dict[bytes, int] = {}
         self.failed: BaseException | None = None
         self._connection = 0
@@ -143,7 +145,7 @@ class Reader:
         return known
 
 
-def _query(question: Question) -> bytes:
+def query(question: Question) -> bytes:
     """With room for an answer in one message."""
     return dns.message.make_query(*question, id=0, use_edns=0, payload=4096).to_wire()
 

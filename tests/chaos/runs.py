@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from tests.chaos import checker, nemesis
+from tests.chaos import checker, nemesis, oracle
 from tests.chaos.checker import Verdict
 from tests.chaos.history import History, now, read
 from tests.chaos.nemesis import Planned
@@ -20,6 +21,9 @@ from tests.chaos.writers import Writer, questions, spaces
 
 SETTLED: Final = 1.5
 """Seconds that readers go on after the last fault and the last change: all must be right then."""
+AFTER: Final = 10.0
+"""Seconds that a part of a schedule goes on after its last fault."""
+_ADDED: Final = ("seconds", "answers", "unchecked", "writes", "errors_promised")
 LOADERS: Final = 4
 """Readers without a pause, for ten times the load."""
 
@@ -30,11 +34,17 @@ class Options(NamedTuple):
     seed: int = 1
     seconds: float = 60.0
     only: Collection[int] | None = None
+    """Numbers of faults: these alone, and the run ends a few seconds after the last of them. None:
+    all, while the seconds last."""
     burst: int = 5000
     rate: float = 3.0
     """Changes a second of each writer, at most."""
     batches: float = 14.0
     """Batches a second of each reader."""
+    plant: str = ""
+    """One of `planted.PLANTS`."""
+    compare: bool = True
+    """At the end, with CoreDNS's plugin."""
 
 
 class Run:
@@ -47,7 +57,7 @@ class Run:
             Writer(world.new_api(), world.history, space, seed=seed, rate=options.rate)
             for space in range(len(spaces()))
         ]
-        self._questions = list(questions())
+        self.questions = list(questions())
         self.readers = [
             *(self._reader(f"worker {number}", options.batches) for number in (0, 1)),
             self._reader("coredns", options.batches / 2),
@@ -106,7 +116,7 @@ class Run:
             return Socket(world.socket(int(to[-1])))
 
         return Reader(
-            world.history, to, connect, self._questions, name=name or to,
+            world.history, to, connect, self.questions, name=name or to,
             seed=self._options.seed, rate=rate,
         )  # fmt: skip
 
@@ -137,10 +147,14 @@ def run(
                     only=options.only,
                     burst=options.burst,
                 )
+                if options.only:
+                    until = min(until, now() + AFTER)
                 time.sleep(max(0.0, until - now()))
             finally:
                 here.set_clock(0.0)
                 made.stop()
+            if options.compare:
+                oracle.compare(here, made.questions)
     return checker.check(read(path))
 
 
@@ -149,4 +163,29 @@ def summary(options: Options, verdict: Verdict) -> str:
     found: dict[str, Any] = {"seed": options.seed, "seconds": options.seconds}
     if options.only is not None:
         found["only"] = sorted(options.only)
+    if options.plant:
+        found["plant"] = options.plant
     return json.dumps({**found, **checker.as_dict(verdict)})
+
+
+def total(lines: Iterable[str]) -> str:
+    """The sum of such lines, as another."""
+    found: Counter[str] = Counter()
+    by: dict[str, Counter[str]] = {"faults": Counter(), "violations": Counter()}
+    seeds, stall = [], 0.0
+    for line in lines:
+        one = json.loads(line)
+        seeds.append(one["seed"])
+        stall = max(stall, one["slowest_stall"])
+        found.update({name: one[name] for name in _ADDED})
+        for name, counts in by.items():
+            counts.update(one[name])
+    return json.dumps(
+        {
+            "runs": len(seeds),
+            "seeds": sorted(set(seeds)),
+            **found,
+            **{name: dict(sorted(counts.items())) for name, counts in by.items()},
+            "slowest_stall": stall,
+        }
+    )

@@ -14,11 +14,12 @@ import tempfile
 import threading
 import time
 from collections.abc import Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import Final, Self
 
 from harness.accounts import READ_DNS
-from harness.api import Api
+from harness.api import Api, ApiError
 from harness.certificates import KeyPair
 from harness.cluster import Cluster
 from harness.coredns import CoreDNS
@@ -26,7 +27,9 @@ from harness.grpcdns import Grpcdns
 from harness.kubeconfig import write_kubeconfig
 from harness.paths import ROOT
 from harness.ports import Address, free_address
+from harness.started import Started
 from harness.waiting import wait_until
+from tests.chaos.disk import Disk
 from tests.chaos.gate import Gate
 from tests.chaos.history import History, now
 from tests.chaos.truth import STORE_JSON, Truth
@@ -94,7 +97,7 @@ class Pair:
     def __init__(self, world: World, number: int) -> None:
         self.folder = world.folder / f"pair-{number}"
         self.folder.mkdir()
-        self.snapshot = self.folder / "snapshot"
+        self.snapshot = world.disk.folder / f"snapshot-{number}"
         self.config = self.folder / "grpcdns.toml"
         self.config.write_text("ttl = 5\n")
         self.metrics = free_address()
@@ -118,7 +121,7 @@ class Pair:
         self.grpcdns.stop()
 
 
-class World:
+class World(Started):
     """The control plane is up between `start` and `stop`, the pair from `open` on.
 
     ``plant`` is code that runs in every process of grpcdns. The modules are then Python, also where
@@ -144,14 +147,17 @@ class World:
             "CHAOS_CLOCK": str(self._clock),
         }
         self.kubeconfig = self.folder / "kubeconfig"
+        self.disk = Disk(self.folder / "disk")
         self._pairs = 0
         self._ended = threading.Event()
         self._pids: dict[int, tuple[str, str]] = {}
+        self._waited: dict[int, tuple[float, float]] = {}
         self._meter: subprocess.Popen[str] | None = None
 
     def start(self) -> Self:
         if self._own_cluster:
             self.cluster.start()
+        self.disk.start()
         self.api = self.new_api()
         self.gate = Gate(self.cluster)
         self.gate.__enter__()
@@ -180,6 +186,7 @@ class World:
             self._meter.kill()
             self._metered.join()
             self._meter.communicate()
+        self.disk.stop()
         if self._own_cluster:
             self.cluster.stop()
         with self.history.log.open("w") as kept:
@@ -187,14 +194,7 @@ class World:
                 kept.write(f"--- {log.parent.name}/{log.name}\n{log.read_text(errors='replace')}")
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def __enter__(self) -> Self:
-        try:
-            return self.start()
-        except BaseException:
-            self.stop()
-            raise
-
-    def __exit__(self, *_: object) -> None:
+    def _end(self) -> None:
         self.stop()
 
     def new_pair(self) -> Pair:
@@ -207,13 +207,31 @@ class World:
         admin = KeyPair(folder / "admin.crt", folder / "admin.key")
         return Api(self.cluster.address, self.cluster.ca, client=admin, timeout=5.0)
 
-    def renew_token(self) -> str:
-        """Another token in grpcdns's kubeconfig; returns the Authorization value."""
-        token = self.cluster.service_account_token(ACCOUNT, READ_DNS)
+    def renew_token(self) -> None:
+        """Another token in grpcdns's kubeconfig."""
+        self._secret = self.cluster.api.create(
+            {"apiVersion": "v1", "kind": "Secret", "metadata": {"generateName": "grpcdns-"}}
+        )
+        self._token = self.cluster.service_account_token(ACCOUNT, READ_DNS, bound_to=self._secret)
         new = self.folder / "kubeconfig.new"
-        write_kubeconfig(new, self.gate.address, self.cluster.ca, token=token)
+        write_kubeconfig(new, self.gate.address, self.cluster.ca, token=self._token)
         new.replace(self.kubeconfig)
-        return f"Bearer {token}"
+
+    def revoke_token(self) -> None:
+        """Until the API refuses it: without the Secret that it is bound to it is invalid, but the
+        API keeps for 10 s what it has found valid."""
+        self.cluster.api.delete(self._secret)
+        api = Api(self.cluster.address, self.cluster.ca, token=self._token, timeout=5.0)
+
+        def refused() -> bool:
+            try:
+                api.request("GET", "/version")
+            except ApiError as error:
+                return error.code == 401
+            return False
+
+        with closing(api):
+            wait_until(refused, "the token is refused", timeout=60, interval=0.2)
 
     def set_clock(self, offset: float) -> None:
         with self._clock.open("r+b") as file:
@@ -257,10 +275,15 @@ class World:
             try:
                 started = _started(pid)
                 pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+                waited = _waited(pid)
             except (OSError, IndexError):
                 continue
             self._pids[pid] = what, started
-            self.history.add("rss", t=now(), what=what, pid=pid, kb=pages * 4)
+            at = now()
+            self.history.add("rss", t=at, what=what, pid=pid, kb=pages * 4)
+            since, before = self._waited.get(pid, (at, waited))
+            self._waited[pid] = at, waited
+            self.history.add("waited", at=[since, at], what=what, s=round(waited - before, 3))
 
     def _find_leaks(self) -> None:
         """Children may take a moment to follow their supervisor."""
@@ -278,6 +301,12 @@ class World:
             return _started(pid) == self._pids[pid][1]
         except (OSError, IndexError):
             return False
+
+
+def _waited(pid: int) -> float:
+    """Seconds that its threads have waited for a CPU while they could run."""
+    schedstats = Path(f"/proc/{pid}/task").glob("*/schedstat")
+    return sum(int(one.read_text().split()[1]) for one in schedstats) / 1e9
 
 
 def _started(pid: int) -> str:

@@ -22,6 +22,7 @@ from tests.chaos.history import History, now
 from tests.chaos.model import ZONE, Question
 
 SPACES: Final = 3
+LOST: Final = "service/chaos-0/lost"
 GOING: Final = "chaos-going"
 """A Namespace that is deleted and made again."""
 WITH_IP: Final = 4
@@ -266,7 +267,7 @@ class Writer:
 
 
 def lost_service() -> Object:
-    """For the nemesis alone: no writer has it."""
+    """For the nemesis alone: no writer has it. Its key is `LOST`."""
     return service("lost", namespace=spaces()[0], ports=[port(8080, "web")])
 
 
