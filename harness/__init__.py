@@ -12,6 +12,7 @@ folders.
     metrics       its HTTP pages: /metrics, /readyz, /healthz
     grpcurl       one gRPC call by reflection
     chromium      a headless browser
+    chromium_package  where it is: on PATH, or from Debian in the cache
 
     api           a Kubernetes API client
     accounts      service accounts, their rights and credentials
@@ -26,6 +27,7 @@ folders.
     wire          a TCP connection that can be cut or held
 
     process       a child process: start, stop, kill, freeze
+    started       what `with` starts and ends
     terminal      a command on a pseudo-terminal
     ports         free loopback ports
     waiting       wait for a condition
