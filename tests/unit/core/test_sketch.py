@@ -41,6 +41,21 @@ def test_the_true_top_20_of_a_million_names(s: float) -> None:
     assert len(sketch) <= MOST
 
 
+@pytest.mark.parametrize("times", [1, 2, 5])
+def test_a_flood_of_names_hides_none(times: int) -> None:
+    """Names that come a few times and never again, as a scan's, and some that come all the time."""
+    sketch, truth = Sketch(), Counter[bytes]()
+    for number in range(60_000 // times):
+        for key in (b"flood%d" % number,) * times + (b"often%d" % (number % 40),):
+            truth[key] += 1
+            sketch.add(key)
+    assert sketch.floor <= truth.total() / KEPT
+    assert {key for key, _ in sketch.top(40)} == {b"often%d" % number for number in range(40)}
+    for key, count in sketch.top(MOST):
+        assert truth[key] <= count <= truth[key] + sketch.floor
+    assert len(sketch) <= MOST
+
+
 def ordered(truth: Counter[bytes]) -> list[tuple[bytes, int]]:
     return sorted(truth.items(), key=lambda pair: (-pair[1], pair[0]))
 
