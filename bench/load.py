@@ -96,7 +96,7 @@ def run(
     return found
 
 
-def wait(target: str, names: Path, patience: float = 60.0) -> subprocess.Popen[str]:
+def wait(target: str, names: Path, patience: float = 300.0) -> subprocess.Popen[str]:
     """Starts asking the first question of the file; see `waited`."""
     command = [binary(), "wait", "-target", target, "-names", names, "-patience", f"{patience}s"]
     return subprocess.Popen(_words(command), stdout=subprocess.PIPE, text=True)
@@ -104,7 +104,7 @@ def wait(target: str, names: Path, patience: float = 60.0) -> subprocess.Popen[s
 
 def waited(waiting: subprocess.Popen[str]) -> float:
     """When the right answer came, in Unix seconds."""
-    out, _ = waiting.communicate(timeout=90)
+    out, _ = waiting.communicate(timeout=330)
     if waiting.returncode:
         raise LoadError("no right answer came")
     return float(json.loads(out)["at"])

@@ -66,6 +66,11 @@ class Results:
         """
         return bootstrap.median(self._ratios(value, over, under))
 
+    def ratio_of(self, over: str, under: str, cell: tuple[str, object]) -> Estimate:
+        """The median, over the rounds, of one value divided by another of the same set-up."""
+        found = (one.values for one in self.find(*cell))
+        return bootstrap.median([one[over] / one[under] for one in found if over in one])
+
     def quantile_ratio(
         self, value: str, over: tuple[str, object], under: tuple[str, object], q: float
     ) -> Estimate:

@@ -44,7 +44,7 @@ def ours(
 ) -> Iterator[Server]:
     """``grpcdns serve`` on unix sockets; with ``ready`` waits until it serves."""
     grpcdns = ours_at(place, *options, workers=workers)
-    with grpcdns.start(ready=ready, timeout=120):
+    with grpcdns.start(ready=ready, timeout=300):
         name = OURS if workers == 1 else OURS_2
         yield Server(name, grpcdns.listen, grpcdns.process.pid, grpcdns)
 

@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping
 from typing import Final, NamedTuple
 
 from bench.bootstrap import NOTHING, Estimate
-from bench.measure import cached, churn, freshness, start
+from bench.measure import cached, churn, freshness, growth, start
+from bench.measure.memo import COLD
 from bench.measure.memory import ASKED, SYNCED, TOGETHER
 from bench.samples import Results
 from bench.servers import COREDNS, ECHO, OURS, OURS_2
@@ -74,6 +75,10 @@ TARGETS: Final = (
            _ratio("grpc", "per_second", (OURS, 64), (COREDNS, 64))),
     Target("req/s over gRPC, 64 callers, 1 worker / the lane's echo", False, 0.8,
            _ratio("grpc", "per_second", (OURS, 64), (ECHO, 64))),
+    Target("req/s, every name asked for the first time, 16 callers, 1 worker / CoreDNS", False, 1.0,
+           _ratio("memo", "per_second", (OURS, COLD), (COREDNS, COLD))),
+    Target("CPU per query, every name asked for the first time, 1 worker / CoreDNS", True, 1.0,
+           _ratio("memo", "cpu", (OURS, COLD), (COREDNS, COLD))),
     Target("req/s through CoreDNS without cache, 1 worker / CoreDNS", False, 1.1,
            _ratio("udp", "per_second", (OURS, "no cache"), (COREDNS, "no cache"))),
     Target("req/s through CoreDNS without cache, 2 workers / CoreDNS", False, 1.1,
@@ -97,6 +102,13 @@ TARGETS: Final = (
            _ratio("memory", "pss", (TOGETHER, SYNCED), (COREDNS, SYNCED))),
     Target("memory of feed and 2 workers, every name asked / CoreDNS", True, 1.0,
            _ratio("memory", "pss", (TOGETHER, ASKED), (COREDNS, ASKED))),
+    Target("memory with a million endpoints, synced / CoreDNS", True, 0.4,
+           _ratio("growth", "synced", (OURS_2, growth.MILLION), (COREDNS, growth.MILLION))),
+    Target("memory with a million endpoints, every name asked / CoreDNS", True, 0.4,
+           _ratio("growth", "pss", (OURS_2, growth.MILLION), (COREDNS, growth.MILLION))),
+    Target("p99 while a million endpoints are listed again / idle", True, 2.0,
+           lambda found: found["growth"].ratio_of(
+               growth.RELIST, growth.IDLE, (OURS_2, growth.MILLION))),
 )  # fmt: skip
 
 

@@ -26,6 +26,9 @@ from harness.grpcdns import Grpcdns
 
 SIZES: Final = tuple(map(int, os.environ.get("BENCH_GROWTH", "1000,10000,50000,100000").split(",")))
 CALLERS: Final = 64
+MILLION: Final = 100_000
+"""Services with a million endpoints."""
+IDLE, UPDATES, RELIST = "p99 idle", "p99 updates", "p99 relist"
 RELISTED: Final = 5000
 """Services that are listed again within a second, on the slowest machine."""
 
@@ -70,12 +73,12 @@ def _change(
 ) -> None:
     found = Results("churn")
     seconds = max(setup.seconds, 4.0)
-    churn.note(found, server, churn.IDLE, 0, setup, seconds, churn.nothing())
-    churn.note(found, server, churn.CHURN, 0, setup, seconds, churn.updates(setup))
+    churn.note(found, server, IDLE, 0, setup, seconds, churn.nothing())
+    churn.note(found, server, UPDATES, 0, setup, seconds, churn.updates(setup))
     if relist is not None:
         seconds = max(seconds, setup.size / RELISTED)
-        churn.note(found, server, churn.FEED, 0, setup, seconds, relist)
-    values = {f"p99 {one.case}": one.values["p99"] for one in found.samples}
+        churn.note(found, server, RELIST, 0, setup, seconds, relist)
+    values = {one.case: one.values["p99"] for one in found.samples}
     results.add(server.name, setup.size, 0, **values)
 
 
@@ -92,8 +95,7 @@ def table(results: Results) -> str:
             values = ("synced", "pss", "peak", "per_second")
             cells += [figure(results, server, case, one) for one in values]
             cells.append(figure(results, server, case, "cpu", digits=1))
-            whiles = (churn.IDLE, churn.CHURN, churn.FEED)
-            cells += [figure(results, server, case, f"p99 {one}") for one in whiles]
+            cells += [figure(results, server, case, one) for one in (IDLE, UPDATES, RELIST)]
             rows.append([f"{int(case):,}", server, *cells])
     return table_of(heads, rows) + "\n\n" + _slopes(results)
 

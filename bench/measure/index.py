@@ -1,4 +1,4 @@
-"""The index alone, in a separate process: a synthetic cluster of up to 1,000,000 endpoints.
+"""The index alone, in a separate process: a synthetic cluster of up to 5,000,000 endpoints.
 
 Objects as the feed packs them are applied as a worker applies a list. Then each Service is asked
 for once, without the memo's help, and once more, from the memo as far as its bound allows.
@@ -39,7 +39,7 @@ from grpcdns.core.cluster.store import Entries
 from grpcdns.core.handler import Handler
 from harness.paths import ROOT
 
-SIZES: Final = (10_000, 100_000)
+SIZES: Final = (10_000, 100_000, 500_000)
 """Services; ten endpoints each."""
 ASKED: Final = 10_000
 INDEX: Final = "index"

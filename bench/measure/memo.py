@@ -17,7 +17,8 @@ from bench.setup import Setup, say
 from bench.tables import figure, table_of
 
 CALLERS: Final = 16
-PASSES: Final = ("cold", "warm")
+COLD: Final = "cold"
+PASSES: Final = (COLD, "warm")
 
 
 def measure(setup: Setup) -> Results:
