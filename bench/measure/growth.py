@@ -47,30 +47,31 @@ def measure(setup: Setup, sizes: Sequence[int] = SIZES) -> Results:
 
 def _measure(setup: Setup, results: Results) -> None:
     started = start.measure(setup.once())
-    for server in (OURS_2, COREDNS):
-        (found,) = started.find(server, started.cases()[0])
-        results.add(server, setup.size, 0, start=found.values["seconds"])
+
+    def add(server: Server, pids: list[int], relist: AbstractContextManager[None] | None) -> None:
+        (found,) = started.find(server.name, started.cases()[0])
+        values = {"start": found.values["seconds"], **_ask(server, setup, pids)}
+        results.add(server.name, setup.size, 0, **values, **_change(server, setup, relist))
+
     with servers.ours(setup.place, workers=2) as ours:
         assert isinstance(ours.harness, Grpcdns)
-        _ask(ours, setup, results, list(ours.harness.children().values()))
-        _change(ours, setup, results, churn.during_relist(ours.harness))
+        children = list(ours.harness.children().values())
+        add(ours, children, churn.during_relist(ours.harness))
     with servers.coredns(setup.place, names=setup.names) as peer:
-        _ask(peer, setup, results, peer.pids)
-        _change(peer, setup, results, None)
+        add(peer, peer.pids, None)
 
 
-def _ask(server: Server, setup: Setup, results: Results, pids: list[int]) -> None:
+def _ask(server: Server, setup: Setup, pids: list[int]) -> dict[str, float]:
     synced = usage.memory(pids).pss
     # Every worker gets half of the questions of a pass, by turns: three warm up both memos.
     ask(server, setup, callers=16, seconds=300, count=3 * len(questions(setup.size)))
     found = ask(server, setup, callers=CALLERS, seconds=setup.seconds)
-    memory = usage.memory(pids)._asdict()
-    results.add(server.name, setup.size, 0, **found.values(), **memory, synced=synced)
+    return {**found.values(), **usage.memory(pids)._asdict(), "synced": synced}
 
 
 def _change(
-    server: Server, setup: Setup, results: Results, relist: AbstractContextManager[None] | None
-) -> None:
+    server: Server, setup: Setup, relist: AbstractContextManager[None] | None
+) -> dict[str, float]:
     found = Results("churn")
     seconds = max(setup.seconds, 4.0)
     churn.note(found, server, IDLE, 0, setup, seconds, churn.nothing())
@@ -78,8 +79,7 @@ def _change(
     if relist is not None:
         seconds = max(seconds, setup.size / RELISTED)
         churn.note(found, server, RELIST, 0, setup, seconds, relist)
-    values = {one.case: one.values["p99"] for one in found.samples}
-    results.add(server.name, setup.size, 0, **values)
+    return {one.case: one.values["p99"] for one in found.samples}
 
 
 def table(results: Results) -> str:
@@ -102,18 +102,27 @@ def table(results: Results) -> str:
 
 def _slopes(results: Results) -> str:
     """What 100,000 endpoints more cost, between the smallest and the largest size."""
-    cases = results.cases()
-    small, large = cases[0], cases[-1]
-    step = (int(large) - int(small)) * ENDPOINTS / 100_000
-    found: dict[str, list[float]] = {}
-    for server in results.servers():
-        for value in ("start", "synced", "pss"):
-            ends = [results.spread(server, case, value) for case in (small, large)]
-            low, high = (one.median if one else 0.0 for one in ends)
-            found.setdefault(server, []).append((high - low) / step if step else 0.0)
-    rows = [[server, *(f"{one:,.2f}" for one in slopes)] for server, slopes in found.items()]
+    values = ("start", "synced", "pss")
+    found = {
+        server: [_slope(results, server, value) for value in values] for server in results.servers()
+    }
+    rows = [[server, *map(_text, slopes)] for server, slopes in found.items()]
     if OURS_2 in found and COREDNS in found:
         pairs = zip(found[OURS_2], found[COREDNS], strict=True)
-        rows.append(["ratio", *(f"{ours / peer:,.2f}" if peer else "-" for ours, peer in pairs)])
+        ratios = [ours / peer if ours and peer else None for ours, peer in pairs]
+        rows.append(["ratio", *map(_text, ratios)])
     heads = ("100,000 endpoints more", "start s", "PSS MB, synced", "asked")
     return table_of(heads, rows)
+
+
+def _slope(results: Results, server: str, value: str) -> float | None:
+    found = [(int(case), results.spread(server, case, value)) for case in results.cases()]
+    ends = [(size, one.median) for size, one in found if one is not None]
+    if len(ends) < 2:
+        return None
+    (small, low), (large, high) = min(ends), max(ends)
+    return (high - low) / ((large - small) * ENDPOINTS / 100_000)
+
+
+def _text(figure: float | None) -> str:
+    return "-" if figure is None else f"{figure:,.2f}"

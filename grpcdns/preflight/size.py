@@ -17,7 +17,7 @@ SUPERVISOR_MB: Final = 12.0
 FEED_MB: Final = 17.0
 FEED_BYTES: Final = 110.0
 WORKER_MB: Final = 23.0
-WORKER_BYTES: Final = 350.0
+WORKER_BYTES: Final = 270.0
 """Bytes: for each endpoint."""
 ENDPOINTS_A_SERVICE: Final = 10
 """A Service counts as ten endpoints at least, as in the benchmarks: too much for small ones."""

@@ -161,12 +161,12 @@ CASES = [
     Case("endpoints-not-ready", dns_service.decide_endpoints("k/dns", [piece(False, False)]), FAIL,
          "none of 2 endpoints", "readiness probe"),
     Case("size", size.decide_size(counts(10_000, 100_000), 2), OK,
-         "10,000 Services, 10,000 EndpointSlices with about 100,000 endpoints: expect 156 MB"),
+         "10,000 Services, 10,000 EndpointSlices with about 100,000 endpoints: expect 140 MB"),
     Case("size-one", size.decide_size(size.Counts(1, 1, 1, 0), 1), OK,
          "1 Service, 1 EndpointSlice with about 1 endpoint: expect 52 MB with 1 worker"),
-    Case("size-pods", size.decide_size(counts(pods=100_000), 2), OK, "100,000 Pods: expect 156 MB"),
-    Case("size-over-the-limit", size.decide_size(counts(100_000, 1_000_000), 2), WARNING,
-         "more than the limit of 768Mi", "1,300Mi"),
+    Case("size-pods", size.decide_size(counts(pods=100_000), 2), OK, "100,000 Pods: expect 140 MB"),
+    Case("size-over-the-limit", size.decide_size(counts(150_000, 1_500_000), 2), WARNING,
+         "more than the limit of 768Mi", "1,500Mi"),
 ]  # fmt: skip
 
 
