@@ -189,16 +189,30 @@ def _records(lines: Iterable[str]) -> list[Record]:
     return made
 
 
-def create(api: Api, objects: Iterable[Object]) -> list[Object]:
-    """Creates one kind after the other, then sets the status, which creation ignores."""
+def create(api: Api, objects: Iterable[Object], *, tolerant: bool = False) -> list[Object]:
+    """Creates one kind after the other, then sets the status, which creation ignores. ``tolerant``:
+    without what an API of another version refuses, a name or a value that is allowed since."""
     given = sorted(objects, key=lambda obj: _FIRST.index(obj["kind"]))
     made: list[Object] = []
     for _, group in itertools.groupby(given, key=lambda obj: str(obj["kind"])):
-        made += api.create_all(group)
-    for obj in given:
-        if obj.get("status"):
-            api.patch_status(obj, obj["status"])
+        taken = [obj for obj in group if not tolerant or _is_accepted(api, obj)]
+        made += api.create_all(taken)
+        for obj in taken:
+            if obj.get("status"):
+                api.patch_status(obj, obj["status"])
     return made
+
+
+def _is_accepted(api: Api, obj: Object) -> bool:
+    """By a dry run: its Namespace exists."""
+    try:
+        api.apply(obj, dry_run=True)
+    except ApiError as error:
+        if error.code != 422:
+            raise
+        print(f"refused: {error}")
+        return False
+    return True
 
 
 def _sentinels(number: int) -> list[Object]:
