@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Final
+from urllib.parse import urlencode
 
 from grpcdns.core.dns.wire import TYPES
 from grpcdns.serve.feed.inspector import Explained
@@ -61,10 +62,12 @@ def explain_page(text: str, qtype: str, found: Explained | str, status: Status) 
         else drawing(found, status.at)
     )
     back = h("p", h("a", "Back to the status", href="/"))
-    return _document("grpcdns explain", [_form(text, qtype), shown, back], status)
+    data = f"/api/explain?{urlencode({'name': text, 'type': qtype})}"
+    return _document("grpcdns explain", [_form(text, qtype), shown, back], status, data)
 
 
-def _document(title: str, body: Child, status: Status) -> str:
+def _document(title: str, body: Child, status: Status, data: str = "/api/status") -> str:
+    """``data``: where the same is as JSON."""
     return document(
         h(
             "head",
@@ -88,7 +91,7 @@ def _document(title: str, body: Child, status: Status) -> str:
             h("main", body, id="main"),
             h(
                 "footer",
-                h("p", "Read-only. The same as JSON: ", h("a", "/api/status", href="/api/status")),
+                h("p", "Read-only. The same as JSON: ", h("a", data.partition("?")[0], href=data)),
             ),
         ),
     )
