@@ -21,11 +21,13 @@ _SEED: Final = 20
 
 
 class Estimate(NamedTuple):
-    """A figure with the bounds of its 95 % interval; all nan if nothing was measured."""
+    """A figure with the bounds of its 95 % interval, all nan if nothing was measured, and from how
+    many rounds it is."""
 
     value: float
     low: float
     high: float
+    rounds: int = 0
 
     def text(self, digits: int = 2) -> str:
         if math.isnan(self.value):
@@ -44,7 +46,7 @@ def estimate(samples: Sequence[T], figure: Callable[[Sequence[T]], float]) -> Es
     draw = random.Random(_SEED)
     drawn = sorted(figure(draw.choices(samples, k=len(samples))) for _ in range(DRAWS))
     low, high = drawn[int(_TAIL * DRAWS)], drawn[int((1 - _TAIL) * DRAWS) - 1]
-    return Estimate(figure(samples), low, high)
+    return Estimate(figure(samples), low, high, len(samples))
 
 
 def median(samples: Sequence[float]) -> Estimate:

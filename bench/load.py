@@ -110,8 +110,20 @@ def waited(waiting: subprocess.Popen[str]) -> float:
     return float(json.loads(out)["at"])
 
 
+class Probed(msgspec.Struct, frozen=True):
+    """A change, in milliseconds: ``request``, from the request to the API's response; ``event``,
+    from the response to the event at a plain watch (negative: the event came first); ``after``,
+    from the event to the first right answer, None if there was none; ``ask``: what that answer took
+    itself."""
+
+    request: float
+    event: float
+    after: float | None
+    ask: float
+
+
 class Probe:
-    """Changes objects and waits until the answers follow, at several servers at once."""
+    """Changes objects and waits until the answer of one server follows (bench/load/probe.go)."""
 
     def __init__(self, targets: Mapping[str, str], api: Mapping[str, str | Path]) -> None:
         command: list[Any] = [binary(), "probe"]
@@ -123,17 +135,16 @@ class Probe:
             _words(command), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
 
-    def step(self, **step: Any) -> dict[str, float | None]:
-        """Milliseconds from the API's response to the right answer, by server."""
+    def step(self, target: str, **step: Any) -> Probed:
+        """One change, and the answer of a target. Raises `LoadError`."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        self._process.stdin.write(json.dumps(step) + "\n")
+        self._process.stdin.write(json.dumps({"target": target, **step}) + "\n")
         self._process.stdin.flush()
         line = self._process.stdout.readline()
         if not line:
             raise LoadError("the probe ended")
-        found: dict[str, float | None] = json.loads(line)["after"]
-        return found
+        return msgspec.json.decode(line, type=Probed)
 
     def __enter__(self) -> Probe:
         return self

@@ -86,7 +86,7 @@ def _churn(results: Results, path: Path) -> None:
 
 def _propagation(results: Results, path: Path) -> None:
     figure, (axes,) = _axes(1)
-    for name in results.servers():
+    for name in (OURS, COREDNS):
         for case, style in zip(results.cases(), ("-", "--"), strict=False):
             found = sorted(one.values["ms"] for one in results.find(name, case))
             shares = [(index + 1) / len(found) for index in range(len(found))]

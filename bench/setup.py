@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import compileall
 import subprocess
 import sys
 import tempfile
@@ -12,6 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
+import grpcdns
 from bench.cluster import questions, write_plain, write_questions
 from bench.fill import fill
 from harness.cluster import Cluster
@@ -78,6 +80,7 @@ class Setup:
 def make(size: int, rounds: int, seconds: float) -> Iterator[Setup]:
     """A cluster of that size, up and filled."""
     began = time.monotonic()
+    _write_bytecode()
     with Cluster(controllers=False) as cluster, tempfile.TemporaryDirectory() as folder:
         fill(cluster, size)
         setup = Setup(cluster, size, rounds, seconds, Path(folder), _pod(cluster))
@@ -86,6 +89,12 @@ def make(size: int, rounds: int, seconds: float) -> Iterator[Setup]:
         write_plain(setup.plain, asked)
         say(f"a cluster of {size:,} Services, filled in {time.monotonic() - began:.0f} s")
         yield setup
+
+
+def _write_bytecode() -> None:
+    """As an installation has it: without, each process of ours would compile all that it imports,
+    in an environment with PYTHONDONTWRITEBYTECODE."""
+    compileall.compile_dir(Path(grpcdns.__file__).parent, quiet=1)
 
 
 def _pod(cluster: Cluster) -> Place | None:

@@ -49,7 +49,7 @@ def table(found: Mapping[str, Results]) -> str:
             "-",
             _awaited(found, freshness.PLUGIN_30),
         ],
-        ["from a change in the API to the answer, ms", *_propagation(found), "-"],
+        ["from the event of a change to the answer, ms", *_propagation(found), "-"],
         [
             "from the start to the first answer, s",
             *_medians(found, "start", "seconds", (OURS_2, start.POD), (COREDNS, start.POD)),

@@ -8,7 +8,8 @@
 // `run` is a closed loop (each caller asks again when it is answered), or with -rate an open one:
 // questions are due at fixed times, and a latency counts from when the question was due, so that
 // a server that stalls is charged for all who waited. `wait` asks the first question until it is
-// answered as expected. `probe` changes a cluster and waits for the answer to follow. All print JSON.
+// answered as expected. `probe` changes a cluster, and times the event at a watch and the answer after it. All
+// print JSON.
 package main
 
 import (

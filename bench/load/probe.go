@@ -19,57 +19,58 @@ import (
 	"time"
 
 	"github.com/miekg/dns"
-	"golang.org/x/sys/unix"
 )
 
 // Step is one line of the probe's input: a request to the API, and the answer that is right from
-// then on. The probe sends it, asks every target until it gives that answer, and prints how long
-// after the API's response that was.
+// then on at a target. A watch of the collection, independent of the target, says when the API has
+// sent the event; only from then on is the target asked, one question at a time. So nothing is asked
+// while the change is on its way to the watchers, and all targets are asked alike.
 type Step struct {
+	Target string          `json:"target"`
 	Method string          `json:"method"`
 	Path   string          `json:"path"`
 	Type   string          `json:"type"`
 	Body   json.RawMessage `json:"body"`
+	Watch  string          `json:"watch"`  // the path of the collection
+	Object string          `json:"object"` // NAMESPACE/NAME
 	Name   string          `json:"name"`
 	Qtype  string          `json:"qtype"`
 	Want   []string        `json:"want"` // the answer's addresses, in no order
 }
 
-// Found is a line of output: milliseconds by target, nil where the answer never came.
+// Found is a line of output, in milliseconds: from the request to the API's response; from the
+// response to the event at the watch (less than 0: it came first); from the event to the right
+// answer, nil if that never came; and how long the right answer took itself.
 type Found struct {
-	Request float64             `json:"request"`
-	After   map[string]*float64 `json:"after"`
-}
-
-type target struct {
-	name   string
-	caller Caller
+	Request float64  `json:"request"`
+	Event   float64  `json:"event"`
+	After   *float64 `json:"after"`
+	Ask     float64  `json:"ask"`
 }
 
 func probe(args []string) error {
 	flags := flag.NewFlagSet("probe", flag.ExitOnError)
 	var named list
-	flags.Var(&named, "target", "NAME=ADDR, gRPC; again for another: all are asked at once")
+	flags.Var(&named, "target", "NAME=ADDR, gRPC; again for another")
 	api := flags.String("api", "", "the API, https://HOST:PORT")
 	ca := flags.String("ca", "", "its CA")
 	cert := flags.String("cert", "", "client certificate")
 	key := flags.String("key", "", "its key")
-	every := flags.Duration("every", 250*time.Microsecond, "between two questions to a target")
-	patience := flags.Duration("patience", 10*time.Second, "how long to wait for an answer")
+	patience := flags.Duration("patience", 10*time.Second, "how long to wait for an event, and for an answer")
 	_ = flags.Parse(args)
 
 	client, err := apiClient(*ca, *cert, *key)
 	if err != nil {
 		return err
 	}
-	var targets []target
+	prober := &prober{client, *api, *patience, map[string]Caller{}, map[string]*watch{}}
 	for _, one := range named {
 		name, address, _ := strings.Cut(one, "=")
 		callers, err := dial([]string{address}, false, 1, Plan{Callers: 1, Timeout: *patience})
 		if err != nil {
 			return err
 		}
-		targets = append(targets, target{name, callers[0]})
+		prober.callers[name] = callers[0]
 	}
 	lines := bufio.NewScanner(os.Stdin)
 	lines.Buffer(nil, 1<<20)
@@ -78,7 +79,7 @@ func probe(args []string) error {
 		if err := json.Unmarshal(lines.Bytes(), &step); err != nil {
 			return err
 		}
-		found, err := step.take(client, *api, targets, *every, *patience)
+		found, err := prober.take(&step)
 		if err != nil {
 			return err
 		}
@@ -89,53 +90,174 @@ func probe(args []string) error {
 	return lines.Err()
 }
 
-func (s *Step) take(client *http.Client, api string, targets []target, every, patience time.Duration) (*Found, error) {
-	message := new(dns.Msg).SetQuestion(s.Name, dns.StringToType[s.Qtype])
+type prober struct {
+	client   *http.Client
+	api      string
+	patience time.Duration
+	callers  map[string]Caller
+	watches  map[string]*watch
+}
+
+func (p *prober) take(step *Step) (*Found, error) {
+	caller, known := p.callers[step.Target]
+	if !known {
+		return nil, fmt.Errorf("no target %q", step.Target)
+	}
+	message := new(dns.Msg).SetQuestion(step.Name, dns.StringToType[step.Qtype])
 	wire, err := message.Pack()
 	if err != nil {
 		return nil, err
 	}
-	slices.Sort(s.Want)
-	giveUp := time.Now().Add(patience)
-	seen := make([]time.Time, len(targets))
-	var asking sync.WaitGroup
-	for i, target := range targets {
-		asking.Add(1)
-		go func() {
-			defer asking.Done()
-			seen[i] = s.await(target.caller, wire, every, giveUp)
-		}()
+	slices.Sort(step.Want)
+	following, err := p.follow(step.Watch)
+	if err != nil {
+		return nil, err
 	}
+	seen := following.await(step.Object, func() (time.Time, time.Duration) {
+		return step.ask(caller, wire, time.Now().Add(p.patience))
+	})
 	began := time.Now()
-	err = s.request(client, api)
-	accepted := time.Now()
-	asking.Wait()
-	found := &Found{accepted.Sub(began).Seconds() * 1000, map[string]*float64{}}
-	for i, target := range targets {
-		found.After[target.name] = nil
-		if !seen[i].IsZero() {
-			after := seen[i].Sub(accepted).Seconds() * 1000
-			found.After[target.name] = &after
-		}
+	version, err := p.request(step.Method, step.Path, step.Type, step.Body)
+	if err != nil {
+		return nil, err
 	}
-	return found, err
+	accepted := time.Now()
+	select {
+	case event := <-seen:
+		if event.version != version {
+			return nil, fmt.Errorf("%s: an event of version %s, not %s", step.Object, event.version, version)
+		}
+		found := &Found{milliseconds(accepted.Sub(began)), milliseconds(event.at.Sub(accepted)), nil, milliseconds(event.took)}
+		if !event.answered.IsZero() {
+			after := milliseconds(event.answered.Sub(event.at))
+			found.After = &after
+		}
+		return found, nil
+	case <-time.After(2 * p.patience):
+		return nil, fmt.Errorf("%s: no event", step.Object)
+	}
 }
 
-// await asks until the answer is right, and says when that was.
-func (s *Step) await(caller Caller, wire []byte, every time.Duration, giveUp time.Time) time.Time {
-	runtime.LockOSThread()
-	_ = unix.Prctl(unix.PR_SET_TIMERSLACK, 1, 0, 0, 0)
-	for due := time.Now(); due.Before(giveUp); {
+// ask asks one question after the other until the answer is right; says when that was, and how long
+// the right one took.
+func (s *Step) ask(caller Caller, wire []byte, giveUp time.Time) (time.Time, time.Duration) {
+	for began := time.Now(); began.Before(giveUp); began = time.Now() {
 		if reply, err := caller.ask(wire, 1); err == nil && slices.Equal(addresses(reply), s.Want) {
-			return time.Now()
+			now := time.Now()
+			return now, now.Sub(began)
 		}
-		due = due.Add(every)
-		if now := time.Now(); due.Before(now) {
-			due = now
-		}
-		sleepUntil(due)
 	}
-	return time.Time{}
+	return time.Time{}, 0
+}
+
+func milliseconds(d time.Duration) float64 { return d.Seconds() * 1000 }
+
+// watch is a plain watch of a collection. What is awaited is called from the goroutine that has
+// read its event: no hand-over is measured.
+type watch struct {
+	mutex   sync.Mutex
+	object  string
+	then    func() (time.Time, time.Duration)
+	seen    chan seen
+	trouble error
+}
+
+type seen struct {
+	version  string
+	at       time.Time
+	answered time.Time
+	took     time.Duration
+}
+
+// metadata is what the probe reads of an object, or of a list.
+type metadata struct {
+	Namespace       string `json:"namespace"`
+	Name            string `json:"name"`
+	ResourceVersion string `json:"resourceVersion"`
+}
+
+type object struct {
+	Metadata metadata `json:"metadata"`
+}
+
+// follow returns the watch of a collection, begun at its present version.
+func (p *prober) follow(path string) (*watch, error) {
+	if w, known := p.watches[path]; known {
+		return w, w.problem()
+	}
+	version, err := p.request("GET", path+"?limit=1", "", nil)
+	if err != nil {
+		return nil, err
+	}
+	request, err := http.NewRequest("GET", p.api+path+"?watch=true&resourceVersion="+version, nil)
+	if err != nil {
+		return nil, err
+	}
+	endless := *p.client
+	endless.Timeout = 0
+	response, err := endless.Do(request)
+	if err != nil {
+		return nil, err
+	}
+	if response.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("watch %s: %s", path, response.Status)
+	}
+	w := &watch{}
+	p.watches[path] = w
+	go w.run(response.Body)
+	return w, nil
+}
+
+func (w *watch) run(body io.ReadCloser) {
+	defer body.Close()
+	runtime.LockOSThread()
+	lines := bufio.NewReaderSize(body, 1<<20)
+	for {
+		line, err := lines.ReadBytes('\n')
+		at := time.Now()
+		var event struct {
+			Object object `json:"object"`
+		}
+		if err == nil {
+			err = json.Unmarshal(line, &event)
+		}
+		if err != nil {
+			w.mutex.Lock()
+			w.trouble = fmt.Errorf("watch: %w", err)
+			w.mutex.Unlock()
+			return
+		}
+		meta := event.Object.Metadata
+		if then, to := w.take(meta.Namespace + "/" + meta.Name); then != nil {
+			answered, took := then()
+			to <- seen{meta.ResourceVersion, at, answered, took}
+		}
+	}
+}
+
+// await says what to call at the next event of an object; the outcome comes through the channel.
+func (w *watch) await(object string, then func() (time.Time, time.Duration)) <-chan seen {
+	w.mutex.Lock()
+	defer w.mutex.Unlock()
+	w.object, w.then, w.seen = object, then, make(chan seen, 1)
+	return w.seen
+}
+
+func (w *watch) take(object string) (func() (time.Time, time.Duration), chan<- seen) {
+	w.mutex.Lock()
+	defer w.mutex.Unlock()
+	if w.then == nil || w.object != object {
+		return nil, nil
+	}
+	then := w.then
+	w.then = nil
+	return then, w.seen
+}
+
+func (w *watch) problem() error {
+	w.mutex.Lock()
+	defer w.mutex.Unlock()
+	return w.trouble
 }
 
 func addresses(reply []byte) (found []string) {
@@ -155,22 +277,30 @@ func addresses(reply []byte) (found []string) {
 	return found
 }
 
-func (s *Step) request(client *http.Client, api string) error {
-	request, err := http.NewRequest(s.Method, api+s.Path, bytes.NewReader(s.Body))
+// request returns the version of the object, or of the list, that the API answers with.
+func (p *prober) request(method, path, kind string, body []byte) (string, error) {
+	request, err := http.NewRequest(method, p.api+path, bytes.NewReader(body))
 	if err != nil {
-		return err
+		return "", err
 	}
-	request.Header.Set("Content-Type", s.Type)
-	response, err := client.Do(request)
+	if kind != "" {
+		request.Header.Set("Content-Type", kind)
+	}
+	response, err := p.client.Do(request)
 	if err != nil {
-		return err
+		return "", err
 	}
 	defer response.Body.Close()
-	text, _ := io.ReadAll(response.Body)
-	if response.StatusCode >= 300 {
-		return fmt.Errorf("%s %s: %s: %s", s.Method, s.Path, response.Status, text)
+	text, err := io.ReadAll(response.Body)
+	if err != nil {
+		return "", err
 	}
-	return nil
+	if response.StatusCode >= 300 {
+		return "", fmt.Errorf("%s %s: %s: %s", method, path, response.Status, text)
+	}
+	var found object
+	err = json.Unmarshal(text, &found)
+	return found.Metadata.ResourceVersion, err
 }
 
 func apiClient(ca, cert, key string) (*http.Client, error) {

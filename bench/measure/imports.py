@@ -1,4 +1,4 @@
-"""What importing a module costs a process: time and memory, each in a fresh interpreter.
+"""What importing a module costs a process: CPU time and memory, each in a fresh interpreter.
 
     python -m bench.measure.imports MODULE...
 
@@ -29,9 +29,9 @@ MODULES: Final = (
 RUNS: Final = 7
 _CODE: Final = """
 import resource, time
-before, began = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.perf_counter()
+before, began = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.process_time()
 import {module}
-took = time.perf_counter() - began
+took = time.process_time() - began
 print(took, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
 """
 

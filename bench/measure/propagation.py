@@ -1,8 +1,10 @@
-"""From the API's response to a change to the first right answer, of grpcdns and CoreDNS.
+"""From the event of a change at a plain watch to the first right answer, of grpcdns and CoreDNS.
 
-Both servers are asked over gRPC every quarter of a millisecond while one Service is created or one
-slice is changed, so that each change is compared. Time counts from the API's response; the event
-may arrive before it, so the shortest times are near zero or negative.
+The prober is passive until the event comes: it watches the collection as an independent client, and
+only then asks one server over gRPC, one question in flight, until the answer is right. The servers
+take turns, a change each. So neither server is asked while the change is on its way, and both are
+asked alike; each time contains the question that brought the right answer. The API's delay, from
+its response to the event at the watch, is a row in the table: it is no server's.
 """
 
 from __future__ import annotations
@@ -21,7 +23,9 @@ from bench.tables import table_of
 from harness.objects import port, service
 
 EVENTS: Final = 100
-"""Of each kind in each round."""
+"""Of each kind in each round, at each server."""
+API: Final = "the API alone"
+"""In place of a server: from the response to the event at the watch."""
 _MADE_IPS: Final = int(IPv4Address("10.96.250.0"))
 _MERGE: Final = "application/merge-patch+json"
 SERVICE, SLICE = "Service created", "slice changed"
@@ -34,13 +38,15 @@ def measure(setup: Setup) -> Results:
         peer = stack.enter_context(servers.coredns(setup.place, names=setup.names))
         targets = {OURS: ours.targets[0], COREDNS: peer.targets[0]}
         probe = stack.enter_context(load.Probe(targets, setup.api_flags))
-        events = EVENTS if setup.seconds >= 2 else 10
+        events = len(targets) * (EVENTS if setup.seconds >= 2 else 10)
         for number in range(setup.rounds):
-            for case, step in _steps(setup, events):
-                for name, milliseconds in probe.step(**step).items():
-                    if milliseconds is None:
-                        raise load.LoadError(f"{name}: no right answer to {step['name']}")
-                    results.add(name, case, number, ms=milliseconds)
+            for at, (case, step) in enumerate(_steps(setup, events)):
+                name = list(targets)[(at // 2 + number) % len(targets)]
+                found = probe.step(name, **step)
+                if found.after is None:
+                    raise load.LoadError(f"{name}: no right answer to {step['name']}")
+                results.add(name, case, number, ms=found.after, ask=found.ask)
+                results.add(API, case, number, ms=found.event, request=found.request)
             _undo(setup, events)
             say(f"propagation: round {number + 1} of {setup.rounds}")
     return results
@@ -60,6 +66,8 @@ def _make(event: int) -> dict[str, Any]:
     return {
         "method": "POST",
         "path": "/api/v1/namespaces/team-0/services",
+        "watch": "/api/v1/services",
+        "object": f"team-0/made-{event}",
         "type": "application/json",
         "body": body,
         "name": f"made-{event}.team-0.svc.cluster.local.",
@@ -71,10 +79,12 @@ def _make(event: int) -> dict[str, Any]:
 def _change(name: Name, event: int) -> dict[str, Any]:
     address = f"10.252.{event >> 8}.{event & 255}"
     obj = slice_of(name, address)
-    path = f"/apis/discovery.k8s.io/v1/namespaces/{name.namespace}/endpointslices"
+    group = "/apis/discovery.k8s.io/v1"
     return {
         "method": "PATCH",
-        "path": f"{path}/{obj['metadata']['name']}",
+        "path": f"{group}/namespaces/{name.namespace}/endpointslices/{obj['metadata']['name']}",
+        "watch": f"{group}/endpointslices",
+        "object": f"{name.namespace}/{obj['metadata']['name']}",
         "type": _MERGE,
         "body": {"endpoints": obj["endpoints"]},
         "name": name.qname,
@@ -101,11 +111,12 @@ def table(results: Results) -> str:
     heads = ("change", "server", "p50 ms", "p99 ms", "max ms", "p50 / CoreDNS", "p99 / CoreDNS")
     rows = []
     for case in results.cases():
-        for server in results.servers():
+        for server in sorted(results.servers(), key=(API, COREDNS, OURS).index):
             cells = [f"{quantile(results, server, case, q):.2f}" for q in (0.5, 0.99, 1.0)]
             cells += [
+                "-" if server == API else
                 results.quantile_ratio("ms", (server, case), (COREDNS, case), q).text()
                 for q in (0.5, 0.99)
-            ]
+            ]  # fmt: skip
             rows.append([case, server, *cells])
     return table_of(heads, rows)

@@ -40,7 +40,7 @@ def test_a_ratio_is_the_median_over_rounds() -> None:
     for number, (ours, peer) in enumerate(((10.0, 20.0), (100.0, 50.0), (30.0, 30.0))):
         results.add(OURS, 64, number, cpu=ours)
         results.add(COREDNS, 64, number, cpu=peer)
-    assert results.ratio("cpu", (OURS, 64), (COREDNS, 64)) == Estimate(1.0, 0.5, 2.0)
+    assert results.ratio("cpu", (OURS, 64), (COREDNS, 64)) == Estimate(1.0, 0.5, 2.0, 3)
     assert results.spread(OURS, 64, "cpu") == Spread(30.0, 10.0, 100.0)
     assert math.isnan(results.ratio("cpu", (ECHO, 64), (COREDNS, 64)).value)
 
@@ -60,8 +60,10 @@ def test_a_quantile_draws_whole_rounds() -> None:
         for _ in range(10):
             results.add(OURS, "", number, ms=2.0 + number)
             results.add(COREDNS, "", number, ms=2.0)
-    assert results.quantile_ratio("ms", (OURS, ""), (COREDNS, ""), 0.5) == Estimate(1.5, 1.0, 2.0)
-    assert results.quantile("ms", (OURS, ""), 0.99) == Estimate(4.0, 2.0, 4.0)
+    assert results.quantile_ratio("ms", (OURS, ""), (COREDNS, ""), 0.5) == Estimate(
+        1.5, 1.0, 2.0, 3
+    )
+    assert results.quantile("ms", (OURS, ""), 0.99) == Estimate(4.0, 2.0, 4.0, 3)
 
 
 @pytest.mark.parametrize(
@@ -77,7 +79,7 @@ def test_a_target_is_met_or_missed_by_its_whole_interval(
     cpu: Sequence[float], verdict: str
 ) -> None:
     results = Results("grpc")
-    for number, value in enumerate(cpu):
+    for number, value in enumerate([*cpu] * 3):
         results.add(OURS, 64, number, cpu=value, per_second=100.0)
         results.add(COREDNS, 64, number, cpu=10.0, per_second=100.0)
     table = targets.table({"grpc": results})
@@ -85,6 +87,17 @@ def test_a_target_is_met_or_missed_by_its_whole_interval(
     assert f"| at most 0.7 | {shown} | {verdict} |" in table
     assert "| at least 1.2 | 1.00 [1.00, 1.00] | missed |" in table
     assert "not measured" in table
+
+
+def test_few_rounds_decide_nothing() -> None:
+    results = Results("grpc")
+    for number in range(targets.ROUNDS):
+        table = targets.table({"grpc": results})
+        assert "| met |" not in table
+        results.add(OURS, 64, number, cpu=5.0)
+        results.add(COREDNS, 64, number, cpu=10.0)
+    assert f"undecided: {targets.ROUNDS - 1} rounds" in table
+    assert "| at most 0.7 | 0.50 [0.50, 0.50] | met |" in targets.table({"grpc": results})
 
 
 def test_a_busy_machine_is_noted() -> None:
