@@ -92,16 +92,13 @@ class Grpcdns:
         for entry in Path("/proc").iterdir():
             try:
                 status = (entry / "stat").read_text().rsplit(")", 1)[1].split()
-                argv = (entry / "cmdline").read_bytes().split(b"\0")
+                name = (entry / "comm").read_text().strip()
             except (OSError, IndexError):
                 continue
             if int(status[1]) != self.process.pid or status[0] == "Z":
                 continue
-            words = [word.decode() for word in argv]
-            if "grpcdns.serve.feed" in words:
-                found["feed"] = int(entry.name)
-            elif "grpcdns.serve.worker" in words:
-                found[f"worker {words[words.index('grpcdns.serve.worker') + 2]}"] = int(entry.name)
+            if name == "feed" or name.startswith("worker-"):
+                found[name.replace("-", " ")] = int(entry.name)
         return found
 
     def __enter__(self) -> Self:

@@ -14,12 +14,15 @@ from grpcdns import log
 from grpcdns.config.options import Config, UserError
 from grpcdns.serve.rundir import RunDir
 
+_log = logging.getLogger(__name__)
+
 DRAINED: Final = 0
 USER_ERROR: Final = 2
 NO_ADDRESS: Final = 3
 """A worker's address cannot be bound; `Heartbeat.refuse` has said why."""
 
 _PR_SET_PDEATHSIG: Final = 1
+_PR_SET_NAME: Final = 15
 _M_ARENA_MAX: Final = -8
 _ARENAS: Final = 2
 
@@ -34,8 +37,9 @@ def given_fds(arguments: list[str]) -> tuple[int | None, int | None]:
 
 
 def main(name: str, run: Callable[[], int], beat_fd: int | None) -> int:
-    """Run a child process; returns its exit code. A `UserError` is the supervisor's to log, as its
-    last line."""
+    """Run a child process, with the name that the log gives it; returns its exit code. A
+    `UserError` is the supervisor's to log, as its last line."""
+    take_name(name)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the supervisor decides what it means
     faulthandler.enable()  # of a crash in C, the log then has the stack of each thread
     die_with_parent(beat_fd)
@@ -48,7 +52,7 @@ def main(name: str, run: Callable[[], int], beat_fd: int | None) -> int:
     except BrokenPipeError:
         return 1
     except Exception:
-        logging.getLogger(f"grpcdns.serve.{name}").exception("%s ended", name)
+        _log.exception("%s ended", name)
         return 1
 
 
@@ -57,6 +61,13 @@ def start_log(process: str, config: Config, fd: int | None = None) -> None:
     if fd is not None:
         os.set_inheritable(fd, False)
     log.start(process, config.log_level, config.log_format, fd)
+
+
+def take_name(name: str) -> None:
+    """What ``ps -o comm`` and ``top`` show: a copy of the supervisor has its command line."""
+    import ctypes
+
+    ctypes.CDLL(None).prctl(_PR_SET_NAME, name.encode(), 0, 0, 0)
 
 
 def die_with_parent(beat_fd: int | None) -> None:

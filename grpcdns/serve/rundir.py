@@ -66,6 +66,10 @@ class RunDir:
     def write_config(self, config: Config) -> None:
         self._write("config.json", config.to_json())
 
+    def configured(self) -> float:
+        """When the options were written (unix seconds): at the start, and at each reload."""
+        return (self.path / "config.json").stat().st_mtime
+
     def supervision(self) -> Supervision:
         """What the supervisor last wrote; nothing when it has not yet."""
         try:

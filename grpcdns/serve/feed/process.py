@@ -2,7 +2,9 @@
 
     python -m grpcdns.serve.feed RUNDIR [LOG_FD BEAT_FD]
 
-It never imports grpc. When it dies the workers go on answering; its successor resyncs them.
+What only people and Prometheus look at is loaded once the source has been started, while the API
+makes its first list. It never imports grpc. When it dies the workers go on answering; its successor
+resyncs them.
 """
 
 from __future__ import annotations
@@ -12,19 +14,20 @@ import signal
 import sys
 import threading
 import time
+from typing import TYPE_CHECKING
 
 from grpcdns.config.options import Config, UserError
-from grpcdns.serve import child_process
+from grpcdns.serve import child_process, timeslice
 from grpcdns.serve.feed.broadcast import Broadcast
-from grpcdns.serve.feed.http import HttpServer
 from grpcdns.serve.feed.loop import FeedLoop
-from grpcdns.serve.feed.metrics import Metrics
-from grpcdns.serve.feed.networks import ServiceNetworks
 from grpcdns.serve.feed.snapshots import Snapshots
-from grpcdns.serve.feed.status import StatusKeeper
 from grpcdns.serve.rundir import RunDir
 from grpcdns.source.make import Source, make_source
-from grpcdns.source.unmatched import unmatched
+
+if TYPE_CHECKING:
+    from grpcdns.serve.feed.http import HttpServer
+    from grpcdns.serve.feed.networks import ServiceNetworks
+    from grpcdns.serve.feed.status import StatusKeeper
 
 _log = logging.getLogger("grpcdns.serve.feed")
 
@@ -49,31 +52,22 @@ class FeedProcess:
             hold_empty=config.hold_empty,
         )
         self._snapshots = Snapshots(config, self._broadcast)
-        self._networks = ServiceNetworks(self._broadcast.store, config.policy())
-        metrics = Metrics(
-            run, config, self._broadcast, self._loop, self._snapshots, self._source.samples,
-            self._networks,
-        )  # fmt: skip
-        self._status = StatusKeeper(run, config, self._broadcast, self._loop, metrics)
-        self._http = [HttpServer(config.metrics, metrics.routes())] if config.metrics else []
-        if config.admin:
-            from grpcdns.serve.feed.admin import make_server
-
-            self._http.append(make_server(config.admin, self._status))
+        self._networks: ServiceNetworks | None = None
+        self._status: StatusKeeper | None = None
+        self._http: list[HttpServer] = []
 
     def serve(self) -> int:
         self._snapshots.restore()
-        for server in self._http:
-            server.start()
-        self._status.start()
         starter = threading.Thread(target=self._start_source, name="source", daemon=True)
         starter.start()
         try:
+            self._start_views()
             self._loop.serve(
                 self._broadcast, {signal.SIGTERM: self._loop.stop, signal.SIGHUP: self._reload}
             )
         finally:
-            self._status.stop()
+            if self._status is not None:
+                self._status.stop()
             self._source.stop()
             self._snapshots.stop()
             for server in self._http:
@@ -81,6 +75,30 @@ class FeedProcess:
         if self._refused is not None:
             raise self._refused
         return child_process.DRAINED
+
+    def _start_views(self) -> None:
+        """Metrics, page and status. Raises `UserError` for an address that cannot be bound."""
+        from grpcdns.serve.feed.http import HttpServer
+        from grpcdns.serve.feed.metrics import Metrics
+        from grpcdns.serve.feed.networks import ServiceNetworks
+        from grpcdns.serve.feed.status import StatusKeeper
+
+        config = self._config
+        self._networks = ServiceNetworks(self._broadcast.store, config.policy())
+        metrics = Metrics(
+            self._run, config, self._broadcast, self._loop, self._snapshots, self._source.samples,
+            self._networks,
+        )  # fmt: skip
+        self._status = StatusKeeper(self._run, config, self._broadcast, self._loop, metrics)
+        if config.metrics:
+            self._http.append(HttpServer(config.metrics, metrics.routes()))
+        if config.admin:
+            from grpcdns.serve.feed.admin import make_server
+
+            self._http.append(make_server(config.admin, self._status))
+        for server in self._http:
+            server.start()
+        self._status.start()
 
     def _start_source(self) -> None:
         """In its own thread: a login may take a while, and a snapshot is served meanwhile."""
@@ -98,7 +116,8 @@ class FeedProcess:
         self._heartbeat.beat(up=self._started)
         self._broadcast.tick()
         self._snapshots.tick()
-        self._networks.tick()
+        if self._networks is not None:
+            self._networks.tick()
         self._report_sync(time.monotonic() - self._began)
 
     def _report_sync(self, waited: float) -> None:
@@ -107,6 +126,8 @@ class FeedProcess:
             self._synced = True
             _log.info("synced after %.1f s: %s", waited, self._broadcast.counts())
             if not self._config.manifests:  # that source has said so already
+                from grpcdns.source.unmatched import unmatched
+
                 for text in unmatched(self._broadcast.store.bodies, self._config):
                     _log.warning("%s", text)
         if not self._warned and waited > self._config.startup_timeout:
@@ -120,8 +141,9 @@ class FeedProcess:
         child_process.start_log("feed", self._config)
         self._snapshots.use(self._config)
         self._source.set_policy(self._config.policy())
-        self._networks.use(self._config.policy())
-        self._status.use(self._config)
+        if self._networks is not None and self._status is not None:
+            self._networks.use(self._config.policy())
+            self._status.use(self._config)
         _log.info("configuration reloaded")
 
 
@@ -132,6 +154,7 @@ def main() -> int:
     def serve() -> int:
         config = child_process.read_config(run)
         child_process.start_log("feed", config, log_fd)
+        timeslice.shorten()
         return FeedProcess(run, config, beat_fd).serve()
 
     return child_process.main("feed", serve, beat_fd)

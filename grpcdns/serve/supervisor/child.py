@@ -18,6 +18,7 @@ from grpcdns.config import options
 from grpcdns.log import STDERR
 from grpcdns.serve.child_process import REFUSED, UP
 from grpcdns.serve.procfs import cpu_used, cpu_wait, is_ready, state
+from grpcdns.serve.supervisor import forked
 from grpcdns.serve.supervisor.stderr import Stderr
 
 LIVED: Final = 5.0
@@ -31,7 +32,8 @@ _ROOT: Final = str(Path(options.__file__).parents[2])
 
 class Child:
     """``silence``: the most seconds without a heartbeat; ``grace``: the most before the first.
-    ``log_fd``: where it logs to, an inheritable file descriptor."""
+    ``log_fd``: where it logs to, an inheritable file descriptor. ``fork``: it is a copy of this
+    process if that has no other thread (`forked`), else a new interpreter."""
 
     def __init__(
         self,
@@ -42,6 +44,7 @@ class Child:
         silence: float,
         grace: float,
         log_fd: int = STDERR,
+        fork: bool = False,
     ) -> None:
         self.name = name
         self.silence = silence
@@ -58,7 +61,10 @@ class Child:
         """When to start it (`time.monotonic`), while it is not running."""
         self.stderr: Stderr | None = None
         """Its fd 2, while it runs."""
-        self._argv = (sys.executable, "-P", "-m", module, *args, str(log_fd))
+        self._module = module
+        self._args = (*args, str(log_fd))
+        self._log_fd = log_fd
+        self._fork = fork
         self._started = 0.0
         self._heard = 0.0
         self._beating = False
@@ -67,22 +73,18 @@ class Child:
         """When its silence began; its wait for a CPU (ns) and its CPU time (s) by then."""
 
     def start(self) -> None:
-        """Spawn it. Raises OSError."""
+        """Start it. Raises OSError."""
         stderr = Stderr(self.name)
         reader, writer = os.pipe()
         os.set_blocking(reader, False)
         os.set_inheritable(writer, True)
-        path = os.pathsep.join(filter(None, (_ROOT, os.environ.get("PYTHONPATH"))))
+        args = (*self._args, str(writer))
         try:
-            self.pid = os.posix_spawn(
-                sys.executable,
-                (*self._argv, str(writer)),
-                {**os.environ, "PYTHONPATH": path},
-                file_actions=((os.POSIX_SPAWN_DUP2, stderr.writer, STDERR),),
-                setpgroup=0,  # the terminal's signals are for the supervisor alone
-                setsigmask=(),
-                setsigdef=(signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGPIPE),
-            )
+            if self._fork and forked.is_possible():
+                kept = (self._log_fd, writer)
+                self.pid = forked.fork(self._module, args, _ROOT, stderr.writer, kept)
+            else:
+                self.pid = self._spawn(args, stderr.writer)
         except OSError:
             os.close(reader)
             os.close(stderr.fd)
@@ -96,6 +98,17 @@ class Child:
         self._started = self._heard = time.monotonic()
         self._beating = False
         self._strain = None
+
+    def _spawn(self, args: tuple[str, ...], stderr: int) -> int:
+        return os.posix_spawn(
+            sys.executable,
+            (sys.executable, "-P", "-m", self._module, *args),
+            {**os.environ, "PYTHONPATH": forked.path_with(_ROOT)},
+            file_actions=((os.POSIX_SPAWN_DUP2, stderr, STDERR),),
+            setpgroup=0,  # the terminal's signals are for the supervisor alone
+            setsigmask=(),
+            setsigdef=(signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGPIPE),
+        )
 
     def hear(self) -> None:
         """Read the heartbeats in the pipe."""

@@ -89,6 +89,7 @@ class Supervisor:
             silence=FEED_SILENCE,
             grace=60.0,
             log_fd=log_fd,
+            fork=True,
         )
         self._workers = [
             Child(
@@ -98,6 +99,7 @@ class Supervisor:
                 silence=WORKER_SILENCE,
                 grace=START_GRACE,
                 log_fd=log_fd,
+                fork=True,
             )
             for number in range(len(config.listen))
         ]

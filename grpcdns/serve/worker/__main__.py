@@ -3,9 +3,11 @@
 import sys
 
 from grpcdns.serve.worker.transport.experiments import set_experiments
+from grpcdns.serve.worker.unused import load_when_used
 
 if __name__ == "__main__":
-    set_experiments()  # before grpc is imported
+    set_experiments()  # both before grpc is imported
+    load_when_used()
     from grpcdns.serve.worker.process import main
 
     sys.exit(main())

@@ -15,7 +15,7 @@ import signal
 import sys
 import time
 from collections.abc import Iterator
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from grpcdns.config.options import Config, UserError
 from grpcdns.histogram import histogram
@@ -30,7 +30,9 @@ from grpcdns.serve.worker.transport.health import Health
 from grpcdns.serve.worker.transport.probe import Probe, new_message
 from grpcdns.serve.worker.transport.server import Listeners
 from grpcdns.serve.worker.transport.threads import Threads
-from grpcdns.serve.worker.transport.tls import make_credentials
+
+if TYPE_CHECKING:
+    import grpc
 
 _log = logging.getLogger("grpcdns.serve.worker")
 
@@ -53,6 +55,7 @@ class WorkerProcess:
 
     def __init__(self, run: RunDir, number: int, config: Config, beat_fd: int | None) -> None:
         self._run = run
+        self._config = config
         self._name = f"{link.WORKER}{number}"
         self._number = number
         self._draining = False
@@ -66,7 +69,7 @@ class WorkerProcess:
             self._health,
             private=run.probe(number),
             group=config.socket_group,
-            credentials=make_credentials(config),
+            credentials=_credentials(config),
         )
         self._transport = make_transport(
             config.transport, listeners, self._answerer.answer, pressure
@@ -87,8 +90,9 @@ class WorkerProcess:
         except AddressError as error:
             self._heartbeat.refuse(str(error))
             return child_process.NO_ADDRESS
-        self._receiver.start()
         self._probe.start()
+        self._restore()
+        self._receiver.start()
         for count in _forever():
             caught = signal.sigtimedwait(SIGNALS, _HOUSEKEEPING)
             if caught is None:
@@ -99,6 +103,17 @@ class WorkerProcess:
                 break
         self._drain()
         return child_process.DRAINED
+
+    def _restore(self) -> None:
+        """Serve from the snapshot, if there is one and nothing ends us meanwhile."""
+        if not self._config.snapshot:
+            return
+        from grpcdns.serve.worker.restored import restore
+
+        for _ in restore(self._config, self._answerer, self._run.configured()):
+            if signal.SIGTERM in signal.sigpending():
+                return
+        self._update_health()
 
     def _drain(self) -> None:
         """Take no new calls and finish those in flight."""
@@ -157,6 +172,14 @@ class WorkerProcess:
         yield from self._answerer.samples()
 
 
+def _credentials(config: Config) -> grpc.ServerCredentials | None:
+    if not config.tls_cert:
+        return None
+    from grpcdns.serve.worker.transport.tls import make_credentials
+
+    return make_credentials(config)
+
+
 def make_transport(
     choice: str, listeners: Listeners, answer: Servicer, pressure: Pressure
 ) -> Transport:
@@ -183,11 +206,12 @@ def main() -> int:
     # would let it kill the process whenever the main thread is not waiting.
     signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     run, number = RunDir(sys.argv[1]), int(sys.argv[2])
+    name = f"{link.WORKER}{number}"
     log_fd, beat_fd = child_process.given_fds(sys.argv[3:])
 
     def serve() -> int:
         config = child_process.read_config(run)
-        child_process.start_log(f"{link.WORKER}{number}", config, log_fd)
+        child_process.start_log(name, config, log_fd)
         return WorkerProcess(run, number, config, beat_fd).serve()
 
-    return child_process.main("worker", serve, beat_fd)
+    return child_process.main(name, serve, beat_fd)

@@ -18,7 +18,7 @@ from typing import Final, TypeVar
 
 from grpcdns.core.cluster.objects import Kind
 from grpcdns.core.cluster.store import Entries
-from grpcdns.serve import link
+from grpcdns.serve import link, timeslice
 from grpcdns.serve.worker.answerer import Answerer
 
 _log = logging.getLogger(__name__)
@@ -75,6 +75,7 @@ class Receiver:
         self._reading.join()
 
     def _run(self) -> None:
+        timeslice.shorten()
         delay = _FIRST_DELAY
         while not self._stopped.is_set():
             try:

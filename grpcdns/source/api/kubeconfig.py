@@ -1,5 +1,4 @@
-"""Reads a kubeconfig, with the ``kubernetes`` package where it takes one (the other importer is
-preflight).
+"""Reads a kubeconfig with the ``kubernetes`` package (the other importer is preflight).
 
     python -m grpcdns.source.api.kubeconfig FILES [CONTEXT]
 
@@ -20,7 +19,6 @@ from typing import Any
 import msgspec
 
 from grpcdns.source.api.login import Login
-from grpcdns.source.api.plain_kubeconfig import plain
 
 
 class _Reasons(logging.Handler):
@@ -132,7 +130,7 @@ def _read(path: str | None) -> str:
 def main(arguments: list[str]) -> int:
     """Exit code 0 and a Login on stdout, or 1 and a line on stderr."""
     try:
-        login = plain(*arguments) or load(*arguments)
+        login = load(*arguments)
     except ValueError as error:
         print(error, file=sys.stderr)
         return 1

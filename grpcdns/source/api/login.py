@@ -1,11 +1,11 @@
 """Where the API is and who we are there: from a Pod's service account or from a kubeconfig.
 
-A kubeconfig is read by the ``kubernetes`` package (contexts, exec plugins, OIDC, merged files) in a
-short-lived process, ``python -m grpcdns.source.api.kubeconfig``. Imported here, the package would
-keep 35 MB and 550 modules for good, none of them used again, as kubernetes/__init__ imports all of
-itself (measured with kubernetes 37.0.2). The process takes 0.25 s, less if it needs no package
-(plain_kubeconfig.py); the feed goes on starting meanwhile. A service account needs no package: two
-variables and two files. Its token is read again for each request, as the kubelet rotates it.
+A kubeconfig with a token or certificates is read here (plain_kubeconfig.py). Others (exec plugins,
+OIDC, merged files) are read by the ``kubernetes`` package in a short-lived process, ``python -m
+grpcdns.source.api.kubeconfig``. Imported here, the package would keep 35 MB and 550 modules for
+good, none of them used again, as kubernetes/__init__ imports all of itself (measured with
+kubernetes 37.0.2). A service account needs no package: two variables and two files. Its token is
+read again for each request, as the kubelet rotates it.
 
 A mistake in either is a UserError; it ends the start, and later counts as a failure to reach the
 API.
@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import os
 import ssl
-import subprocess
 import sys
 from pathlib import Path
 from typing import Final
@@ -99,8 +98,17 @@ def in_cluster(folder: Path = SERVICE_ACCOUNT) -> Login:
 
 
 def from_kubeconfig(path: str, context: str = "") -> Login:
-    """The Login that kubeconfig files (separated by colons) describe, read in a child process.
-    Raises UserError."""
+    """The Login that kubeconfig files (separated by colons) describe; read in a child process if
+    that needs the package. Raises UserError."""
+    from grpcdns.source.api.plain_kubeconfig import plain
+
+    login = plain(path, context)
+    return _from_package(path, context) if login is None else login
+
+
+def _from_package(path: str, context: str) -> Login:
+    import subprocess
+
     command = [sys.executable, "-m", "grpcdns.source.api.kubeconfig", path, context]
     try:
         done = subprocess.run(

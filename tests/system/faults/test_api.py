@@ -160,7 +160,8 @@ def test_a_snapshot_answers_while_the_api_is_away(away: Away, tmp_path: Path) ->
         assert 0 < ttl <= 30
         assert grpcdns.ask(f"doomed{SVC}").answer
         assert "snapshot" in grpcdns.process.log_text
-        assert away.metric("grpcdns_restored_age_seconds") > 0
+        # The workers need no feed for this: they may be there before it is.
+        wait_until(lambda: away.metric("grpcdns_restored_age_seconds") > 0, "the feed's metrics")
         away.wire.mend()
         wait_until(lambda: ask_rcode(grpcdns, f"doomed{SVC}") == 3, "reconciled", timeout=70)
         live = [f"kept{SVC} 300 IN A 10.96.1.1"]

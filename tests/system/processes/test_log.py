@@ -31,16 +31,20 @@ spec: {clusterIP: nonsense, ports: [{port: 80}]}
 """
 RIGHT: Final = MISTAKEN.replace("nonsense", "10.96.0.9")
 HOOK: Final = """
-import ctypes, os, signal, sys, threading, time, warnings
+import ctypes, os, signal, stat, sys, threading, time, warnings
 
-def wait():
-    while threading.excepthook is threading.__excepthook__:
+def process():
+    log = sys.modules.get("grpcdns.log")
+    return log._handler._process if hasattr(log, "_handler") else ""
+
+def wait(before):
+    while process() in ("", before):
         time.sleep(0.01)
     warnings.warn("old habits", DeprecationWarning)
     die = os.path.join(os.environ["SEEN"], "die")
-    while "grpcdns.serve.worker" in sys.orig_argv and not os.path.exists(die):
+    while process().startswith("worker-") and not os.path.exists(die):
         time.sleep(0.01)
-    if "grpcdns.serve.worker" in sys.orig_argv and sys.orig_argv[-3] == "0":
+    if process() == "worker-0":
         try:
             os.rename(die, die + "d")
         except OSError:
@@ -51,12 +55,25 @@ def wait():
             libc.abort()
     raise ValueError("on purpose")
 
-if "grpcdns" in sys.orig_argv or "grpcdns.serve" in " ".join(sys.orig_argv):
-    print("before the log starts", file=sys.stderr) if "serve" not in sys.orig_argv else None
-    threading.Thread(target=wait, name="hook", daemon=True).start()
+def child():
+    while not stat.S_ISFIFO(os.fstat(2).st_mode):
+        time.sleep(0.001)
+    print("before the log starts", file=sys.stderr)
+    wait("supervisor")
+
+def begin(what, *args):
+    threading.Thread(target=what, args=args, name="hook", daemon=True).start()
+
+if "grpcdns" in sys.orig_argv and "serve" in sys.orig_argv:
+    os.register_at_fork(after_in_child=lambda: begin(child))
+    begin(wait, "")
+elif "grpcdns" in sys.orig_argv or "grpcdns.serve" in " ".join(sys.orig_argv):
+    print("before the log starts", file=sys.stderr)
+    begin(wait, "")
 """
-"""In each process: a line before the log starts, a warning, a thread that ends with an exception. A
-worker 0 dies in C when the file "die" is there."""
+"""In each process: a line to fd 2 and not by the log, a warning, a thread that ends with an
+exception. A worker 0 dies in C when the file "die" is there. A child is a copy of the supervisor,
+or a new interpreter where the supervisor's own thread of this kind has not ended yet."""
 
 
 def serve(form: str, *options: str | Path, folder: Path, **more: object) -> Grpcdns:

@@ -77,7 +77,7 @@ class Serve:
         with self._log.open("ab") as log:
             os.set_inheritable(log.fileno(), True)
             for one in self.both:
-                one.child._argv = (*one.child._argv[:-1], str(log.fileno()))
+                one.child._args = (*one.child._args[:-1], str(log.fileno()))
                 one.child.start()
                 self._selector.register(one.child.beat_fd, selectors.EVENT_READ, one)
         try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import socket
 import stat
 from collections.abc import Iterable
@@ -104,7 +103,7 @@ class Listeners:
             _clear_stale(path)
             _add_unix(server, path)
             if group is not None:
-                shutil.chown(path, group=group)
+                os.chown(path, -1, group)
         except OSError as error:
             raise AddressError(f"--listen unix://{path}: {error.strerror}") from error
         except RuntimeError as error:
@@ -118,7 +117,7 @@ def _make_folder(folder: Path, group: int | None) -> None:
     except FileExistsError:
         return
     if group is not None:
-        shutil.chown(folder, group=group)
+        os.chown(folder, -1, group)
 
 
 def _add_unix(server: grpc.Server, path: str) -> None:
