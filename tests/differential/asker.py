@@ -13,7 +13,7 @@ from harness.dns import read_tcp
 from harness.ports import Address
 
 WINDOW: Final = 256
-PATIENCE: Final = (1.0, 4.0)
+PATIENCE: Final = (1.0, 4.0, 15.0)
 """Seconds without a reply, after which missing ones are asked again, and then given up."""
 
 
