@@ -116,7 +116,7 @@ docs: install ## write the option table, schemas and man page, and the site into
 	$(PY) -m tools.generate_docs
 	$(PY) -m tools.site build/site
 
-pictures: install ## make the pictures of docs/pictures, of a real serve; a minute
+pictures: install ## make the pictures of docs/pictures, of a real serve; four minutes
 	$(PY) -m tools.pictures
 
 lock: install ## write the locks from pyproject.toml; UPGRADE=1 takes newer versions

@@ -1,4 +1,5 @@
-"""Makes the pictures of docs/pictures: `top` and `explain` on a terminal, the page in a browser.
+"""Makes the pictures of docs/pictures: `top` and `explain` on a terminal, the page in a browser,
+and the dashboard.
 
     python -m tools.pictures
 
@@ -28,6 +29,7 @@ from harness.paths import EXAMPLES, ROOT
 from harness.ports import free_address
 from harness.terminal import Terminal
 from harness.waiting import wait_until
+from tools import dashboard
 
 PICTURES: Final = ROOT / "docs" / "pictures"
 WIDTH: Final = 110
@@ -61,6 +63,7 @@ def main() -> None:
     with Terminal([*GRPCDNS, *words], width=WIDTH, height=40) as terminal:
         terminal.wait()
         draw("explain", terminal.coloured(), "")
+    (PICTURES / "dashboard.svg").write_text(dashboard.draw(dashboard.record(2 * SECONDS)))
 
 
 def _take_pages(url: str, folder: str) -> None:

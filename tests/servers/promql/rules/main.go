@@ -1,6 +1,7 @@
 // Runs a rule file in Prometheus's own engine over recorded scrapes. One JSON object in: the file, how
 // often it is evaluated, and the scrapes in order of time. One out: for each alert that became active,
-// its labels and annotations, and when it was pending, firing and resolved, in seconds.
+// its labels and annotations, and when it was pending, firing and resolved, in seconds. With queries in
+// place of a file: the series that each of them gives.
 package main
 
 import (
@@ -31,6 +32,7 @@ type scrape struct {
 
 type input struct {
 	File    string   `json:"file"`
+	Queries []string `json:"queries"`
 	Start   int64    `json:"start"`
 	Every   float64  `json:"every"`
 	Until   float64  `json:"until"`
@@ -50,7 +52,7 @@ func main() {
 	check(json.NewDecoder(os.Stdin).Decode(&in))
 	folder, err := os.MkdirTemp("", "promrules")
 	check(err)
-	found, err := run(in, folder)
+	found, err := open(in, folder)
 	os.RemoveAll(folder)
 	check(err)
 	check(json.NewEncoder(os.Stdout).Encode(found))
@@ -63,7 +65,7 @@ func check(err error) {
 	}
 }
 
-func run(in input, folder string) ([]*alert, error) {
+func open(in input, folder string) (any, error) {
 	quiet := slog.New(slog.NewTextHandler(io.Discard, nil))
 	db, err := tsdb.Open(folder, quiet, nil, tsdb.DefaultOptions(), nil)
 	if err != nil {
@@ -73,6 +75,13 @@ func run(in input, folder string) ([]*alert, error) {
 	engine := promql.NewEngine(promql.EngineOpts{
 		Logger: quiet, MaxSamples: 1 << 24, Timeout: time.Minute, LookbackDelta: 5 * time.Minute,
 	})
+	if in.File == "" {
+		return query(in, db, engine)
+	}
+	return run(in, db, engine, quiet)
+}
+
+func run(in input, db *tsdb.DB, engine *promql.Engine, quiet *slog.Logger) ([]*alert, error) {
 	manager := rules.NewManager(&rules.ManagerOptions{
 		Appendable: db, Queryable: db, QueryFunc: rules.EngineQueryFunc(engine, db),
 		Context: context.Background(), Logger: quiet, ExternalURL: &url.URL{},
@@ -89,10 +98,7 @@ func run(in input, folder string) ([]*alert, error) {
 	for at := 0.0; at <= in.Until; at += in.Every {
 		for ; next < len(in.Scrapes) && in.Scrapes[next].At <= at; next++ {
 			one := in.Scrapes[next]
-			if targets[one.Instance] == nil {
-				targets[one.Instance] = &target{instance: one.Instance, seen: map[string]labels.Labels{}}
-			}
-			if err := targets[one.Instance].take(db, one, in.Start); err != nil {
+			if err := targetOf(targets, one).take(db, one, in.Start); err != nil {
 				return nil, err
 			}
 		}
@@ -141,6 +147,13 @@ func moment(start int64, at float64) time.Time {
 type target struct {
 	instance string
 	seen     map[string]labels.Labels
+}
+
+func targetOf(targets map[string]*target, one scrape) *target {
+	if targets[one.Instance] == nil {
+		targets[one.Instance] = &target{instance: one.Instance, seen: map[string]labels.Labels{}}
+	}
+	return targets[one.Instance]
 }
 
 func (t *target) take(db *tsdb.DB, one scrape, start int64) error {
