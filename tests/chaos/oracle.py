@@ -10,13 +10,15 @@ from typing import Final
 
 from harness.coredns import CoreDNS
 from harness.waiting import WaitError, wait_until
-from tests.chaos.history import NO_REPLY, now
+from tests.chaos.history import ERRORS, NO_REPLY, now
 from tests.chaos.model import Question
 from tests.chaos.readers import BATCH, Asker, Socket, Udp, as_text, query
 from tests.chaos.world import World
 
-SYNCED: Final = 20.0
+SYNCED: Final = 60.0
 """Seconds for the plugin to start and to read everything."""
+STABLE: Final = 5.0
+"""Seconds after which the same differences will not go away by themselves."""
 _COREFILE: Final = """. {
     errors
     kubernetes cluster.local in-addr.arpa ip6.arpa {
@@ -34,12 +36,15 @@ def compare(world: World, questions: Sequence[Question]) -> None:
         "coredns": lambda: Udp(world.front),
     }
     found: list[str] = []
+    since = now()
 
     with CoreDNS(_COREFILE, env={"KUBECONFIG": str(kubeconfig)}) as plugin:
 
-        def alike() -> bool:
+        def done() -> bool:
+            nonlocal found, since
             theirs = _answers(Udp(lambda: plugin.address), questions)
-            found[:] = [
+            before = found
+            found = [
                 f"{question.name} {question.qtype}: the plugin {their}, {way} {our}"
                 for way, connect in ways.items()
                 for question, their, our in zip(
@@ -47,13 +52,16 @@ def compare(world: World, questions: Sequence[Question]) -> None:
                 )
                 if our != their
             ]
-            return not found
+            if found != before or any(one.startswith(ERRORS) for one in theirs):
+                since = now()
+            return not found or now() - since > STABLE
 
         try:
-            wait_until(alike, "the plugin and grpcdns alike", timeout=SYNCED, interval=0.2)
+            wait_until(done, "the plugin has answered", timeout=SYNCED, interval=0.2)
         except WaitError as error:
-            for what in found or [str(error)]:
-                world.history.add("unlike", t=now(), what=what)
+            found = found or [str(error)]
+        for what in found:
+            world.history.add("unlike", t=now(), what=what)
 
 
 def _answers(asker: Asker, questions: Sequence[Question]) -> list[str]:

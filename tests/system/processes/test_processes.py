@@ -117,7 +117,9 @@ def test_no_process_is_left_when_the_supervisor_is_killed_while_they_start(
         children = list(ours.children().values())
         ours.process.kill()
         wait_until(
-            lambda: not any(Path(f"/proc/{pid}").exists() for pid in children), "all are gone"
+            lambda: not any(Path(f"/proc/{pid}").exists() for pid in children),
+            "all are gone",
+            timeout=60,
         )
 
 
