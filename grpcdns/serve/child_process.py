@@ -42,7 +42,9 @@ def main(name: str, run: Callable[[], int], beat_fd: int | None) -> int:
     take_name(name)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the supervisor decides what it means
     faulthandler.enable()  # of a crash in C, the log then has the stack of each thread
-    die_with_parent(beat_fd)
+    die_with_parent()
+    if beat_fd is not None and not is_read(beat_fd):  # it was dead before the call
+        return 1
     few_heaps()
     try:
         return run()
@@ -70,17 +72,19 @@ def take_name(name: str) -> None:
     ctypes.CDLL(None).prctl(_PR_SET_NAME, name.encode(), 0, 0, 0)
 
 
-def die_with_parent(beat_fd: int | None) -> None:
-    """Die when the supervisor does, even if it is killed, and at once if it is dead already: nobody
-    reads the heartbeats then."""
+def die_with_parent() -> None:
+    """Die when the parent does, even if it is killed. The caller has to see whether it is dead
+    already: this is then about another parent."""
     import ctypes
 
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if beat_fd is not None:
-        poll = select.poll()
-        poll.register(beat_fd, 0)
-        if poll.poll(0):  # POLLERR: a pipe without a reader
-            os._exit(1)
+
+
+def is_read(fd: int) -> bool:
+    """Whether any process has the other end of a pipe."""
+    poll = select.poll()
+    poll.register(fd, 0)
+    return not poll.poll(0)  # POLLERR: there is no reader
 
 
 def few_heaps() -> None:

@@ -16,6 +16,8 @@ import traceback
 from collections.abc import Collection, Sequence
 from typing import Final, NoReturn
 
+from grpcdns.serve.child_process import die_with_parent
+
 SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD)
 """What the supervisor handles and a child does not, until it has its own handlers."""
 
@@ -35,20 +37,24 @@ def fork(module: str, args: Sequence[str], root: str, stderr: int, kept: Collect
     OSError."""
     # A signal between the fork and the child's own handlers stays pending.
     before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+    parent = os.getpid()
     try:
         pid = os.fork()
         if not pid:
-            _run(module, args, root, stderr, kept)
+            _run(parent, module, args, root, stderr, kept)
         return pid
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _run(
-    module: str, args: Sequence[str], root: str, stderr: int, kept: Collection[int]
+    parent: int, module: str, args: Sequence[str], root: str, stderr: int, kept: Collection[int]
 ) -> NoReturn:
     code = 1
     try:
+        die_with_parent()
+        if os.getppid() != parent:  # it was dead before the call
+            os._exit(1)
         gc.freeze()  # pages that are not written to stay shared
         signal.set_wakeup_fd(-1)
         for number in SIGNALS:  # not SIGPIPE, which Python ignores from its start
