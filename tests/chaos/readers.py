@@ -88,6 +88,8 @@ class Reader:
         self.failed: BaseException | None = None
         self._connection = 0
         self.ended = threading.Event()
+        self.answered = threading.Event()
+        """It has a connection, and had the answers to a batch."""
         self.thread = threading.Thread(target=self._run, daemon=True)
 
     def start(self) -> None:
@@ -109,7 +111,9 @@ class Reader:
                         self._record([0], [None], now())
                         self.ended.wait(0.1)
                         continue
-                if not self._batch(asker):
+                if self._batch(asker):
+                    self.answered.set()
+                else:
                     asker.close()
                     asker = None
         except BaseException as error:

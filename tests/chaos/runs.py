@@ -11,6 +11,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+from harness.waiting import wait_until
 from tests.chaos import checker, nemesis, oracle
 from tests.chaos.checker import Verdict
 from tests.chaos.history import History, now, read
@@ -74,6 +75,8 @@ class Run:
     def start(self) -> None:
         for reader in self.readers:
             reader.start()
+        for reader in self.readers:  # before the first fault, which may be that none can connect
+            wait_until(reader.answered.is_set, "the first answers")
         for writer in self._writers:
             thread = threading.Thread(target=writer.run, args=(self._ended,), daemon=True)
             thread.start()
