@@ -94,7 +94,7 @@ def make(size: int, rounds: int, seconds: float) -> Iterator[Setup]:
 def _write_bytecode() -> None:
     """As an installation has it: without, each process of ours would compile all that it imports,
     in an environment with PYTHONDONTWRITEBYTECODE."""
-    compileall.compile_dir(Path(grpcdns.__file__).parent, quiet=1)
+    compileall.compile_dir(next(iter(grpcdns.__path__)), quiet=1)
 
 
 def _pod(cluster: Cluster) -> Place | None:
