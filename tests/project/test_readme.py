@@ -20,7 +20,7 @@ from harness.fixtures import skip_unless_built
 from harness.ports import free_address, free_port
 from tests.terminal import Terminal, blocks, clone
 
-pytestmark = [pytest.mark.servers, pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.servers, pytest.mark.slow, pytest.mark.timeout(1800)]
 
 STAYS_UP: Final = {"make demo": "Still up; Ctrl-C ends it", "grpcdns serve": "serving"}
 """Commands that the reader leaves running, and what they print once they are up."""

@@ -34,7 +34,7 @@ from tests.system.helm.conftest import NAMESPACE, Site
 from tests.system.helm.kubelet import Kubelet
 from tests.terminal import Terminal, blocks, clone
 
-pytestmark = [pytest.mark.servers, pytest.mark.slow, pytest.mark.timeout(1200)]
+pytestmark = [pytest.mark.servers, pytest.mark.slow, pytest.mark.timeout(1800)]
 
 NAME: Final = "kube-dns.kube-system.svc.cluster.local"
 ACCOUNT: Final = "/var/run/secrets/kubernetes.io/serviceaccount"
