@@ -273,6 +273,12 @@ class _Checker:
         for one in by_kind["waited"]:
             if one["s"] >= OVERLOAD:
                 self._starved[one["what"]].append((one["at"][0], one["at"][1]))
+        # No CPU at all: heartbeats stay away, and a worker that is well seems to hang.
+        self._overwhelmed: list[Interval] = [
+            (one["at"][0] - RECOVERY, one["at"][1] + RECOVERY)
+            for one in by_kind["waited"]
+            if 0 < one["at"][1] - one["at"][0] <= one["s"]
+        ]
 
     def run(self) -> Verdict:
         verdict = self._verdict
@@ -380,7 +386,11 @@ class _Checker:
             for question, answer in zip(batch["q"], batch["a"], strict=True):
                 self._verdict.answers += 1
                 if self._is_error[answer]:
-                    if _within(at, failing[to]) or self._is_shed(to, answer, at):
+                    if (
+                        _within(at, failing[to])
+                        or self._is_shed(to, answer, at)
+                        or _within(at, self._overwhelmed)
+                    ):
                         self._verdict.errors_promised += 1
                     else:
                         self._found("error", to, question, answer, at, reported)

@@ -133,6 +133,12 @@ ROWS: dict[str, tuple[list[Record], dict[str, int]]] = {
     "calls were refused while the other one waited": (
         [{"r": "waited", "at": [14, 15], "what": "worker 1", "s": 0.3},
          asked(15, "UNAVAILABLE")], {"error": 1}),
+    "no reply while there was no CPU at all": (
+        [{"r": "waited", "at": [14, 15], "what": "worker 0", "s": 1.1},
+         asked(15, "NO REPLY")], {}),
+    "no reply while there was some": (
+        [{"r": "waited", "at": [14, 15], "what": "worker 0", "s": 0.6},
+         asked(15, "NO REPLY")], {"error": 1}),
     "a lost event is no reason for another Service": (
         [fault("watch skips", 19, 40), asked(30, ONE)], {"wrong": 1}),
     "a leak": ([{"r": "leaked", "t": 50, "what": "feed 7"}], {"leaked": 1}),
