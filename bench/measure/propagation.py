@@ -45,8 +45,8 @@ def measure(setup: Setup) -> Results:
                 found = probe.step(name, **step)
                 if found.after is None:
                     raise load.LoadError(f"{name}: no right answer to {step['name']}")
-                results.add(name, case, number, ms=found.after, ask=found.ask)
-                results.add(API, case, number, ms=found.event, request=found.request)
+                results.add(name, case, number, ms=round(found.after, 3))
+                results.add(API, case, number, ms=round(found.event, 3))
             _undo(setup, events)
             say(f"propagation: round {number + 1} of {setup.rounds}")
     return results
