@@ -18,7 +18,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from typing import Final, NamedTuple
 
 from harness.objects import port
@@ -27,7 +27,7 @@ from harness.waiting import WaitError, wait_until
 from tests.chaos import writers
 from tests.chaos.history import now
 from tests.chaos.model import ZONE, Question
-from tests.chaos.readers import as_text
+from tests.chaos.readers import Udp, as_text, query
 from tests.chaos.world import World
 
 
@@ -268,7 +268,11 @@ def _no_large_file(context: Context) -> Iterator[None]:
 
 
 def _descriptors(context: Context) -> Iterator[None]:
-    """No process of grpcdns can open anything more."""
+    """No process of grpcdns can open anything more. CoreDNS has its connections: a new one would
+    not be accepted."""
+    with closing(Udp(context.world.front)) as front:
+        several = [query(Question(f"kubernetes.default{ZONE}", "A"))] * 8
+        wait_until(lambda: None not in front.ask(several), "CoreDNS is connected", timeout=60)
     before = {}
     for pid in context.world.pair.grpcdns.children().values():
         try:
