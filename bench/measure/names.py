@@ -66,6 +66,9 @@ class Nothing(AskedNames):
     def add(self, key: bytes, outcome: int, count: int = 1) -> None:
         pass
 
+    def sample(self, key: bytes, outcome: int) -> None:
+        pass
+
 
 def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)

@@ -193,7 +193,7 @@ class Handler:
         if entry is None:
             result = answer(question, self.index, self._zones)
             if not result.authoritative:
-                self.names.add(key, result.rcode)
+                self.names.sample(key, result.rcode)
                 return self._error(query, result.rcode)
             if not self.index.synced:
                 self.stats.unavailable += 1

@@ -13,7 +13,7 @@ import pytest
 
 from grpcdns.core.cluster.objects import Kind
 from grpcdns.core.dns.names import name_from_wire, name_to_text
-from grpcdns.core.dns.wire import AAAA, NOERROR, NXDOMAIN, SERVFAIL, A
+from grpcdns.core.dns.wire import AAAA, NOERROR, NXDOMAIN, REFUSED, SERVFAIL, A
 from grpcdns.core.sketch import KEPT, MOST, OUTCOMES, AskedNames, Sketch, merged
 from tests.unit.core.making import SVC, T, change, get, made, with_
 
@@ -129,6 +129,19 @@ def test_each_query_is_counted_by_what_became_of_it() -> None:
         ("no.ns.svc.cluster.local.", A, "NXDOMAIN"): 5,
         ("www.example.com.", A, "REFUSED"): 5,
     }
+
+
+@pytest.mark.parametrize("apart", [4, 5])
+def test_of_a_flood_outside_the_zones_one_query_in_four_is_counted(apart: int) -> None:
+    """The top is true within a tenth, also where it comes at a fixed distance."""
+    handler, often = made([SVC]), 20_000 // apart
+    get(handler, "first.example.com.")
+    for number in range(20_000):
+        get(handler, f"f{number}.example.com." if number % apart else "often.example.com.")
+    (key, count), (_, second), *_ = handler.names.top(REFUSED, 9).counts
+    assert text(key) == "often.example.com."
+    assert 0.9 * often < count < 1.1 * often
+    assert second < 0.1 * often
 
 
 def test_a_fault_is_counted_under_its_name() -> None:
