@@ -66,7 +66,7 @@ class Nothing(AskedNames):
     def add(self, key: bytes, outcome: int, count: int = 1) -> None:
         pass
 
-    def sample(self, key: bytes, outcome: int) -> None:
+    def refuse(self, key: bytes) -> None:
         pass
 
 

@@ -43,7 +43,7 @@ from grpcdns.core.dns.wire import (
     options_fit,
 )
 from grpcdns.core.memo import CHEAP_BYTES, MEMO_BYTES, Counts, Entry, Memo, Part
-from grpcdns.core.sketch import NODATA, AskedNames
+from grpcdns.core.sketch import NODATA, SAMPLED, AskedNames
 
 ZERO_TTL_RATE: Final = 500
 """Answers of TTL 0 a second. A StatefulSet that starts needs a few; a storm of names that are not
@@ -187,14 +187,19 @@ class Handler:
                 self.names.add(_key(query.question), SERVFAIL)
             return self._error(query, SERVFAIL)
 
+    def _refuse(self, query: Query, key: bytes, rcode: int) -> bytes:
+        # In a flood by the ID, which clients draw: one in SAMPLED is counted.
+        if not self.names.flooded or query.head[1] % SAMPLED == 0:
+            self.names.refuse(key)
+        return self._error(query, rcode)
+
     def _answer(self, query: Query, question: Question) -> bytes | Deferred | None:
         qtype, key = _known(question.qtype), _key(question)
         entry = self._named.get(key) or self._cheap.get(key)
         if entry is None:
             result = answer(question, self.index, self._zones)
             if not result.authoritative:
-                self.names.sample(key, result.rcode)
-                return self._error(query, result.rcode)
+                return self._refuse(query, key, result.rcode)
             if not self.index.synced:
                 self.stats.unavailable += 1
                 return None

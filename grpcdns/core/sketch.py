@@ -24,8 +24,9 @@ KEPT: Final = 512
 """Keys that a batch leaves."""
 MOST: Final = 3 * KEPT
 """Keys that are held, at most."""
-SAMPLED: Final = 4
-"""Of a flood of names outside the zones one query in so many is counted, as so many."""
+SAMPLED: Final = 16
+"""Of a flood of names outside the zones one query in so many is counted, as so many: such a query
+is answered without the index, and costs little more than its count."""
 NODATA: Final = -1
 """Stands for NOERROR without records."""
 OUTCOMES: Final[Mapping[int, str]] = {
@@ -97,7 +98,8 @@ class AskedNames:
     def __init__(self) -> None:
         self._now = _sketches()
         self._before = _sketches()
-        self._draw = 0
+        self.flooded = False
+        """Whether more names were REFUSED in this period than are held."""
 
     def add(self, key: bytes, outcome: int, count: int = 1) -> None:
         """A question had this outcome so many times. Others than `OUTCOMES` are not counted."""
@@ -113,23 +115,16 @@ class AskedNames:
         else:
             sketch.add(key, count)
 
-    def sample(self, key: bytes, outcome: int) -> None:
-        """As `add` for one query, but in a flood, which is more names than are held, for one in
-        `SAMPLED`: a query that is answered without the index costs little more than its count."""
-        sketch = self._now.get(outcome)
-        if sketch is None:
-            return
-        if not sketch.floor:
-            sketch.add(key)
-            return
-        # A linear congruential generator's high bits: queries may come in a fixed order.
-        self._draw = (self._draw * 1_103_515_245 + 12_345) & 0x7FFF_FFFF
-        if self._draw >> 29 == 0:
-            sketch.add(key, SAMPLED)
+    def refuse(self, key: bytes) -> None:
+        """A question was REFUSED. While `flooded`, it stands for `SAMPLED` of them."""
+        sketch = self._now[REFUSED]
+        sketch.add(key, SAMPLED if self.flooded else 1)
+        self.flooded = sketch.floor > 0
 
     def turn(self) -> None:
         """Begin another period."""
         self._before, self._now = self._now, _sketches()
+        self.flooded = False
 
     def top(self, outcome: int, most: int) -> Top:
         """The questions asked most in both periods."""

@@ -48,6 +48,7 @@ sys.meta_path.insert(0, Hook())
 """
 
 
+@pytest.mark.timed
 def test_a_stuck_loop_is_noticed_and_loses_no_other_query(
     coredns: Callable[..., CoreDNS], tmp_path: Path
 ) -> None:
