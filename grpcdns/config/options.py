@@ -138,7 +138,8 @@ OPTIONS: Final = (
     Option("metrics", _SERVE, v.host_port, "ADDR",
            "address of Prometheus metrics over HTTP; none by default"),
     Option("admin", _SERVE, v.listen_address, "ADDR",
-           "loopback address or unix socket of a read-only status page, and its JSON; none by default"),
+           "loopback address or unix socket of a read-only status page and its JSON; none by"
+           " default"),
     Option("admin-anywhere", _SERVE, v.boolean, "",
            "let --admin be an address that others can reach: the page has no authentication"),
     Option("kubeconfig", _SOURCE, v.text, "FILE",
